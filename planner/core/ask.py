@@ -1,0 +1,86 @@
+"""The main question and its answer, as values: which offer may this workload use and still keep its margin."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from planner.core.cost import Cost
+from planner.core.errors import InvalidInput
+from planner.core.offer import Offer
+from planner.core.plan import OBJECTIVES, Economics, Needs, Workload
+from planner.core.policy import Policy
+from planner.core.price import PriceCard
+
+FALLBACKS_MAX = 10
+ALTERNATIVES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One question.
+
+    ``at`` selects prices, bands and tiers; ``decided_at`` is the day whose policy and terms decide.
+    ``economics`` None asks for no margin. ``independent_upstreams`` lets no provider serve twice in a chain.
+    """
+
+    workload: Workload
+    policy: Policy
+    needs: Needs
+    at: datetime
+    decided_at: datetime
+    economics: Economics | None = None
+    objective: str = "cheapest"
+    fallbacks: int = 2
+    independent_upstreams: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse an objective planner does not have and chains nobody can want."""
+        if self.objective not in OBJECTIVES:
+            raise InvalidInput("objective", f"one of {', '.join(OBJECTIVES)} is needed")
+        if not 0 <= self.fallbacks <= FALLBACKS_MAX:
+            raise InvalidInput("fallbacks", f"an integer from 0 to {FALLBACKS_MAX} is needed")
+
+    @property
+    def budget_usd(self) -> Fraction | None:
+        """The token budget per period, or None where no margin is asked."""
+        return None if self.economics is None else self.economics.budget_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """One eligible offer with its price for this workload.
+
+    ``list_cost`` is at list price; ``cost_usd`` is exact, per request, with the channel's fee.
+    ``service_tier`` is the tier it was priced at; ``quality`` the score on the index asked for.
+    """
+
+    offer: Offer
+    card: PriceCard
+    list_cost: Cost
+    cost_usd: Fraction
+    service_tier: str
+    quality: Decimal | None = None
+    tier: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The choice, its fallbacks in order, and why everybody else was refused.
+
+    ``considered`` = ``eligible`` + the sum of ``refused``; each refused offer counts once, under its
+    first reason. ``alternatives`` are the next best eligible offers that are not in the chain.
+    """
+
+    choice: Pick
+    fallbacks: tuple[Pick, ...]
+    alternatives: tuple[Pick, ...]
+    considered: int
+    eligible: int
+    refused: Mapping[str, int]
+
+
+def list_refusals(codes: Mapping[str, int]) -> dict[str, int]:
+    """Return refusal counts without zeros, most frequent first, then by code."""
+    return dict(sorted(((code, n) for code, n in codes.items() if n), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,152 @@
+"""The catalogue at one revision, as values: everything an answer may rest on, read once and never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from functools import cached_property
+
+from planner.core.claim import ModelFacts, Score
+from planner.core.offer import Offer
+from planner.core.plan import Plan
+from planner.core.policy import Policy
+from planner.core.price import PriceCard
+from planner.core.terms import EffectiveTerms, Terms, effective
+from planner.core.tier import ModelTier, PricedOffer, TierBands, dearest_output, representative
+
+DEFAULT_QUALITY_INDEX = "artificial_analysis_intelligence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Who runs models, or brokers them. ``creator_of`` are the authors whose models this provider's own API serves."""
+
+    id: str
+    name: str
+    kind: str = "provider"
+    headquarters: str | None = None
+    creator_of: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """A channel's fee on top of its list prices, in percent of the list price, from ``valid_from`` to ``valid_to``."""
+
+    channel: str
+    percent: Fraction
+    basis: str
+    valid_from: datetime
+    valid_to: datetime | None
+    source: str
+    source_url: str
+
+    def in_force(self, at: datetime) -> bool:
+        """Tell whether the fee is charged at a moment."""
+        return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """Everything known at one revision.
+
+    ``offers`` are sorted by id bytes. ``cards`` maps an offer id to its cards believed now, in time
+    order, without overlaps. ``scores`` maps (model, index) to scores in date order. ``stale_from`` is the
+    moment from which the catalogue counts as stale: its freshest source's last success plus its
+    allowed age.
+    """
+
+    revision: int
+    policy_revision: int
+    offers: tuple[Offer, ...]
+    cards: Mapping[str, tuple[PriceCard, ...]]
+    terms: Mapping[tuple[str, str], tuple[Terms, ...]] = field(default_factory=dict)
+    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    scores: Mapping[tuple[str, str], tuple[Score, ...]] = field(default_factory=dict)
+    fees: tuple[Fee, ...] = ()
+    tier_bands: TierBands = TierBands(())
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    stale_from: datetime | None = None
+
+    @cached_property
+    def offers_by_id(self) -> Mapping[str, Offer]:
+        """Offers by their exact id."""
+        return {offer.id: offer for offer in self.offers}
+
+    @cached_property
+    def model_ids(self) -> frozenset[str]:
+        """Every canonical model that is registered or served."""
+        return frozenset(self.models) | {offer.model for offer in self.offers if offer.model is not None}
+
+    def card(self, offer: str, at: datetime) -> PriceCard | None:
+        """Return the price card of an offer in force at a moment."""
+        return next((card for card in reversed(self.cards.get(offer, ())) if card.in_force(at)), None)
+
+    def terms_of(self, offer: Offer, at: datetime) -> EffectiveTerms:
+        """Return what is known of an offer's terms at a moment: its own, its provider's and its channel's."""
+        facts = offer.facts
+        direct = facts.channel == "direct"
+        rows = (
+            *self.terms.get(("offer", offer.id), ()),
+            *self.terms.get(("provider", facts.provider), ()),
+            *(() if direct else self.terms.get(("channel", facts.channel), ())),
+        )
+        return effective(rows, at, direct=direct)
+
+    def fee_factor(self, channel: str, at: datetime) -> Fraction:
+        """Return list price -> effective price for a channel: 1 plus its fees in force."""
+        percent = sum((fee.percent for fee in self.fees if fee.channel == channel and fee.in_force(at)), Fraction())
+        return 1 + percent / 100
+
+    def score(self, model: str | None, index: str) -> Score | None:
+        """Return the newest score of a model on one index. It carries its own date."""
+        scores = self.scores.get((model, index), ()) if model is not None else ()
+        return scores[-1] if scores else None
+
+    def by_creator(self, offer: Offer) -> bool:
+        """Tell whether the offer is the model creator's own direct one."""
+        provider = self.providers.get(offer.facts.provider)
+        if provider is None or offer.model is None or offer.facts.channel != "direct":
+            return False
+        return offer.model.partition("/")[0] in provider.creator_of
+
+    def model_tiers(self, at: datetime) -> Mapping[str, ModelTier]:
+        """Label every model with a paid offer at a moment: price tier, quality tier and what they rest on."""
+        priced: dict[str, list[PricedOffer]] = {}
+        for offer in self.offers:
+            card = self.card(offer.id, at)
+            if offer.model is None or card is None or offer.facts.service_tier != "standard":
+                continue
+            output = dearest_output(card.rates)
+            if output is not None:
+                own = self.by_creator(offer)
+                priced.setdefault(offer.model, []).append(
+                    PricedOffer(offer.id, own, offer.free, offer.facts.kind, output)
+                )
+        found = ((model, representative(offers)) for model, offers in priced.items())
+        return {model: self._label(model, chosen) for model, chosen in found if chosen is not None}
+
+    def _label(self, model: str, chosen: PricedOffer) -> ModelTier:
+        score = next((s for index in self._quality_indexes if (s := self.score(model, index)) is not None), None)
+        return ModelTier(
+            model=model,
+            tier=self.tier_bands.price_tier(chosen.output_usd_per_mtok),
+            offer=chosen.offer,
+            output_usd_per_mtok=chosen.output_usd_per_mtok,
+            quality_tier=None if score is None else self.tier_bands.quality_tier(score.index, score.score),
+            quality_index=None if score is None else score.index,
+            quality_score=None if score is None else score.score,
+            quality_as_of=None if score is None else score.as_of,
+        )
+
+    @cached_property
+    def _quality_indexes(self) -> tuple[str, ...]:
+        """Indexes with published cut-offs, in the order in which they are listed."""
+        return tuple(dict.fromkeys(band.index for band in self.tier_bands.qualities))
+
+    def stale(self, at: datetime) -> bool:
+        """Tell whether the catalogue is older than its sources should be."""
+        return self.stale_from is not None and at >= self.stale_from
+
+

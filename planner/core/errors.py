@@ -1,0 +1,199 @@
+"""Every refusal planner can give, as typed facts; how a door shows them is the door's business.
+
+The tree::
+
+    PlannerError
+    |-- InvalidInput            what was sent cannot be read
+    |   `-- ImpossibleUsage     the counts contradict each other
+    |-- NotFound                nothing has this id
+    |-- NoAnswer                the question is sound and has no answer
+    |   |-- Unpriced            a used unit has no rate; unknown is not free
+    |   |-- UnknownModel        no offer serves a model that was named
+    |   |-- UnknownPolicy       no policy has this name
+    |   |-- NothingCompliant    every offer is refused before its price matters
+    |   `-- MarginUnreachable   compliant offers exist and all cost too much
+    |-- AccessRefused           who asks may not
+    |   |-- Unauthenticated     no valid key
+    |   |-- Forbidden           the key's role does not reach here
+    |   `-- PolicyNotGranted    the key may not name this policy
+    |-- FeedRefused             a source sent what cannot be believed
+    `-- Unavailable             the answer cannot be confirmed right now; ask again
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import ClassVar
+
+
+class PlannerError(Exception):
+    """A refusal. ``code`` is stable, ``title`` is for people, ``facts()`` is for programs."""
+
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "planner refuses"
+
+    def facts(self) -> dict[str, object]:
+        """Return the fields of this refusal, JSON-ready except for exact numbers."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # subclasses are dataclasses
+
+    def __str__(self) -> str:
+        """Return the title and the facts, for logs and terminals."""
+        said = ", ".join(f"{name}={value}" for name, value in self.facts().items() if value not in (None, {}, ()))
+        return f"{self.title}: {said}" if said else self.title
+
+
+@dataclass(eq=False)
+class InvalidInput(PlannerError):
+    """What was sent cannot be read. ``field`` names the place, ``problem`` says what is wrong there."""
+
+    code: ClassVar[str] = "invalid"
+    title: ClassVar[str] = "The input cannot be read"
+
+    field: str
+    problem: str
+
+
+@dataclass(eq=False)
+class ImpossibleUsage(InvalidInput):
+    """A part is larger than the whole that contains it."""
+
+    code: ClassVar[str] = "impossible_usage"
+    title: ClassVar[str] = "These counts contradict each other"
+
+
+@dataclass(eq=False)
+class NotFound(PlannerError):
+    """Nothing has this id. ``kind`` is offer, model, provider, plan, task, …"""
+
+    code: ClassVar[str] = "not_found"
+    title: ClassVar[str] = "Nothing has this id"
+
+    kind: str
+    id: str
+
+
+class NoAnswer(PlannerError):
+    """The question is sound and has no answer."""
+
+
+@dataclass(eq=False)
+class Unpriced(NoAnswer):
+    """A used unit has no rate. Unknown is not free."""
+
+    code: ClassVar[str] = "unpriced"
+    title: ClassVar[str] = "A used unit has no price"
+
+    units: tuple[str, ...] = ()
+    service_tier: str | None = None
+    offer: str | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class UnknownModel(NoAnswer):
+    """No offer serves this model under exactly this spelling."""
+
+    code: ClassVar[str] = "unknown_model"
+    title: ClassVar[str] = "No offer serves this model"
+
+    model: str
+
+
+@dataclass(eq=False)
+class UnknownPolicy(NoAnswer):
+    """No policy has this name."""
+
+    code: ClassVar[str] = "unknown_policy"
+    title: ClassVar[str] = "No policy has this name"
+
+    policy: str
+
+
+@dataclass(eq=False)
+class NothingCompliant(NoAnswer):
+    """Every offer is refused before its price matters; ``refused`` counts offers by first reason."""
+
+    code: ClassVar[str] = "nothing_compliant"
+    title: ClassVar[str] = "No offer passes the policy and the needs"
+
+    policy: str
+    considered: int
+    refused: Mapping[str, int]
+
+
+@dataclass(eq=False)
+class MarginUnreachable(NoAnswer):
+    """Compliant offers exist and all cost more than the margin leaves.
+
+    Amounts are decimal strings in USD, ratios decimal strings; the last three facts say what would
+    make the question answerable, each alone: a higher price, shorter requests, another tier.
+    """
+
+    code: ClassVar[str] = "margin_unreachable"
+    title: ClassVar[str] = "No compliant offer reaches the margin"
+
+    policy: str
+    considered: int
+    refused: Mapping[str, int]
+    budget_usd: str
+    cheapest_offer: str
+    cheapest_cost_usd: str
+    cheapest_cost_usd_per_period: str
+    margin_reached: str | None
+    feasible_price_usd: str | None
+    feasible_trim_percent: str | None
+    feasible_tier: int | None
+
+
+class AccessRefused(PlannerError):
+    """Who asks may not."""
+
+
+@dataclass(eq=False)
+class Unauthenticated(AccessRefused):
+    """No valid key came with the request. Which part was wrong is not said."""
+
+    code: ClassVar[str] = "unauthenticated"
+    title: ClassVar[str] = "A valid key is needed"
+
+
+@dataclass(eq=False)
+class Forbidden(AccessRefused):
+    """The key is valid and its role does not reach here."""
+
+    code: ClassVar[str] = "forbidden"
+    title: ClassVar[str] = "This key may not do that"
+
+    role: str
+
+
+@dataclass(eq=False)
+class PolicyNotGranted(AccessRefused):
+    """The key may not name this policy."""
+
+    code: ClassVar[str] = "policy_not_granted"
+    title: ClassVar[str] = "This key may not name that policy"
+
+    policy: str
+
+
+@dataclass(eq=False)
+class FeedRefused(PlannerError):
+    """A source sent what cannot be believed, or nothing. ``reason`` is a stable code, ``detail`` is for people."""
+
+    code: ClassVar[str] = "feed_refused"
+    title: ClassVar[str] = "A source was not believed"
+
+    source: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(eq=False)
+class Unavailable(PlannerError):
+    """The answer cannot be confirmed right now. ``retry_after_seconds`` says when to ask again."""
+
+    code: ClassVar[str] = "unavailable"
+    title: ClassVar[str] = "Not available right now"
+
+    reason: str
+    retry_after_seconds: int = 5

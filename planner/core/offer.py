@@ -1,0 +1,116 @@
+"""An offer: one model, by one provider, through one channel, in one variant; the unit of price, privacy and health."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+# Ids from feeds are compared byte for byte, so what a look-alike could hide in is refused, not normalised.
+FEED_ID = re.compile(r"[A-Za-z0-9~@][A-Za-z0-9~@._:/+-]{0,127}", re.ASCII)
+OFFER_ID_MAX = 400
+
+
+class Kind(StrEnum):
+    """What an offer does; it keeps image and embedding rows out of chat answers."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    IMAGE = "image"
+    VIDEO = "video"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+    REALTIME = "realtime"
+    MODERATION = "moderation"
+    OCR = "ocr"
+    SEARCH = "search"
+    OTHER = "other"
+
+
+class Route(StrEnum):
+    """How a request sent to the offer finds its upstream."""
+
+    ENDPOINT = "endpoint"
+    ALIAS = "alias"  # a moving name for another offer: its price and weights change without notice
+    ROUTER = "router"  # the channel picks the upstream per request: whose terms apply is unknown
+
+
+CAPABILITIES = (
+    "tools",
+    "tool_choice",
+    "parallel_tools",
+    "json_object",
+    "json_schema",
+    "reasoning",
+    "prompt_caching",
+    "web_search",
+    "system_messages",
+    "seed",
+    "logprobs",
+    "computer_use",
+    "assistant_prefill",
+)
+"""Capability words planner knows; feeds' own words are mapped to these by their adapters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferFacts:
+    """What a source says of an offer besides its price. ``None`` means this source does not say.
+
+    ``model_spelling`` is the model id as the channel spells it; ``capabilities`` maps a word of
+    `CAPABILITIES` to yes or no, absent words are unknown. ``context_tokens`` bounds prompt plus
+    completion. ``retires_at``: when the provider stops serving it. ``uptime`` is a share from 0 to 1,
+    ``ttft_ms`` the median time to first token, ``throughput_tps`` the median output tokens per second.
+    """
+
+    model_spelling: str
+    provider: str
+    channel: str
+    region: str | None = None
+    quantization: str | None = None
+    service_tier: str = "standard"
+    variant: str | None = None
+    kind: Kind = Kind.CHAT
+    route: Route = Route.ENDPOINT
+    capabilities: Mapping[str, bool] = field(default_factory=dict)
+    input_modalities: frozenset[str] | None = None
+    output_modalities: frozenset[str] | None = None
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    retires_at: datetime | None = None
+    uptime: Decimal | None = None
+    ttft_ms: int | None = None
+    throughput_tps: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """An offer as the catalogue knows it: identity, facts, and the canonical model once its spelling is settled.
+
+    ``model`` is None while the spelling is pending: nobody has said which weights these are. ``free``
+    is the curated flag without which a price of zero means "not stated".
+    """
+
+    id: str
+    facts: OfferFacts
+    model: str | None = None
+    free: bool = False
+
+
+def offer_id(channel: str, provider: str, model_spelling: str, rest: str | None = None) -> str:
+    """Compose the id of an offer; opaque afterwards, never parsed.
+
+    Example:
+        >>> offer_id("openrouter", "deepinfra", "deepseek/deepseek-v3.2", "fp4")
+        'openrouter:deepinfra/deepseek/deepseek-v3.2@fp4'
+    """
+    base = f"{channel}:{provider}/{model_spelling}"
+    return f"{base}@{rest}" if rest else base
+
+
+def valid_feed_id(text: str) -> bool:
+    """Tell whether an id may be stored as received; anything else is quarantined, never repaired."""
+    return FEED_ID.fullmatch(text) is not None

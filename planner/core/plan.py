@@ -1,0 +1,131 @@
+"""What a plan can afford: the token budget that a price, its fees and a target margin leave."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from planner.core.errors import InvalidInput
+from planner.core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One task as its customers use it: the usage of one request, and requests per billing period."""
+
+    usage: Usage
+    requests_per_period: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Economics:
+    """What one customer pays per period and what of it is gone before tokens are paid; amounts in USD.
+
+    ``payment_fee_percent`` is of the revenue, ``payment_fee_fixed_usd`` per charge. ``margin`` is the
+    target gross margin as a ratio below 1, after payment fees and other costs; None sets no target.
+    """
+
+    revenue_usd: Decimal
+    payment_fee_percent: Decimal = Decimal(0)
+    payment_fee_fixed_usd: Decimal = Decimal(0)
+    charges_per_period: int = 1
+    other_costs_usd: Decimal = Decimal(0)
+    margin: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse amounts no plan can have, and a margin target without revenue to take it from."""
+        for name in ("revenue_usd", "payment_fee_percent", "payment_fee_fixed_usd", "other_costs_usd"):
+            value: Decimal = getattr(self, name)
+            if value < 0:
+                raise InvalidInput(name, "must not be negative")
+        if self.charges_per_period < 0:
+            raise InvalidInput("charges_per_period", "must not be negative")
+        if self.margin is not None and not -100 <= self.margin < 1:  # noqa: PLR2004  # a margin of 1 leaves no cost at all
+            raise InvalidInput("margin", "a ratio below 1 is needed, such as 0.70")
+        if self.margin is not None and self.revenue_usd == 0:
+            raise InvalidInput("margin", "a margin target needs revenue above 0")
+
+    @property
+    def fees_usd(self) -> Fraction:
+        """Payment fees per period."""
+        percent = Fraction(self.payment_fee_percent) / 100
+        return percent * Fraction(self.revenue_usd) + Fraction(self.payment_fee_fixed_usd) * self.charges_per_period
+
+    @property
+    def budget_usd(self) -> Fraction | None:
+        """Return the token budget per period that keeps the target margin, or None without a target."""
+        if self.margin is None:
+            return None
+        kept = Fraction(self.revenue_usd) * (1 - Fraction(self.margin))
+        return kept - self.fees_usd - Fraction(self.other_costs_usd)
+
+    def margin_at(self, cost_usd_per_period: Fraction) -> Fraction | None:
+        """Return the margin at a token cost per period; None without revenue."""
+        revenue = Fraction(self.revenue_usd)
+        if not revenue:
+            return None
+        return (revenue - self.fees_usd - Fraction(self.other_costs_usd) - cost_usd_per_period) / revenue
+
+    def minimum_price_usd(self, cost_usd_per_period: Fraction) -> Fraction | None:
+        """Return the lowest price per period that reaches the target at this token cost; None where none does."""
+        if self.margin is None:
+            return None
+        share = 1 - Fraction(self.margin) - Fraction(self.payment_fee_percent) / 100
+        if share <= 0:
+            return None
+        fixed = Fraction(self.payment_fee_fixed_usd) * self.charges_per_period
+        return (cost_usd_per_period + Fraction(self.other_costs_usd) + fixed) / share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a task needs of an offer. ``None`` and empty ask nothing; an unknown that is asked for refuses.
+
+    ``models`` are canonical ids; ``tiers`` are labels 1 to 3; ``quality_min`` is a score on
+    ``quality_index``; ``ttft_ms_max`` in milliseconds, ``throughput_tps_min`` in tokens per second;
+    ``service_tiers`` in order of preference.
+    """
+
+    kind: str = "chat"
+    output_modalities: tuple[str, ...] = ("text",)
+    input_modalities: tuple[str, ...] = ()
+    service_tiers: tuple[str, ...] = ("standard",)
+    capabilities: tuple[str, ...] = ()
+    context_tokens: int | None = None
+    models: tuple[str, ...] | None = None
+    tiers: tuple[int, ...] | None = None
+    quality_index: str | None = None
+    quality_min: Decimal | None = None
+    ttft_ms_max: int | None = None
+    throughput_tps_min: Decimal | None = None
+    regions: tuple[str, ...] | None = None
+
+
+OBJECTIVES = ("cheapest", "best_quality", "fastest", "balanced")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A workload profile of a plan, with its needs."""
+
+    id: str
+    workload: Workload
+    needs: Needs = Needs()
+    objective: str = "cheapest"
+    fallbacks: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What customers buy: its economics, its policy and its tasks by id. ``demo`` marks the bundled examples."""
+
+    id: str
+    name: str
+    economics: Economics
+    policy: str
+    tasks: tuple[Task, ...] = ()
+    allow_tier1: bool = True
+    demo: bool = False
+
+    def task(self, task_id: str) -> Task | None:
+        """Return a task of this plan by id."""
+        return next((task for task in self.tasks if task.id == task_id), None)

@@ -1,0 +1,233 @@
+"""The plain search: try every offer, keep those that pass, order them; the reference for the compiled one.
+
+Read this file to know what planner answers. `planner.core.snapshot` gives the same answers from arrays, and a
+property test holds the two against each other.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+from planner.core import checks
+from planner.core.ask import ALTERNATIVES, Answer, Ask, Pick, list_refusals
+from planner.core.catalogue import Catalogue
+from planner.core.cost import cost
+from planner.core.errors import MarginUnreachable, NoAnswer, NothingCompliant, PlannerError, UnknownModel, Unpriced
+from planner.core.money import ceiling_text, floor_text, ratio_text, usd_text
+from planner.core.offer import Offer
+from planner.core.price import Context
+from planner.core.tier import ModelTier
+
+CENTS = 2
+BUDGET_PLACES = 12
+
+
+def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
+    """Answer the question from the catalogue, offer by offer.
+
+    Raises:
+        UnknownModel: a model was named that no offer serves.
+        Unpriced: nothing was refused for another reason than a missing price.
+        NothingCompliant: every offer is refused before its margin matters.
+        MarginUnreachable: what passes costs too much; the facts say what would help.
+    """
+    labels = catalogue.model_tiers(ask.at)
+    affordable: list[Pick] = []
+    too_dear: list[Pick] = []
+    refused: Counter[str] = Counter()
+    offers = considered(catalogue, ask)
+    for offer in offers:
+        code = next(refusals(catalogue, ask, offer, labels), None)
+        if code is not None:
+            refused[code] += 1
+            continue
+        pick = priced(catalogue, ask, offer, labels)
+        if affordable_at(ask, pick.cost_usd):
+            affordable.append(pick)
+        else:
+            too_dear.append(pick)
+    refused["margin"] = len(too_dear)
+    counts = list_refusals(refused)
+    if not affordable:
+        cheapest = min(too_dear, key=lambda pick: (pick.cost_usd, pick.offer.id.encode()), default=None)
+        raise no_answer(ask, cheapest, counts, lambda other: recommend(catalogue, other))
+    return answer(ask, sorted(affordable, key=order(ask)), len(affordable), counts)
+
+
+def considered(catalogue: Catalogue, ask: Ask) -> Sequence[Offer]:
+    """Return every offer of the models asked for, or of the catalogue.
+
+    Raises:
+        UnknownModel: a named model is neither registered nor served.
+    """
+    models = ask.needs.models
+    if models is None:
+        return catalogue.offers
+    for model in models:
+        if model not in catalogue.model_ids:
+            raise UnknownModel(model)
+    return [offer for offer in catalogue.offers if offer.model in models]
+
+
+def refusals(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, ModelTier]) -> Iterator[str]:
+    """Yield every code that refuses an offer before its margin, in the fixed order; none means it is eligible."""
+    card = catalogue.card(offer.id, ask.at)
+    tier = None if card is None else checks.served_tier(offer, card.rates, ask.needs.service_tiers)
+    if card is None:
+        yield "unpriced"
+    else:
+        context = Context(checks.context_tier(offer, tier) if tier else "standard", offer.facts.region)
+        try:
+            cost(ask.workload.usage, card.rates, ask.at, context)
+        except Unpriced:
+            yield "unpriced"
+        if checks.half_priced(offer.facts.kind, card.rates):
+            yield "half_priced"
+    yield from checks.standing_codes(offer, ask.at)
+    yield from checks.policy_codes(offer, catalogue, ask)
+    quality = checks.quality_of(offer, catalogue, ask.needs)
+    yield from checks.needs_codes(offer, ask.needs, ask.workload, quality, tier)
+    yield from checks.tier_codes(ask.needs, labels.get(offer.model) if offer.model else None)
+
+
+def priced(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, ModelTier]) -> Pick:
+    """Price an eligible offer exactly: list price, channel fee, quality and tier."""
+    card = catalogue.card(offer.id, ask.at)
+    tier = None if card is None else checks.served_tier(offer, card.rates, ask.needs.service_tiers)
+    if card is None or tier is None:
+        raise Unpriced(offer=offer.id)
+    context = Context(checks.context_tier(offer, tier), offer.facts.region)
+    at_list = cost(ask.workload.usage, card.rates, ask.at, context)
+    quality = checks.quality_of(offer, catalogue, ask.needs)
+    label = labels.get(offer.model) if offer.model else None
+    return Pick(
+        offer=offer,
+        card=card,
+        list_cost=at_list,
+        cost_usd=at_list.exact_usd * catalogue.fee_factor(offer.facts.channel, ask.at),
+        service_tier=tier,
+        quality=None if quality is None else quality.score,
+        tier=None if label is None else label.tier,
+    )
+
+
+def affordable_at(ask: Ask, cost_usd: Fraction) -> bool:
+    """Tell whether a cost per request keeps the target margin; compared exactly."""
+    budget = ask.budget_usd
+    return budget is None or cost_usd * ask.workload.requests_per_period <= budget
+
+
+Order = Callable[[Pick], tuple[object, ...]]
+
+
+def order(ask: Ask) -> Order:
+    """Return the sort key of an objective. Ties end at cost, quality descending, offer id bytes."""
+
+    def cheapest(pick: Pick) -> tuple[object, ...]:
+        return (pick.cost_usd, -_or_lowest(pick.quality), pick.offer.id.encode())
+
+    def best_quality(pick: Pick) -> tuple[object, ...]:
+        return (-_or_lowest(pick.quality), *cheapest(pick))
+
+    def fastest(pick: Pick) -> tuple[object, ...]:
+        return (*_seconds(ask, pick), *cheapest(pick))
+
+    def balanced(pick: Pick) -> tuple[object, ...]:
+        # Dollars per quality point; without a score there is no such ratio, so the offer goes last.
+        scored = pick.quality is not None and pick.quality > 0
+        ratio = pick.cost_usd / Fraction(pick.quality) if scored and pick.quality is not None else Fraction()
+        return (not scored, ratio, *cheapest(pick))
+
+    return {"cheapest": cheapest, "best_quality": best_quality, "fastest": fastest, "balanced": balanced}[ask.objective]
+
+
+def _or_lowest(quality: Decimal | None) -> Fraction:
+    return Fraction(-(10**9)) if quality is None else Fraction(quality)
+
+
+def _seconds(ask: Ask, pick: Pick) -> tuple[bool, Fraction]:
+    """Return (unknown, seconds to the last token): median time to the first plus output at median throughput."""
+    ttft, speed = pick.offer.facts.ttft_ms, pick.offer.facts.throughput_tps
+    if ttft is None or speed is None or speed <= 0:
+        return True, Fraction()
+    return False, Fraction(ttft, 1000) + Fraction(ask.workload.usage.output_tokens) / Fraction(speed)
+
+
+def answer(ask: Ask, ordered: Iterable[Pick], eligible: int, refused: Mapping[str, int]) -> Answer:
+    """Build the chain from eligible offers in order: the best first, then fallbacks on upstreams not yet used.
+
+    ``ordered`` may be lazy: it is read only as far as the chain and the alternatives need.
+    """
+    chain: list[Pick] = []
+    others: list[Pick] = []
+    used: set[str] = set()
+    for pick in ordered:
+        repeated = ask.independent_upstreams and pick.offer.facts.provider in used
+        if len(chain) <= ask.fallbacks and not repeated:
+            chain.append(pick)
+            used.add(pick.offer.facts.provider)
+        elif len(others) < ALTERNATIVES:
+            others.append(pick)
+        if len(chain) > ask.fallbacks and len(others) == ALTERNATIVES:
+            break
+    return Answer(
+        choice=chain[0],
+        fallbacks=tuple(chain[1:]),
+        alternatives=tuple(others),
+        considered=eligible + sum(refused.values()),
+        eligible=eligible,
+        refused=refused,
+    )
+
+
+def no_answer(
+    ask: Ask, cheapest: Pick | None, refused: Mapping[str, int], search: Callable[[Ask], Answer]
+) -> PlannerError:
+    """Return the refusal that fits: too dear, without a price, or not compliant.
+
+    ``cheapest`` is the cheapest offer that only the margin refuses; ``search`` answers another question
+    from the same catalogue, to find out whether another tier would do.
+    """
+    if cheapest is not None:
+        return _margin_unreachable(ask, cheapest, refused, search)
+    total = sum(refused.values())
+    if total and set(refused) <= {"unpriced", "half_priced"}:
+        return Unpriced(refused=refused)
+    return NothingCompliant(ask.policy.name, total, refused)
+
+
+def _margin_unreachable(
+    ask: Ask, cheapest: Pick, refused: Mapping[str, int], search: Callable[[Ask], Answer]
+) -> MarginUnreachable:
+    economics, budget = ask.economics, ask.budget_usd
+    if economics is None or budget is None:
+        raise AssertionError("only a margin can make an offer too dear")
+    per_period = cheapest.cost_usd * ask.workload.requests_per_period
+    price = economics.minimum_price_usd(per_period)
+    margin = economics.margin_at(per_period)
+    trim = None if budget <= 0 else 1 - budget / per_period
+    return MarginUnreachable(
+        policy=ask.policy.name,
+        considered=sum(refused.values()),
+        refused=refused,
+        budget_usd=floor_text(budget, BUDGET_PLACES),
+        cheapest_offer=cheapest.offer.id,
+        cheapest_cost_usd=usd_text(cheapest.cost_usd),
+        cheapest_cost_usd_per_period=usd_text(per_period),
+        margin_reached=None if margin is None else ratio_text(margin),
+        feasible_price_usd=None if price is None else ceiling_text(price, CENTS),
+        feasible_trim_percent=None if trim is None else ceiling_text(trim * 100, CENTS),
+        feasible_tier=_feasible_tier(ask, search),
+    )
+
+
+def _feasible_tier(ask: Ask, search: Callable[[Ask], Answer]) -> int | None:
+    """Return the tier of the best answer once the tier is free, or None where the tier is not what hinders."""
+    if ask.needs.tiers is None:
+        return None
+    try:
+        return search(replace(ask, needs=replace(ask.needs, tiers=None))).choice.tier
+    except NoAnswer:
+        return None

@@ -1,0 +1,94 @@
+"""One strict JSON reader for everything that comes from outside: request bodies and feeds alike.
+
+The standard reader takes NaN, repeated keys, endless numbers and lone surrogates; each of them has turned
+into a wrong price or a crash somewhere. Numbers with a fraction or an exponent become `decimal.Decimal`,
+never floats.
+"""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from planner.core.errors import InvalidInput
+from planner.core.money import parse_feed_decimal
+
+DEPTH_MAX = 32
+INTEGER_MAX = 2**63 - 1
+INTEGER_DIGITS_MAX = 19
+
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def read(payload: bytes, *, name: str = "body") -> Any:  # noqa: ANN401  # JSON is any of six types
+    """Parse one JSON document in UTF-8.
+
+    Args:
+        payload: the bytes as received.
+        name: what to call the document in an error.
+
+    Raises:
+        InvalidInput: not JSON by the letter, or beyond the bounds: nesting over 32, an integer beyond 64
+            bits, an exponent beyond ±30, a repeated key, a lone surrogate, a NUL character, a byte order
+            mark, another encoding. The text never repeats what was sent.
+    """
+    if payload.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise InvalidInput(name, "a byte order mark is not allowed; UTF-8 without one is")
+    try:
+        text = payload.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput(name, "not UTF-8") from None
+    _check_depth(payload, name)
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) != len(items):
+            raise InvalidInput(name, "a key is repeated in one object")
+        return found
+
+    def integer(digits: str) -> int:
+        if len(digits) > INTEGER_DIGITS_MAX + 1 or abs(int(digits)) > INTEGER_MAX:
+            raise InvalidInput(name, "an integer beyond 64 bits")
+        return int(digits)
+
+    def decimal(digits: str) -> Decimal:
+        return parse_feed_decimal(digits, field=name)
+
+    def constant(_word: str) -> NoReturn:
+        raise InvalidInput(name, "NaN and Infinity are not numbers")
+
+    try:
+        document = json.loads(
+            text, parse_int=integer, parse_float=decimal, parse_constant=constant, object_pairs_hook=pairs
+        )
+    except (json.JSONDecodeError, RecursionError):
+        raise InvalidInput(name, "not JSON") from None
+    # An escape can smuggle in what the bytes themselves do not show; look only where one can be.
+    if "\\u" in text:
+        _check_text(document, name)
+    return document
+
+
+def _check_depth(payload: bytes, name: str) -> None:
+    depth = 0
+    for token in _NESTING.finditer(payload):
+        mark = token.group()
+        if mark in (b"[", b"{"):
+            depth += 1
+            if depth > DEPTH_MAX:
+                raise InvalidInput(name, f"nested deeper than {DEPTH_MAX}")
+        elif mark in (b"]", b"}"):
+            depth -= 1
+
+
+def _check_text(node: object, name: str) -> None:
+    if isinstance(node, str):
+        if "\0" in node or any("\ud800" <= letter <= "\udfff" for letter in node):
+            raise InvalidInput(name, "a NUL character or a lone surrogate in a text")
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            _check_text(key, name)
+            _check_text(value, name)
+    elif isinstance(node, list):
+        for value in node:
+            _check_text(value, name)

@@ -1,0 +1,147 @@
+"""What one request used, in the canonical form, and its partition into disjoint billable counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from itertools import chain
+from typing import Self
+
+from planner.core.errors import ImpossibleUsage, InvalidInput
+from planner.core.units import Unit
+
+COUNT_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Counts of one request; totals include their parts (the meaning of OpenTelemetry's GenAI conventions).
+
+    ``input_tokens`` is the whole prompt: cached, written to the cache and media tokens lie inside it.
+    ``output_tokens`` is the whole completion: reasoning and media tokens lie inside it. ``annotated_pages``
+    lie inside ``pages``. ``cache_write_tokens`` without a stated lifetime counts as 5 minutes and sets
+    ``ttl_assumed``. ``parts`` is the partition: (unit, count), disjoint, zero counts left out.
+
+    Raises:
+        InvalidInput: a count is not an integer from 0 to 2**63 - 1.
+        ImpossibleUsage: a part is larger than the whole that contains it.
+
+    Example:
+        >>> Usage(input_tokens=20_000, cache_read_tokens=12_000, output_tokens=2_000).parts[:2]
+        ((<Unit.INPUT: 'input_token'>, 8000), (<Unit.CACHE_READ: 'cache_read_token'>, 12000))
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    input_video_tokens: int = 0
+    cache_read_audio_tokens: int = 0
+    cache_read_image_tokens: int = 0
+    cache_read_video_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
+    output_image_tokens: int = 0
+    output_video_tokens: int = 0
+    requests: int = 1
+    web_searches: int = 0
+    file_searches: int = 0
+    queries: int = 0
+    input_images: int = 0
+    images: int = 0
+    input_pixels: int = 0
+    output_pixels: int = 0
+    audio_seconds: int = 0
+    output_audio_seconds: int = 0
+    video_seconds: int = 0
+    output_video_seconds: int = 0
+    characters: int = 0
+    output_characters: int = 0
+    pages: int = 0
+    annotated_pages: int = 0
+    ttl_assumed: bool = field(init=False)
+    parts: tuple[tuple[Unit, int], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse impossible counts and derive the partition."""
+        for name in COUNTS:
+            count = getattr(self, name)
+            # A boolean is an int to Python and a mistake to a bill.
+            if type(count) is not int or not 0 <= count <= COUNT_MAX:
+                raise InvalidInput(name, "an integer from 0 to 2**63 - 1 is needed")
+        lifetimes = self.cache_write_5m_tokens + self.cache_write_1h_tokens
+        written = max(self.cache_write_tokens, lifetimes)
+        if self.cache_write_tokens and lifetimes > self.cache_write_tokens:
+            raise ImpossibleUsage("cache_write_tokens", "smaller than its 5-minute and 1-hour parts")
+        object.__setattr__(self, "ttl_assumed", written > lifetimes)
+        cached_media = self.cache_read_audio_tokens + self.cache_read_image_tokens + self.cache_read_video_tokens
+        media = self.input_audio_tokens + self.input_image_tokens + self.input_video_tokens
+        counts = (
+            (Unit.INPUT, self.input_tokens - self.cache_read_tokens - written - media + cached_media, "input_tokens"),
+            (Unit.CACHE_READ, self.cache_read_tokens - cached_media, "cache_read_tokens"),
+            (Unit.CACHE_READ_AUDIO, self.cache_read_audio_tokens, ""),
+            (Unit.CACHE_READ_IMAGE, self.cache_read_image_tokens, ""),
+            (Unit.CACHE_READ_VIDEO, self.cache_read_video_tokens, ""),
+            (Unit.INPUT_AUDIO, self.input_audio_tokens - self.cache_read_audio_tokens, "input_audio_tokens"),
+            (Unit.INPUT_IMAGE, self.input_image_tokens - self.cache_read_image_tokens, "input_image_tokens"),
+            (Unit.INPUT_VIDEO, self.input_video_tokens - self.cache_read_video_tokens, "input_video_tokens"),
+            (Unit.CACHE_WRITE_5M, written - self.cache_write_1h_tokens, ""),
+            (Unit.CACHE_WRITE_1H, self.cache_write_1h_tokens, ""),
+            (
+                Unit.OUTPUT,
+                self.output_tokens
+                - self.reasoning_tokens
+                - self.output_audio_tokens
+                - self.output_image_tokens
+                - self.output_video_tokens,
+                "output_tokens",
+            ),
+            (Unit.REASONING, self.reasoning_tokens, ""),
+            (Unit.OUTPUT_AUDIO, self.output_audio_tokens, ""),
+            (Unit.OUTPUT_IMAGE, self.output_image_tokens, ""),
+            (Unit.OUTPUT_VIDEO, self.output_video_tokens, ""),
+            (Unit.PAGE, self.pages - self.annotated_pages, "pages"),
+            (Unit.ANNOTATED_PAGE, self.annotated_pages, ""),
+        )
+        for _unit, count, whole in counts:
+            if count < 0:
+                raise ImpossibleUsage(whole, "smaller than the parts it contains")
+        plain = ((unit, getattr(self, name)) for unit, name in _PLAIN)
+        parts = ((unit, count) for unit, count, _whole in counts)
+        object.__setattr__(self, "parts", tuple(part for part in chain(parts, plain) if part[1]))
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> Self:
+        """Build a usage from named counts, as a caller sends them.
+
+        Raises:
+            InvalidInput: a name is not one of the canonical counts, or a count is no count.
+            ImpossibleUsage: a part is larger than its whole.
+        """
+        for name in counts:
+            if name not in COUNTS:
+                raise InvalidInput(name, "not a count of the canonical usage form")
+        return cls(**counts)
+
+
+COUNTS: tuple[str, ...] = tuple(f.name for f in fields(Usage) if f.init)
+"""The names of the canonical counts, in the order of `Usage`."""
+
+_PLAIN = (
+    (Unit.REQUEST, "requests"),
+    (Unit.WEB_SEARCH, "web_searches"),
+    (Unit.FILE_SEARCH, "file_searches"),
+    (Unit.QUERY, "queries"),
+    (Unit.INPUT_PICTURE, "input_images"),
+    (Unit.PICTURE, "images"),
+    (Unit.INPUT_PIXEL, "input_pixels"),
+    (Unit.OUTPUT_PIXEL, "output_pixels"),
+    (Unit.AUDIO_SECOND, "audio_seconds"),
+    (Unit.OUTPUT_AUDIO_SECOND, "output_audio_seconds"),
+    (Unit.VIDEO_SECOND, "video_seconds"),
+    (Unit.OUTPUT_VIDEO_SECOND, "output_video_seconds"),
+    (Unit.CHARACTER, "characters"),
+    (Unit.OUTPUT_CHARACTER, "output_characters"),
+)
