@@ -16,7 +16,9 @@ The tree::
     |   |-- Unauthenticated     no valid key
     |   |-- Forbidden           the key's role does not reach here
     |   `-- PolicyNotGranted    the key may not name this policy
+    |-- TooLarge                a body beyond the limit
     |-- FeedRefused             a source sent what cannot be believed
+    |-- SchemaMismatch          the database is of another version
     `-- Unavailable             the answer cannot be confirmed right now; ask again
 """
 
@@ -177,6 +179,16 @@ class PolicyNotGranted(AccessRefused):
 
 
 @dataclass(eq=False)
+class TooLarge(PlannerError):
+    """What was sent is larger than this door takes; ``bytes_max`` is the limit."""
+
+    code: ClassVar[str] = "too_large"
+    title: ClassVar[str] = "The body is too large"
+
+    bytes_max: int
+
+
+@dataclass(eq=False)
 class FeedRefused(PlannerError):
     """A source sent what cannot be believed, or nothing. ``reason`` is a stable code, ``detail`` is for people."""
 
@@ -186,6 +198,17 @@ class FeedRefused(PlannerError):
     source: str
     reason: str
     detail: str = ""
+
+
+@dataclass(eq=False)
+class SchemaMismatch(PlannerError):
+    """The database has the schema of another version; ``planner db upgrade`` brings an older one up."""
+
+    code: ClassVar[str] = "schema_mismatch"
+    title: ClassVar[str] = "The database schema is of another version; run planner db upgrade"
+
+    found: str | None
+    wanted: str
 
 
 @dataclass(eq=False)

@@ -1,0 +1,91 @@
+"""Who may do what: one table of path, method and roles; what is not in it is refused."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from planner.core.errors import Forbidden, PolicyNotGranted, Unauthenticated
+from planner.store.keys import KeyRing
+
+BEARER = "bearer "
+
+
+class Role(StrEnum):
+    """The three people of planner."""
+
+    BACKEND = "backend"
+    FINANCE = "finance"
+    ADMIN = "admin"
+
+
+_ALL = frozenset(Role)
+_OPEN: frozenset[Role] | None = None
+
+# None is open to everybody. A route that is missing here cannot be registered.
+ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
+    ("GET", "/live"): _OPEN,
+    ("GET", "/ready"): _OPEN,
+    ("GET", "/openapi.json"): _ALL,
+    ("POST", "/v1/recommendations"): _ALL,
+    ("POST", "/v1/explanations"): _ALL,
+    ("POST", "/v1/costs"): _ALL,
+    ("POST", "/v1/costs/rank"): _ALL,
+    ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): _ALL,
+    ("GET", "/v1/models"): _ALL,
+    ("GET", "/v1/models/{id:path}"): _ALL,
+    ("GET", "/v1/providers"): _ALL,
+    ("GET", "/v1/providers/{id}"): _ALL,
+    ("GET", "/v1/offers"): _ALL,
+    ("GET", "/v1/offers/prices"): _ALL,
+    ("GET", "/v1/offers/terms"): _ALL,
+    ("GET", "/v1/offers/{id:path}/prices"): _ALL,
+    ("GET", "/v1/offers/{id:path}/terms"): _ALL,
+    ("GET", "/v1/offers/{id:path}"): _ALL,
+    ("GET", "/v1/price-changes"): _ALL,
+    ("GET", "/v1/tiers"): _ALL,
+    ("GET", "/v1/status"): _ALL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. ``policies`` are those a backend key may name besides the default; None on other roles: any."""
+
+    name: str
+    role: Role
+    policies: frozenset[str] | None
+
+
+def authenticate(header: str | None, keys: KeyRing, at: datetime) -> Principal:
+    """Return who sent an ``Authorization`` header.
+
+    Raises:
+        Unauthenticated: no bearer key, or not a valid one. Which part was wrong is not said.
+    """
+    if header is None or header[: len(BEARER)].lower() != BEARER:
+        raise Unauthenticated
+    found = keys.find(header[len(BEARER) :].strip(), at)
+    if found is None:
+        raise Unauthenticated
+    role = Role(found.role)
+    return Principal(found.name, role, frozenset(found.policies or ()) if role is Role.BACKEND else None)
+
+
+def check_role(principal: Principal, roles: frozenset[Role]) -> None:
+    """Refuse a role that does not reach a route.
+
+    Raises:
+        Forbidden: names the caller's role, nothing else.
+    """
+    if principal.role not in roles:
+        raise Forbidden(principal.role.value)
+
+
+def check_policy(principal: Principal, policy: str, default: str) -> None:
+    """Refuse a policy the key was not granted; the default policy is everybody's.
+
+    Raises:
+        PolicyNotGranted: the key may not name this policy.
+    """
+    if principal.policies is not None and policy != default and policy not in principal.policies:
+        raise PolicyNotGranted(policy)

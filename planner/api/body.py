@@ -1,0 +1,108 @@
+"""Request bodies: read by the strict JSON reader, checked by a model, refused without an echo."""
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Request
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+
+from planner.core import strict_json
+from planner.core.errors import InvalidInput
+from planner.core.money import parse_decimal
+
+
+class Sent(BaseModel):
+    """The base of everything that is sent in: unknown fields are refused, nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+
+
+def _decimal_text(value: object) -> Decimal:
+    # A JSON number may have gone through a double on its way here, so only a string is exact.
+    if not isinstance(value, str):
+        raise ValueError("a decimal string is needed, not a number")  # noqa: TRY004  # pydantic reports ValueErrors only
+    try:
+        return parse_decimal(value)
+    except InvalidInput as error:
+        raise ValueError(error.problem) from None
+
+
+def _not_negative(value: Decimal) -> Decimal:
+    if value < 0:
+        raise ValueError("must not be negative")
+    return value
+
+
+T = TypeVar("T", bound=Sent)
+
+_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", "examples": ["0.70"]})
+DecimalText = Annotated[Decimal, BeforeValidator(_decimal_text), _SCHEMA]
+UsdText = Annotated[
+    Decimal,
+    BeforeValidator(_decimal_text),
+    AfterValidator(_not_negative),
+    WithJsonSchema({"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", "examples": ["20.00"]}),
+]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Name = Annotated[str, Field(min_length=1, max_length=400)]
+
+
+async def read_json(request: Request) -> Any:  # noqa: ANN401  # JSON is any of six types
+    """Read the body of a request strictly.
+
+    Raises:
+        InvalidInput: not a JSON object by the letter.
+    """
+    return strict_json.read(await request.body())
+
+
+def checked(model: type[T], document: object) -> T:
+    """Check a document against a model.
+
+    Raises:
+        InvalidInput: the first field that does not fit, and why; what was sent is not repeated.
+    """
+    if not isinstance(document, dict):
+        raise InvalidInput("body", "a JSON object is needed")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        # A name the caller invented is not repeated: it may be anything, a secret pasted too far included.
+        place = [str(step) for step in (first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"])]
+        raise InvalidInput(".".join(place)[:200] or "body", _said(first)) from None
+
+
+def _said(first: Any) -> str:  # noqa: ANN401  # pydantic's error record
+    return "an unknown field is present" if first["type"] == "extra_forbidden" else str(first["msg"])
+
+
+def body_of(model: type[T]) -> Callable[[Request], Awaitable[T]]:
+    """Return the dependency that reads one kind of body."""
+
+    async def read(request: Request) -> T:
+        return checked(model, await read_json(request))
+
+    return read
+
+
+def described(model: type[Sent], example: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI entry of a body that is read by `body_of`."""
+    content = {"application/json": {"schema": inlined(model), "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def inlined(model: type[Sent]) -> dict[str, Any]:
+    """Return a model's JSON schema with its references put in place."""
+    schema = model.model_json_schema()
+    defs = schema.pop("$defs", {})
+
+    def put(node: Any) -> Any:  # noqa: ANN401  # JSON is any of six types
+        if isinstance(node, dict):
+            name = node.get("$ref", "").removeprefix("#/$defs/")
+            return put(defs[name]) if name in defs else {key: put(value) for key, value in node.items()}
+        return [put(value) for value in node] if isinstance(node, list) else node
+
+    placed: dict[str, Any] = put(schema)
+    return placed

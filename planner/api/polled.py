@@ -1,0 +1,72 @@
+"""The answer backends poll for: written once per revision and edge of time, then served from memory."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from starlette.responses import Response
+
+from planner.api.shapes import Shape
+from planner.flows.answer import Question
+from planner.flows.current import View
+
+HELD_MAX = 10_000
+# Even an answer without an edge in sight is written anew now and then, so that its dates stay close.
+HELD_FOR = timedelta(hours=1)
+
+Answerer = Callable[[View, Question, str, datetime], Shape]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One written answer: its bytes, their ETag, and the moment from which it may no longer be served."""
+
+    body: bytes
+    etag: str
+    until: datetime
+
+    def response(self, if_none_match: str | None) -> Response:
+        """Answer 200 with the bytes, or 304 where the caller holds them already."""
+        headers = {"ETag": self.etag, "Cache-Control": "private, no-cache"}
+        if if_none_match is not None and self.etag in (tag.strip() for tag in if_none_match.split(",")):
+            return Response(status_code=304, headers=headers)
+        return Response(self.body, 200, headers, "application/json")
+
+
+class Polled:
+    """The written answers of one view. A new view drops them all: nothing revoked is ever served from here."""
+
+    def __init__(self, answerer: Answerer, default_policy: str) -> None:
+        """Remember how to answer."""
+        self._answerer, self._default_policy = answerer, default_policy
+        # View and answers change together, in one assignment: a thread that still answers for an old view
+        # can only ever write into the old view's answers.
+        self._held: tuple[View | None, dict[tuple[str, str], Kept]] = (None, {})
+
+    def kept(self, view: View, plan: str, task: str, now: datetime) -> Kept | None:
+        """Return the answer held for this view, if its time has not run out."""
+        held, answers = self._held
+        found = answers.get((plan, task)) if view is held else None
+        return found if found is not None and now < found.until else None
+
+    def answer(self, view: View, plan: str, task: str, now: datetime) -> Kept:
+        """Answer, write and keep.
+
+        Raises:
+            NotFound: no such plan or task.
+            NoAnswer: the question has no answer.
+        """
+        shape = self._answerer(view, Question(plan=plan, task=task), self._default_policy, now)
+        body = json.dumps(shape, separators=(",", ":")).encode()
+        etag = '"' + hashlib.sha256(body).hexdigest()[:32] + '"'
+        edge = shape["valid_until"]
+        until = now + HELD_FOR if edge is None else min(now + HELD_FOR, datetime.fromisoformat(edge))
+        made = Kept(body, etag, until)
+        held, answers = self._held
+        if view is not held or len(answers) >= HELD_MAX:
+            answers = {}
+            self._held = (view, answers)
+        answers[plan, task] = made
+        return made

@@ -1,0 +1,320 @@
+"""Catalogue reads: models, providers, offers with prices and terms, price changes, tiers."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BeforeValidator
+
+from planner.api.asked import moment
+from planner.api.guard import GuardedRoute, granted, now_of, view_of
+from planner.api.problem import documented
+from planner.api.shapes import (
+    Shape,
+    card_shape,
+    effective_terms_shape,
+    offer_shape,
+    standing_shape,
+    terms_shape,
+    tier_shape,
+    time_text,
+)
+from planner.core import errors
+from planner.core.errors import InvalidInput, NotFound
+from planner.core.money import parse_decimal, plain
+from planner.core.offer import Offer
+from planner.core.policy import decide
+from planner.core.price import PriceCard
+from planner.core.units import Unit
+from planner.flows import answer as flow
+from planner.flows import history
+from planner.flows.current import View
+
+router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=GuardedRoute)
+
+_REFUSALS = documented(errors.NotFound)
+_Limit = Annotated[int, Query(ge=1, le=1000, description="items on one page")]
+_Cursor = Annotated[str | None, Query(max_length=800, description="`next_cursor` of the page before")]
+_Text = Annotated[str | None, Query(max_length=400)]
+_At = Annotated[datetime | None, BeforeValidator(moment), Query(description="RFC 3339 time with an offset")]
+_OfferId = Annotated[str, Query(min_length=1, max_length=400, description="the exact id of an offer")]
+
+
+def page(
+    items: Iterable[tuple[str, Callable[[], Shape]]], limit: int, cursor: str | None, standing: Shape
+) -> dict[str, Any]:
+    """Return one page of items sorted by their ids.
+
+    Raises:
+        InvalidInput: the cursor is not one of ours.
+    """
+    after = None
+    if cursor is not None:
+        try:
+            after = urlsafe_b64decode(cursor.encode("ascii")).decode()
+        except (Base64Error, UnicodeError):
+            raise InvalidInput("cursor", "not a cursor of this list") from None
+    left = [(key, make) for key, make in items if after is None or key.encode() > after.encode()]
+    more = len(left) > limit
+    last = left[limit - 1][0] if more else None
+    return {
+        "items": [make() for _key, make in left[:limit]],
+        "next_cursor": None if last is None else urlsafe_b64encode(last.encode()).decode(),
+        **standing,
+    }
+
+
+@router.get("/models", responses=_REFUSALS)
+def get_models(request: Request, limit: _Limit = 100, cursor: _Cursor = None) -> dict[str, Any]:
+    """List canonical models with their tier and how many offers serve them."""
+    view, now = view_of(request), now_of(request)
+    served = flow.count_served(view.catalogue)
+    rows = [(id_, lambda id_=id_: _model(view, id_, served.get(id_, 0), now)) for id_ in sorted(view.catalogue.model_ids)]
+    return page(rows, limit, cursor, standing_shape(view.catalogue, now))
+
+
+@router.get("/models/{id:path}", responses=_REFUSALS)
+def get_model(request: Request, id: str) -> dict[str, Any]:  # noqa: A002  # the contract's name
+    """Return one canonical model and the ids of the offers that serve it."""
+    view, now = view_of(request), now_of(request)
+    if id not in view.catalogue.model_ids:
+        raise NotFound("model", id)
+    offers = [offer.id for offer in view.catalogue.offers if offer.model == id]
+    shape = _model(view, id, len(offers), now)
+    return {**shape, "offer_ids": offers, **standing_shape(view.catalogue, now)}
+
+
+def _model(view: View, model: str, offers: int, now: datetime) -> Shape:
+    facts = view.catalogue.models.get(model)
+    label = view.snapshot.labels(now).get(model)
+    return {
+        "model": model,
+        "name": model if facts is None else facts.name,
+        "author": model.partition("/")[0] if facts is None else facts.author,
+        "open_weights": None if facts is None else facts.open_weights,
+        "released": None if facts is None or facts.released is None else facts.released.isoformat(),
+        "offers": offers,
+        "tier": None if label is None else label.tier,
+        "label": None if label is None else tier_shape(label),
+    }
+
+
+@router.get("/providers", responses=_REFUSALS)
+def get_providers(request: Request, limit: _Limit = 100, cursor: _Cursor = None) -> dict[str, Any]:
+    """List known providers and brokers with the rows of evidence about their terms."""
+    view, now = view_of(request), now_of(request)
+    rows = [(id_, lambda id_=id_: _provider(view, id_)) for id_ in sorted(view.catalogue.providers)]
+    return page(rows, limit, cursor, standing_shape(view.catalogue, now))
+
+
+@router.get("/providers/{id}", responses=_REFUSALS)
+def get_provider(request: Request, id: str) -> dict[str, Any]:  # noqa: A002  # the contract's name
+    """Return one provider with the rows of evidence about its terms."""
+    view, now = view_of(request), now_of(request)
+    if id not in view.catalogue.providers:
+        raise NotFound("provider", id)
+    return {**_provider(view, id), **standing_shape(view.catalogue, now)}
+
+
+def _provider(view: View, provider: str) -> Shape:
+    facts = view.catalogue.providers[provider]
+    rows = (
+        *view.catalogue.terms.get(("provider", provider), ()),
+        *view.catalogue.terms.get(("channel", provider), ()),
+    )
+    return {
+        "provider": provider,
+        "name": facts.name,
+        "kind": facts.kind,
+        "headquarters": facts.headquarters,
+        "creator_of": sorted(facts.creator_of),
+        "terms": [terms_shape(row) for row in rows],
+    }
+
+
+@router.get("/offers", responses=_REFUSALS)
+def get_offers(  # noqa: PLR0913  # one parameter per filter of the contract
+    request: Request,
+    id: _Text = None,  # noqa: A002  # the contract's name
+    model: _Text = None,
+    provider: _Text = None,
+    channel: _Text = None,
+    tier: Annotated[int | None, Query(ge=1, le=9)] = None,
+    capability: _Text = None,
+    policy: _Text = None,
+    input_usd_per_mtok_max: _Text = None,
+    output_usd_per_mtok_max: _Text = None,
+    priced: Annotated[bool | None, Query()] = None,
+    at: _At = None,
+    limit: _Limit = 100,
+    cursor: _Cursor = None,
+) -> dict[str, Any]:
+    """List offers with their price at a moment; every filter is exact."""
+    granted(request, policy)
+    view, now = view_of(request), now_of(request)
+    catalogue, moment_ = view.catalogue, at or now
+    rules = None if policy is None else flow.policy_named(catalogue, policy)
+    labels = view.snapshot.labels(moment_)
+    ceilings = {
+        Unit.INPUT: _ceiling("input_usd_per_mtok_max", input_usd_per_mtok_max),
+        Unit.OUTPUT: _ceiling("output_usd_per_mtok_max", output_usd_per_mtok_max),
+    }
+    wanted = {"provider": provider, "channel": channel}
+
+    def keeps(offer: Offer) -> bool:
+        label = labels.get(offer.model or "")
+        return (
+            (id is None or offer.id == id)
+            and (model is None or offer.model == model)
+            and all(value is None or getattr(offer.facts, name) == value for name, value in wanted.items())
+            and (tier is None or (label is not None and label.tier == tier))
+            and (capability is None or offer.facts.capabilities.get(capability) is True)
+            and (rules is None or not decide(rules, offer, catalogue.terms_of(offer, now)))
+        )
+
+    rows = []
+    for offer in filter(keeps, catalogue.offers):
+        card = catalogue.card(offer.id, moment_)
+        if (priced is None or priced == (card is not None)) and _within(card, ceilings):
+            rows.append((offer.id, lambda offer=offer, card=card: offer_shape(offer, card, labels.get(offer.model or ""))))
+    return page(rows, limit, cursor, standing_shape(catalogue, now))
+
+
+def _ceiling(name: str, text: str | None) -> Decimal | None:
+    return None if text is None else parse_decimal(text, field=name)
+
+
+def _within(card: PriceCard | None, ceilings: dict[Unit, Decimal | None]) -> bool:
+    for unit, ceiling in ceilings.items():
+        if ceiling is None:
+            continue
+        price = None if card is None else card.rates.get(unit)
+        if price is None or Decimal(price.base.usd_per_mtok()) > ceiling:
+            return False
+    return True
+
+
+# The two reads below also answer under the offer's own path; an id holds slashes, so `?id=` is the easy way.
+
+
+@router.get("/offers/prices", responses=_REFUSALS)
+def get_prices_by_query(  # noqa: PLR0913  # the contract's parameters
+    request: Request,
+    id: _OfferId,  # noqa: A002  # the contract's name
+    from_: Annotated[datetime | None, BeforeValidator(moment), Query(alias="from")] = None,
+    to: _At = None,
+    known_at: _At = None,
+) -> dict[str, Any]:
+    """Return the price history of an offer named by ``?id=``."""
+    return _prices(request, id, from_, to, known_at)
+
+
+@router.get("/offers/terms", responses=_REFUSALS)
+def get_terms_by_query(request: Request, id: _OfferId) -> dict[str, Any]:  # noqa: A002  # the contract's name
+    """Return the terms of an offer named by ``?id=``."""
+    return _terms(request, id)
+
+
+@router.get("/offers/{id:path}/prices", responses=_REFUSALS)
+def get_prices(  # noqa: PLR0913  # the contract's parameters
+    request: Request,
+    id: str,  # noqa: A002  # the contract's name
+    from_: Annotated[datetime | None, BeforeValidator(moment), Query(alias="from")] = None,
+    to: _At = None,
+    known_at: _At = None,
+) -> dict[str, Any]:
+    """Return the price history of an offer: what held when, as known at a moment."""
+    return _prices(request, id, from_, to, known_at)
+
+
+def _prices(
+    request: Request, offer_id: str, from_: datetime | None, to: datetime | None, known_at: datetime | None
+) -> dict[str, Any]:
+    view, now = view_of(request), now_of(request)
+    flow.offer_named(view.catalogue, offer_id)
+    cards = history.prices(request.app.state.store, offer_id, from_, to, known_at)
+    return {
+        "offer": offer_id,
+        "items": [{**card_shape(card), "known_from": time_text(known)} for card, known in cards],
+        "next_cursor": None,
+        **standing_shape(view.catalogue, now),
+    }
+
+
+@router.get("/offers/{id:path}/terms", responses=_REFUSALS)
+def get_terms(request: Request, id: str) -> dict[str, Any]:  # noqa: A002  # the contract's name
+    """Return what is known of an offer's terms today, and every row of evidence behind it."""
+    return _terms(request, id)
+
+
+def _terms(request: Request, offer_id: str) -> dict[str, Any]:
+    view, now = view_of(request), now_of(request)
+    catalogue = view.catalogue
+    offer = flow.offer_named(catalogue, offer_id)
+    facts = offer.facts
+    subjects = [("offer", offer.id), ("provider", facts.provider), ("channel", facts.channel)]
+    return {
+        "offer": offer.id,
+        "effective": effective_terms_shape(catalogue.terms_of(offer, now)),
+        "rows": [terms_shape(row) for subject in subjects for row in catalogue.terms.get(subject, ())],
+        **standing_shape(catalogue, now),
+    }
+
+
+@router.get("/offers/{id:path}", responses=_REFUSALS)
+def get_offer(request: Request, id: str, at: _At = None) -> dict[str, Any]:  # noqa: A002  # the contract's name
+    """Return one offer with its price at a moment."""
+    view, now = view_of(request), now_of(request)
+    catalogue, moment_ = view.catalogue, at or now
+    offer = flow.offer_named(catalogue, id)
+    label = view.snapshot.labels(moment_).get(offer.model or "")
+    return {
+        **offer_shape(offer, catalogue.card(offer.id, moment_), label),
+        **standing_shape(catalogue, now),
+    }
+
+
+@router.get("/price-changes", responses=_REFUSALS)
+def get_price_changes(
+    request: Request, since: Annotated[datetime, BeforeValidator(moment), Query()], limit: _Limit = 100
+) -> dict[str, Any]:
+    """List the price cards that came into force since a moment, newest first, with the card each replaced."""
+    view, now = view_of(request), now_of(request)
+    changes = history.price_changes(request.app.state.store, since, limit)
+    return {
+        "items": [
+            {"offer": after.offer, "before": None if before is None else card_shape(before), "after": card_shape(after)}
+            for before, after in changes
+        ],
+        "next_cursor": None,
+        **standing_shape(view.catalogue, now),
+    }
+
+
+@router.get("/tiers", responses=_REFUSALS)
+def get_tiers(request: Request, at: _At = None) -> dict[str, Any]:
+    """Return the tier bands and every labelled model at a moment, tier by tier, dearest first."""
+    view, now = view_of(request), now_of(request)
+    return tiers_answer(view, at or now, now)
+
+
+def tiers_answer(view: View, at: datetime, now: datetime) -> Shape:
+    """Write the tiers at a moment."""
+    labels = sorted(view.snapshot.labels(at).values(), key=lambda label: (-label.output_usd_per_mtok, label.model))
+    bands = view.catalogue.tier_bands
+    return {
+        "bands": [{"tier": band.tier, "output_usd_per_mtok_min": plain(band.usd_per_mtok_min)} for band in bands.prices],
+        "quality_bands": [
+            {"index": band.index, "tier": band.tier, "score_min": plain(band.score_min)} for band in bands.qualities
+        ],
+        "items": [
+            {"tier": tier, "models": [tier_shape(label) for label in labels if label.tier == tier]}
+            for tier in sorted({label.tier for label in labels})
+        ],
+        "at": time_text(at),
+        **standing_shape(view.catalogue, now),
+    }

@@ -1,0 +1,267 @@
+"""Answers as JSON: the same shapes over HTTP and behind ``--json`` on the command line."""
+
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+from planner.core.ask import Answer, Ask, Pick
+from planner.core.catalogue import Catalogue
+from planner.core.cost import Cost, Line
+from planner.core.money import floor_text, pico_text, plain, ratio_text, usd_text
+from planner.core.offer import Offer
+from planner.core.price import PriceCard
+from planner.core.rate_form import write_rates
+from planner.core.terms import EffectiveTerms, Terms
+from planner.core.tier import ModelTier
+from planner.core.units import Direction, Unit
+
+BUDGET_PLACES = 12
+Shape = dict[str, Any]
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """Write a moment in UTC with ``Z``."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def line_shape(line: Line) -> Shape:
+    """Write one priced unit."""
+    return {
+        "unit": line.unit.value,
+        "quantity": line.quantity,
+        "usd": plain(line.rate.usd),
+        "per": line.rate.per,
+        "amount_usd": pico_text(line.amount_pico),
+    }
+
+
+def cost_shape(cost: Cost) -> Shape:
+    """Write a cost: its lines, the three sums and the total; the sums add up to the total by construction."""
+    return {
+        "lines": [line_shape(line) for line in cost.lines],
+        "input_usd": pico_text(cost.direction_pico(Direction.INPUT)),
+        "output_usd": pico_text(cost.direction_pico(Direction.OUTPUT)),
+        "other_usd": pico_text(cost.direction_pico(Direction.OTHER)),
+        "total_usd": pico_text(cost.total_pico),
+    }
+
+
+def evidence_shape(card: PriceCard) -> Shape:
+    """Write where a price comes from."""
+    return {
+        "source": card.evidence.source,
+        "source_url": card.evidence.source_url,
+        "observed_at": time_text(card.evidence.observed_at),
+        "valid_from": time_text(card.valid_from),
+        "payload_digest": card.evidence.payload_digest,
+    }
+
+
+def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | None) -> Shape:
+    """Write one link of a chain."""
+    facts = pick.offer.facts
+    per_period = pick.cost_usd * ask.workload.requests_per_period
+    margin = None if ask.economics is None else ask.economics.margin_at(per_period)
+    terms = catalogue.terms_of(pick.offer, ask.decided_at)
+    return {
+        "offer": pick.offer.id,
+        "model": pick.offer.model,
+        "provider": facts.provider,
+        "channel": facts.channel,
+        "region": facts.region,
+        "service_tier": pick.service_tier,
+        "tier": pick.tier,
+        "quality_tier": None if label is None else label.quality_tier,
+        "quality": quality_shape(label),
+        "cost_usd": usd_text(pick.cost_usd),
+        "list_cost_usd": pico_text(pick.list_cost.total_pico),
+        "cost_usd_per_period": usd_text(per_period),
+        "margin": None if margin is None else ratio_text(margin),
+        "lines": [line_shape(line) for line in pick.list_cost.lines],
+        "price_version": pick.card.id,
+        "evidence": evidence_shape(pick.card),
+        "terms_evidence": list(terms.evidence),
+        "policy_version": ask.policy.version,
+    }
+
+
+def quality_shape(label: ModelTier | None) -> Shape | None:
+    """Write the score a quality tier rests on, with its true date."""
+    if label is None or label.quality_score is None or label.quality_as_of is None:
+        return None
+    return {
+        "index": label.quality_index,
+        "score": plain(label.quality_score),
+        "as_of": label.quality_as_of.isoformat(),
+    }
+
+
+def answer_shape(
+    answer: Answer, ask: Ask, catalogue: Catalogue, valid_until: datetime | None, labels: dict[str, ModelTier]
+) -> Shape:
+    """Write the answer to the main question."""
+
+    def link(pick: Pick) -> Shape:
+        return pick_shape(pick, ask, catalogue, labels.get(pick.offer.model or ""))
+
+    budget = ask.budget_usd
+    shape: Shape = {
+        "choice": link(answer.choice),
+        "fallbacks": [link(pick) for pick in answer.fallbacks],
+    }
+    if len(answer.fallbacks) < ask.fallbacks:
+        shape["fallbacks_missing"] = ask.fallbacks - len(answer.fallbacks)
+    used = {pick.offer.facts.provider for pick in (answer.choice, *answer.fallbacks)}
+    return {
+        **shape,
+        "chain": None,
+        "budget_usd": None if budget is None else floor_text(budget, BUDGET_PLACES),
+        "considered": answer.considered,
+        "eligible": answer.eligible,
+        "refused": dict(answer.refused),
+        "alternatives": [
+            {"offer": pick.offer.id, "why_not": why_not(pick, answer.choice, used, ask)} for pick in answer.alternatives
+        ],
+        "enforce": None,
+        "objective": ask.objective,
+        "policy": ask.policy.name,
+        "policy_version": ask.policy.version,
+        "at": time_text(ask.at),
+        **standing_shape(catalogue, ask.decided_at),
+        "valid_until": time_text(valid_until),
+    }
+
+
+def standing_shape(catalogue: Catalogue, at: datetime) -> Shape:
+    """Write what every answer that rests on the catalogue carries."""
+    return {"revision": catalogue.revision, "stale": catalogue.stale(at)}
+
+
+def why_not(pick: Pick, choice: Pick, used: set[str], ask: Ask) -> str:
+    """Say why an eligible offer is not in the chain."""
+    dearer = pick.cost_usd - choice.cost_usd
+    if dearer > 0:
+        reason = f"costs {usd_text(dearer)} more"
+    elif dearer < 0:
+        reason = f"costs {usd_text(-dearer)} less, but comes later by {ask.objective}"
+    else:
+        reason = "costs the same, and comes later by quality or id"
+    if ask.independent_upstreams and pick.offer.facts.provider in used:
+        return f"{reason}; same upstream as a link of the chain"
+    return reason
+
+
+def rates_summary(card: PriceCard | None) -> Shape:
+    """Write the two rates people look for first, at base conditions."""
+
+    def rate(unit: Unit) -> str | None:
+        price = None if card is None else card.rates.get(unit)
+        return None if price is None else price.base.usd_per_mtok()
+
+    return {"input_usd_per_mtok": rate(Unit.INPUT), "output_usd_per_mtok": rate(Unit.OUTPUT)}
+
+
+def card_shape(card: PriceCard) -> Shape:
+    """Write a price card with its dates and evidence."""
+    return {
+        "price_version": card.id,
+        "valid_from": time_text(card.valid_from),
+        "valid_to": time_text(card.valid_to),
+        "rates": write_rates(card.rates),
+        "evidence": evidence_shape(card),
+    }
+
+
+def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None) -> Shape:
+    """Write an offer with its price now."""
+    facts = offer.facts
+    return {
+        "offer": offer.id,
+        "model": offer.model,
+        "model_spelling": facts.model_spelling,
+        "provider": facts.provider,
+        "channel": facts.channel,
+        "region": facts.region,
+        "quantization": facts.quantization,
+        "service_tier": facts.service_tier,
+        "variant": facts.variant,
+        "kind": facts.kind.value,
+        "route": facts.route.value,
+        "free": offer.free,
+        "capabilities": dict(sorted(facts.capabilities.items())),
+        "input_modalities": None if facts.input_modalities is None else sorted(facts.input_modalities),
+        "output_modalities": None if facts.output_modalities is None else sorted(facts.output_modalities),
+        "context_tokens": facts.context_tokens,
+        "max_output_tokens": facts.max_output_tokens,
+        "retires_at": time_text(facts.retires_at),
+        "uptime": None if facts.uptime is None else plain(facts.uptime),
+        "ttft_ms": facts.ttft_ms,
+        "throughput_tps": None if facts.throughput_tps is None else plain(facts.throughput_tps),
+        "tier": None if label is None else label.tier,
+        "priced": card is not None,
+        **rates_summary(card),
+        "price": None if card is None else card_shape(card),
+    }
+
+
+def tier_shape(label: ModelTier) -> Shape:
+    """Write the label of one model and what it rests on."""
+    return {
+        "model": label.model,
+        "offer": label.offer,
+        "output_usd_per_mtok": mtok_text(label.output_usd_per_mtok),
+        "quality_tier": label.quality_tier,
+        "quality": quality_shape(label),
+        "bargain": label.bargain,
+    }
+
+
+def mtok_text(usd: Fraction) -> str:
+    """Write dollars per million tokens."""
+    return usd_text(usd)
+
+
+def effective_terms_shape(terms: EffectiveTerms) -> Shape:
+    """Write what is known of an offer's terms; null is unknown."""
+    return {
+        "trains_on_prompts": terms.trains_on_prompts,
+        "broker_may_train": terms.broker_may_train,
+        "retains_prompts": terms.retains_prompts,
+        "retention_days": terms.retention_days,
+        "zdr": terms.zdr,
+        "may_publish": terms.may_publish,
+        "headquarters": terms.headquarters,
+        "confidence": None if terms.confidence is None else terms.confidence.name.lower(),
+        "evidence": list(terms.evidence),
+        "conflicts": list(terms.conflicts),
+    }
+
+
+def terms_shape(row: Terms) -> Shape:
+    """Write one row of evidence."""
+    return {
+        "id": row.id,
+        "subject_kind": row.subject_kind,
+        "subject": row.subject,
+        "trains_on_prompts": row.trains_on_prompts,
+        "broker_may_train": row.broker_may_train,
+        "retains_prompts": row.retains_prompts,
+        "retention_days": row.retention_days,
+        "zdr": row.zdr,
+        "zdr_basis": row.zdr_basis,
+        "zdr_scope": row.zdr_scope,
+        "may_publish": row.may_publish,
+        "requires_user_ids": row.requires_user_ids,
+        "sends_client_ip": row.sends_client_ip,
+        "headquarters": row.headquarters,
+        "policy_url": row.policy_url,
+        "source": row.source,
+        "source_url": row.source_url,
+        "observed_at": time_text(row.observed_at),
+        "verified_by": row.verified_by,
+        "verified_at": time_text(row.verified_at),
+        "expires_at": time_text(row.expires_at),
+        "confidence": row.confidence.name.lower(),
+        "curated": row.curated,
+        "note": row.note,
+    }

@@ -1,0 +1,89 @@
+"""The service: settings in, one ASGI application out."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from planner import __version__
+from planner.api import health, questions, reads
+from planner.api.guard import enter
+from planner.api.limits import Limits
+from planner.api.polled import Polled
+from planner.api.problem import problem, refusal
+from planner.core.errors import InvalidInput, PlannerError
+from planner.flows.current import Current
+from planner.settings import Settings
+from planner.store.engine import Store, open_store
+
+_TITLES = {404: ("not_found", "Nothing is here"), 405: ("method_not_allowed", "This method is not answered here")}
+
+
+def build(settings: Settings, store: Store | None = None, now: Callable[[], datetime] | None = None) -> FastAPI:
+    """Build the application. The database is opened here and its schema checked; the network is not touched."""
+    opened = store or open_store(settings.url())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if store is None:
+            opened.close()
+
+    app = FastAPI(
+        title="planner",
+        version=__version__,
+        summary="The cheapest compliant model for a plan at a margin",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+    )
+    admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
+    app.state.store = opened
+    app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
+    app.state.default_policy = settings.default_policy
+    app.state.polled = Polled(questions.answered, settings.default_policy)
+    for router in (health.router, questions.router, reads.router):
+        app.include_router(router)
+    app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
+    app.add_exception_handler(PlannerError, _planner_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_middleware(Limits)
+    return app
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _openapi(request: Request) -> JSONResponse:
+    """Describe the contract, for anybody with a key."""
+    await enter(request, "GET", "/openapi.json")
+    app: FastAPI = request.app
+    return JSONResponse(app.openapi())
+
+
+async def _planner_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, PlannerError):
+        raise error
+    return refusal(error)
+
+
+async def _validation_error(_request: Request, error: Exception) -> Response:
+    """Refuse a path or query parameter; the value is not repeated."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    return refusal(InvalidInput(".".join(str(step) for step in first["loc"][1:]), str(first["msg"])))
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    code, title = _TITLES.get(error.status_code, ("refused", "Refused"))
+    return problem(error.status_code, code, title)

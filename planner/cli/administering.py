@@ -1,0 +1,81 @@
+"""Keys, policies and the audit trail on the command line."""
+
+import getpass
+
+from planner.cli import show
+from planner.cli.opened import now, store_of, view_of
+from planner.core.errors import InvalidInput, NotFound
+from planner.core.policy_form import write_policy
+from planner.settings import Settings
+from planner.store import audit, keys
+
+ROLES = ("backend", "finance", "admin")
+
+
+def actor() -> str:
+    """Return who runs this command, for the audit trail."""
+    return f"cli:{getpass.getuser()}"
+
+
+def create_key(name: str, role: str, policies: list[str] | None, *, as_json: bool) -> None:
+    """Create a key and print it, once."""
+    if role not in ROLES:
+        raise InvalidInput("role", f"one of {', '.join(ROLES)} is needed")
+    settings = Settings()
+    store = store_of(settings)
+    with store.write() as connection:
+        key = keys.create(
+            connection, settings.pepper(), name=name, role=role, policies=policies, expires_at=None,
+            actor=actor(), at=now(),
+        )  # fmt: skip
+    if as_json:
+        show.json_out({"key": key, "role": role, "name": name})
+    else:
+        show.line(key)
+        show.note("Shown once; only its digest is stored.")
+
+
+def revoke_key(prefix: str) -> None:
+    """Revoke a key."""
+    store = store_of(Settings())
+    with store.write() as connection:
+        if not keys.revoke(connection, prefix, actor=actor(), at=now()):
+            raise NotFound("key", prefix)
+    show.line(f"revoked {prefix}")
+
+
+def list_keys(*, as_json: bool) -> None:
+    """Print the keys without their secrets."""
+    store = store_of(Settings())
+    with store.read() as connection:
+        rows = keys.listed(connection)
+    if as_json:
+        show.json_out(rows)
+        return
+    columns = ("prefix", "name", "role", "created_at", "expires_at", "revoked_at")
+    show.table("keys", [(column, "left") for column in columns], [[row[column] for column in columns] for row in rows])
+
+
+def verify_audit() -> None:
+    """Check the hash chain of the audit trail; a broken link exits 1."""
+    store = store_of(Settings())
+    with store.read() as connection:
+        broken = audit.verify(connection)
+    if broken is not None:
+        show.note(f"The audit trail is broken at entry {broken}.")
+        raise SystemExit(1)
+    show.line("The audit trail is whole.")
+
+
+def list_policies(*, as_json: bool) -> None:
+    """Print the policies and their rules."""
+    policies = view_of(Settings()).catalogue.policies
+    written = [write_policy(policies[name]) for name in sorted(policies)]
+    if as_json:
+        show.json_out(written)
+        return
+    rows = [
+        (policy["name"], policy["version"], ", ".join(f"{rule}={value}" for rule, value in policy["rules"].items()))
+        for policy in written
+    ]
+    show.table("policies", [("name", "left"), ("version", "right"), ("rules", "left")], rows)

@@ -1,0 +1,140 @@
+"""The questions on the command line: what to use, what a request costs, which tier a model is."""
+
+from typing import Any
+
+from planner.api.asked import CostIn, RecommendationIn, moment
+from planner.api.body import checked
+from planner.api.questions import answered, cost_answer
+from planner.api.reads import tiers_answer
+from planner.api.shapes import Shape
+from planner.cli import show
+from planner.cli.opened import now, view_of
+from planner.core.errors import InvalidInput
+from planner.flows.current import View
+from planner.settings import Settings
+
+_RIGHT, _LEFT = "right", "left"
+
+
+def drop_absent(**fields: Any) -> dict[str, Any]:
+    """Return the fields that were given."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def recommend(body: dict[str, Any], *, as_json: bool) -> None:
+    """Answer the main question from the local catalogue, and print the answer."""
+    settings = Settings()
+    question = checked(RecommendationIn, body).question()
+    shape = answered(view_of(settings), question, settings.default_policy, now())
+    if as_json:
+        show.json_out(shape)
+    else:
+        print_answer(shape)
+
+
+def print_answer(shape: Shape) -> None:
+    """Print the answer to the main question as tables."""
+    links = [("choice", shape["choice"]), *((f"fallback {n}", link) for n, link in enumerate(shape["fallbacks"], 1))]
+    show.table(
+        f"{shape['objective']} under policy {shape['policy']} v{shape['policy_version']}",
+        [
+            ("", _LEFT), ("offer", _LEFT), ("provider", _LEFT), ("tier", _RIGHT),
+            ("USD/request", _RIGHT), ("USD/period", _RIGHT), ("margin", _RIGHT),
+        ],
+        [
+            (
+                name, link["offer"], link["provider"], link["tier"],
+                link["cost_usd"], link["cost_usd_per_period"], link["margin"],
+            )
+            for name, link in links
+        ],
+    )  # fmt: skip
+    choice = shape["choice"]
+    show.line("")
+    print_lines(choice["lines"])
+    evidence = choice["evidence"]
+    show.line("")
+    show.line(f"price      {evidence['source']}, observed {evidence['observed_at']}, {evidence['source_url']}")
+    if choice["quality"] is not None:
+        quality = choice["quality"]
+        show.line(f"quality    {quality['score']} on {quality['index']} as of {quality['as_of']}")
+    if shape["budget_usd"] is not None:
+        show.line(f"budget     {shape['budget_usd']} USD per customer and period")
+    refused = ", ".join(f"{code} {count}" for code, count in shape["refused"].items())
+    show.line(f"considered {shape['considered']} offers: {shape['eligible']} eligible; refused: {refused or 'none'}")
+    for other in shape["alternatives"]:
+        show.line(f"not chosen {other['offer']}: {other['why_not']}")
+    stale = "; STALE: no source was refreshed lately" if shape["stale"] else ""
+    show.line(f"revision   {shape['revision']}, valid until {shape['valid_until'] or 'the next change'}{stale}")
+
+
+def print_lines(lines: list[Shape]) -> None:
+    """Print the priced units of a request."""
+    show.table(
+        "one request at list price",
+        [("unit", _LEFT), ("quantity", _RIGHT), ("rate USD", _RIGHT), ("per", _RIGHT), ("USD", _RIGHT)],
+        [(line["unit"], line["quantity"], line["usd"], line["per"], line["amount_usd"]) for line in lines],
+    )
+
+
+def cost(offer: str, counts: list[str], context: dict[str, Any], at: str | None, *, as_json: bool) -> None:
+    """Price one usage on one offer, and print the bill."""
+    body = checked(CostIn, drop_absent(offer=offer, usage=_counts(counts), context=context, at=at))
+    shape = cost_answer(view_of(Settings()), body, now())
+    if as_json:
+        show.json_out(shape)
+        return
+    show.line(offer)
+    print_lines(shape["lines"])
+    sums = f"input {shape['input_usd']} + output {shape['output_usd']} + other {shape['other_usd']}"
+    show.line(f"total      {shape['total_usd']} USD  ({sums})")
+    evidence = shape["evidence"]
+    show.line(f"price      {evidence['source']}, observed {evidence['observed_at']}, {evidence['source_url']}")
+
+
+def _counts(words: list[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for word in words:
+        name, equals, number = word.partition("=")
+        if not equals or not number.isascii() or not number.isdigit():
+            raise InvalidInput(name[:40], "counts are written as name=number, such as input_tokens=2600")
+        counts[name] = int(number)
+    return counts
+
+
+def tiers(at: str | None, *, as_json: bool) -> None:
+    """Print the tiers at a moment."""
+    present = now()
+    shape = tiers_answer(view_of(Settings()), present if at is None else _moment(at), present)
+    if as_json:
+        show.json_out(shape)
+        return
+    rows = [
+        (
+            group["tier"], model["model"], model["output_usd_per_mtok"], model["quality_tier"],
+            "bargain" if model["bargain"] else "", model["offer"],
+        )
+        for group in shape["items"]
+        for model in group["models"]
+    ]  # fmt: skip
+    show.table(
+        f"tiers at {shape['at']}",
+        [
+            ("tier", _RIGHT), ("model", _LEFT), ("output USD/M", _RIGHT), ("quality tier", _RIGHT),
+            ("", _LEFT), ("priced by", _LEFT),
+        ],
+        rows,
+    )  # fmt: skip
+
+
+def _moment(text: str) -> Any:  # noqa: ANN401  # a datetime
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise InvalidInput("at", str(error)) from None
+
+
+def demo(view: View, default_policy: str) -> Shape:
+    """Answer the worked question of `planner up`: the demo plan pro and its task chat."""
+    question = checked(RecommendationIn, {"plan": "pro", "task": "chat"}).question()
+    return answered(view, question, default_policy, now())

@@ -1,0 +1,233 @@
+"""Commands and their options; the work is imported inside each, so that ``--help`` stays quick."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planner.core.errors import NoAnswer, PlannerError
+
+EXIT_NO_ANSWER = 1
+EXIT_USAGE = 2
+
+cli = typer.Typer(
+    name="planner",
+    help="What every LLM offer costs, what it does with your data, and which one a plan may use at its margin.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+db = typer.Typer(help="The database schema.", no_args_is_help=True)
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
+policies = typer.Typer(help="Privacy policies.", no_args_is_help=True)
+cli.add_typer(db, name="db")
+cli.add_typer(keys, name="keys")
+cli.add_typer(audit, name="audit")
+cli.add_typer(policies, name="policies")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+At = Annotated[
+    str | None, typer.Option(help="Moment whose prices hold, RFC 3339 with offset, such as 2025-08-25T12:00:00Z.")
+]
+
+
+def main() -> None:
+    """Run a command; refusals print one paragraph on stderr and exit 1 (no answer) or 2 (usage error)."""
+    try:
+        cli()
+    except PlannerError as error:
+        from planner.cli.show import refusal
+
+        refusal(error, as_json="--json" in sys.argv)
+        raise SystemExit(EXIT_NO_ANSWER if isinstance(error, NoAnswer) else EXIT_USAGE) from None
+
+
+@cli.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve until Ctrl-C after setting up.")] = True,
+) -> None:
+    """Set up the embedded database, answer one worked question, and serve until Ctrl-C."""
+    from planner.cli import serving
+
+    serving.up(port, serve_after=serve_after)
+
+
+@cli.command()
+def serve(
+    workers: Annotated[int, typer.Option(min=1, help="Server processes.")] = 1,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve the API from a database that is already set up."""
+    from planner.cli import serving
+
+    serving.serve(workers, port)
+
+
+@cli.command()
+def worker() -> None:
+    """Refresh the feeds on a timer until Ctrl-C."""
+    from planner.cli import serving
+
+    serving.worker()
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Create or upgrade the schema and load the bundled catalogue, under a lock."""
+    from planner.cli import serving
+
+    serving.upgrade()
+
+
+@db.command("check")
+def db_check() -> None:
+    """Exit 0 when the schema is the one this version needs."""
+    from planner.cli import serving
+
+    serving.check_schema()
+
+
+@cli.command()
+def refresh(
+    source: Annotated[str | None, typer.Argument(help="One source; all enabled ones by default.")] = None,
+    from_file: Annotated[Path | None, typer.Option(help="Read the source from a file instead of its URL.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch the feeds, publish what changed, and say what was read, priced, unpriced and refused."""
+    from planner.cli import refreshing
+
+    refreshing.refresh(source, from_file, as_json=as_json)
+
+
+@cli.command()
+def bundle(
+    out: Annotated[Path, typer.Option(help="File to write, .jsonl.gz.")],
+    files: Annotated[
+        list[str], typer.Argument(help="SOURCE=FILE@DATE, one per recorded feed; DATE is when it was observed.")
+    ],
+) -> None:
+    """Write a bundled catalogue from recorded feeds."""
+    from planner.cli import refreshing
+
+    refreshing.bundle(out, files)
+
+
+@cli.command()
+def recommend(  # noqa: PLR0913  # one option per field of the question
+    plan: Annotated[str | None, typer.Option(help="A stored plan; needs --task.")] = None,
+    task: Annotated[str | None, typer.Option(help="A task of the plan.")] = None,
+    input_tokens: Annotated[int | None, typer.Option(min=0, help="Prompt tokens per request, cached ones included.")] = None,
+    cache_read_tokens: Annotated[int, typer.Option(min=0, help="Prompt tokens read from the cache.")] = 0,
+    output_tokens: Annotated[int | None, typer.Option(min=0, help="Completion tokens per request.")] = None,
+    reasoning_tokens: Annotated[int, typer.Option(min=0, help="Completion tokens spent on reasoning.")] = 0,
+    requests: Annotated[int, typer.Option(min=0, help="Requests per customer and period.")] = 1,
+    revenue_usd: Annotated[str | None, typer.Option(help="Price per customer and period, USD.")] = None,
+    fee_percent: Annotated[str | None, typer.Option(help="Payment fee, percent of revenue.")] = None,
+    fee_fixed_usd: Annotated[str | None, typer.Option(help="Payment fee per charge, USD.")] = None,
+    other_costs_usd: Annotated[str | None, typer.Option(help="Other costs per customer and period, USD.")] = None,
+    margin: Annotated[str | None, typer.Option(help="Target margin, such as 0.70.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Privacy policy by name.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only this canonical model; may be repeated.")] = None,
+    capability: Annotated[list[str] | None, typer.Option(help="A capability needed, such as tools; may be repeated.")] = None,
+    context_tokens: Annotated[int | None, typer.Option(min=0, help="Context window needed, tokens.")] = None,
+    tier: Annotated[list[int] | None, typer.Option(help="Only this tier; may be repeated.")] = None,
+    objective: Annotated[str | None, typer.Option(help="cheapest, best_quality, fastest or balanced.")] = None,
+    fallbacks: Annotated[int | None, typer.Option(min=0, max=10, help="Fallbacks wanted.")] = None,
+    at: At = None,
+    as_json: Json = False,
+) -> None:
+    """Answer the main question: the cheapest compliant offer that keeps the margin."""
+    from planner.cli import asking
+
+    body = asking.drop_absent(
+        plan=plan, task=task, revenue_usd=revenue_usd, payment_fee_percent=fee_percent,
+        payment_fee_fixed_usd=fee_fixed_usd, other_costs_usd=other_costs_usd, margin=margin, policy=policy,
+        at=at, objective=objective, fallbacks=fallbacks,
+    )  # fmt: skip
+    needs = asking.drop_absent(models=model, capabilities=capability, context_tokens=context_tokens, tiers=tier)
+    counts = asking.drop_absent(input_tokens=input_tokens, output_tokens=output_tokens)
+    if counts:
+        cached = {"cache_read_tokens": cache_read_tokens, "reasoning_tokens": reasoning_tokens}
+        body["workload"] = {**counts, **cached, "requests_per_period": requests}
+    if needs:
+        body["needs"] = needs
+    asking.recommend(body, as_json=as_json)
+
+
+@cli.command()
+def cost(
+    offer: Annotated[str, typer.Argument(help="Exact id of the offer, such as direct:openai/gpt-5.4.")],
+    usage: Annotated[list[str], typer.Argument(help="Counts, such as input_tokens=2600 output_tokens=450.")],
+    service_tier: Annotated[str, typer.Option(help="Service tier of the request.")] = "standard",
+    region: Annotated[str | None, typer.Option(help="Region of the request.")] = None,
+    at: At = None,
+    as_json: Json = False,
+) -> None:
+    """Price one usage on one offer, line by line, with the evidence for the price."""
+    from planner.cli import asking
+
+    asking.cost(offer, usage, asking.drop_absent(service_tier=service_tier, region=region), at, as_json=as_json)
+
+
+@cli.command()
+def tiers(at: At = None, as_json: Json = False) -> None:
+    """List every labelled model, tier by tier, with its output price and whether it is a bargain."""
+    from planner.cli import asking
+
+    asking.tiers(at, as_json=as_json)
+
+
+@cli.command()
+def status(as_json: Json = False) -> None:
+    """Show the revision and the age of every source."""
+    from planner.cli import refreshing
+
+    refreshing.status(as_json=as_json)
+
+
+@keys.command("create")
+def keys_create(
+    name: Annotated[str, typer.Option(help="Who will use it.")],
+    role: Annotated[str, typer.Option(help="backend, finance or admin.")],
+    policy: Annotated[list[str] | None, typer.Option(help="A policy a backend key may name; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Create a key and show it once."""
+    from planner.cli import administering
+
+    administering.create_key(name, role, policy, as_json=as_json)
+
+
+@keys.command("revoke")
+def keys_revoke(prefix: Annotated[str, typer.Argument(help="The key's public prefix.")]) -> None:
+    """Revoke a key at once, everywhere."""
+    from planner.cli import administering
+
+    administering.revoke_key(prefix)
+
+
+@keys.command("list")
+def keys_list(as_json: Json = False) -> None:
+    """List keys by prefix, role and state; secrets are not stored."""
+    from planner.cli import administering
+
+    administering.list_keys(as_json=as_json)
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Check the hash chain of the audit trail."""
+    from planner.cli import administering
+
+    administering.verify_audit()
+
+
+@policies.command("list")
+def policies_list(as_json: Json = False) -> None:
+    """List policies with their version and rules."""
+    from planner.cli import administering
+
+    administering.list_policies(as_json=as_json)

@@ -1,0 +1,31 @@
+"""What every command needs first: the settings, the opened database and the newest view of it."""
+
+import logging
+from datetime import UTC, datetime
+
+from planner.flows.current import Current, View
+from planner.settings import Settings
+from planner.store.engine import Store, open_store
+from planner.store.migrate import check
+
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def store_of(settings: Settings) -> Store:
+    """Open the database of the settings and check its schema.
+
+    Raises:
+        PlannerError: there is no database yet, or its schema is another version's.
+    """
+    check(settings.url())
+    return open_store(settings.url())
+
+
+def view_of(settings: Settings) -> View:
+    """Return the newest view of the catalogue."""
+    return Current(store_of(settings), settings.pepper(), now).view()

@@ -1,0 +1,111 @@
+"""Setting up and serving: the embedded default, real deployments, and the refresh worker."""
+
+import contextlib
+import os
+import threading
+
+import uvicorn
+
+from planner.app import build
+from planner.cli import asking, refreshing, show
+from planner.cli.administering import actor
+from planner.cli.opened import now, store_of
+from planner.flows.current import Current
+from planner.flows.setup import install
+from planner.schedule import Timer
+from planner.settings import Settings
+from planner.store import keys
+from planner.store.engine import Store
+from planner.store.migrate import check
+from planner.store.migrate import upgrade as upgrade_schema
+
+BOOTSTRAP = "bootstrap"
+
+
+def upgrade() -> None:
+    """Create or upgrade the schema, and load the bundled catalogue."""
+    settings = Settings()
+    if settings.database_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with show.err.status("preparing the database"):
+        upgrade_schema(settings.url())
+        store = store_of(settings)
+        install(store, now())
+    show.note("The schema is current and the bundled catalogue is loaded.")
+
+
+def check_schema() -> None:
+    """Refuse a schema of another version."""
+    check(Settings().url())
+    show.line("The schema is current.")
+
+
+def up(port: int | None, *, serve_after: bool) -> None:
+    """Set up the embedded default, answer the worked question, and serve until Ctrl-C."""
+    upgrade()
+    settings = Settings()
+    store = store_of(settings)
+    view = Current(store, settings.pepper(), now).view()
+    show.line("Question: which model may the demo plan `pro` use for `chat`, at a margin of 70 %?")
+    show.line("")
+    asking.print_answer(asking.demo(view, settings.default_policy))
+    show.line("")
+    _bootstrap_key(store, settings)
+    if not serve_after:
+        return
+    listen = settings.port if port is None else port
+    show.line(f"Listening on http://{settings.host}:{listen}  (Ctrl-C stops)")
+    with _timer(store, settings):
+        _run(settings, listen)
+
+
+def _bootstrap_key(store: Store, settings: Settings) -> None:
+    with store.write() as connection:
+        if any(row["name"] == BOOTSTRAP and row["revoked_at"] is None for row in keys.listed(connection)):
+            show.line(f"The key named {BOOTSTRAP} was shown when it was made; `planner keys create` makes another.")
+            return
+        key = keys.create(
+            connection, settings.pepper(), name=BOOTSTRAP, role="admin", policies=None, expires_at=None,
+            actor=actor(), at=now(),
+        )  # fmt: skip
+    show.line(f"Admin key, shown once: {key}")
+
+
+def serve(workers: int, port: int | None) -> None:
+    """Serve from a database that is already set up; feeds are refreshed by `planner worker`."""
+    settings = Settings()
+    store_of(settings).close()
+    listen = settings.port if port is None else port
+    if workers > 1:
+        # Child processes read the same environment and build their own application.
+        uvicorn.run(
+            "planner.cli.serving:application", factory=True, host=settings.host, port=listen, workers=workers,
+            http="httptools", log_level="warning", server_header=False,
+        )  # fmt: skip
+        return
+    _run(settings, listen)
+
+
+def application() -> object:
+    """Build the application of one server process."""
+    return build(Settings())
+
+
+def _run(settings: Settings, port: int) -> None:
+    uvicorn.run(
+        build(settings), host=settings.host, port=port, http="httptools", log_level="warning", server_header=False
+    )
+
+
+def worker() -> None:
+    """Refresh the enabled feeds on a timer until Ctrl-C."""
+    settings = Settings()
+    store = store_of(settings)
+    show.note(f"Refreshing {settings.sources or 'nothing'} every {settings.refresh_minutes} minutes.")
+    with _timer(store, settings), contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+
+
+def _timer(store: Store, settings: Settings) -> Timer:
+    sources = refreshing.enabled(settings)
+    return Timer(store, sources, settings.refresh_minutes, now, owner=f"{os.uname().nodename}:{os.getpid()}")

@@ -1,0 +1,1 @@
+"""One story per file: read, ask the core once, write."""

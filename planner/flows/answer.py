@@ -1,0 +1,203 @@
+"""A backend asks: the question as sent becomes an ask, the compiled catalogue answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fractions import Fraction
+
+from planner.core.ask import Answer, Ask
+from planner.core.catalogue import Catalogue
+from planner.core.cost import Cost, cost
+from planner.core.errors import InvalidInput, NoAnswer, NotFound, UnknownPolicy, Unpriced
+from planner.core.offer import Offer
+from planner.core.plan import Economics, Needs, Plan, Task, Workload
+from planner.core.policy import Policy
+from planner.core.price import STANDARD, Context, PriceCard, RateTable
+from planner.core.recommend import affordable_at, priced, refusals
+from planner.core.usage import Usage
+from planner.flows.current import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The main question before names are looked up: stored plan and task, or everything spelled out."""
+
+    plan: str | None = None
+    task: str | None = None
+    workload: Workload | None = None
+    economics: Economics | None = None
+    policy: str | None = None
+    needs: Needs = Needs()
+    at: datetime | None = None
+    objective: str | None = None
+    fallbacks: int | None = None
+    independent_upstreams: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of an explanation: its name, whether it passed, and the codes that refused."""
+
+    name: str
+    passed: bool
+    codes: tuple[str, ...] = ()
+
+
+def policy_named(catalogue: Catalogue, name: str) -> Policy:
+    """Return the newest version of a policy.
+
+    Raises:
+        UnknownPolicy: no policy has exactly this name.
+    """
+    policy = catalogue.policies.get(name)
+    if policy is None:
+        raise UnknownPolicy(name)
+    return policy
+
+
+def stored_task(catalogue: Catalogue, plan_id: str, task_id: str) -> tuple[Plan, Task]:
+    """Return a stored plan and one of its tasks.
+
+    Raises:
+        NotFound: no such plan, or no such task in it.
+    """
+    plan = catalogue.plans.get(plan_id)
+    if plan is None:
+        raise NotFound("plan", plan_id)
+    task = plan.task(task_id)
+    if task is None:
+        raise NotFound("task", task_id)
+    return plan, task
+
+
+def ask_of(catalogue: Catalogue, question: Question, default_policy: str, now: datetime) -> Ask:
+    """Turn a question into an ask.
+
+    Raises:
+        InvalidInput: neither a stored task nor a workload, or both.
+        NotFound: the plan or the task does not exist.
+        UnknownPolicy: the policy does not exist.
+    """
+    at = question.at or now
+    if question.plan is None and question.task is None:
+        if question.workload is None:
+            raise InvalidInput("workload", "either plan and task, or a workload is needed")
+        return Ask(
+            workload=question.workload,
+            economics=question.economics,
+            policy=policy_named(catalogue, question.policy or default_policy),
+            needs=question.needs,
+            at=at,
+            decided_at=now,
+            objective=question.objective or "cheapest",
+            fallbacks=2 if question.fallbacks is None else question.fallbacks,
+            independent_upstreams=question.independent_upstreams,
+        )
+    if question.plan is None or question.task is None:
+        raise InvalidInput("plan", "plan and task go together")
+    if question.workload is not None or question.economics is not None or question.policy is not None:
+        raise InvalidInput("plan", "a stored plan brings its own workload, revenue, margin and policy")
+    plan, task = stored_task(catalogue, question.plan, question.task)
+    return Ask(
+        workload=task.workload,
+        economics=plan.economics if plan.economics.margin is not None else None,
+        policy=policy_named(catalogue, plan.policy),
+        needs=plan_needs(plan, task),
+        at=at,
+        decided_at=now,
+        objective=question.objective or task.objective,
+        fallbacks=task.fallbacks if question.fallbacks is None else question.fallbacks,
+        independent_upstreams=question.independent_upstreams,
+    )
+
+
+def plan_needs(plan: Plan, task: Task) -> Needs:
+    """Return a task's needs under its plan: without ``allow_tier1`` the plan never sees tier 1."""
+    if plan.allow_tier1:
+        return task.needs
+    tiers = task.needs.tiers or (2, 3)
+    return replace(task.needs, tiers=tuple(tier for tier in tiers if tier != 1))
+
+
+def recommend(view: View, ask: Ask) -> Answer:
+    """Answer one ask from the compiled catalogue."""
+    return view.snapshot.recommend(ask)
+
+
+def explain(view: View, ask: Ask, offer_id: str) -> tuple[tuple[Check, ...], Fraction | None]:
+    """Return every check of one offer with its outcome, and its effective cost per request in USD where priced.
+
+    Raises:
+        NotFound: no offer has exactly this id.
+    """
+    offer = offer_named(view.catalogue, offer_id)
+    codes = tuple(refusals(view.catalogue, ask, offer, view.catalogue.model_tiers(ask.at)))
+    prefixes = {
+        "price": ("unpriced", "half_priced"),
+        "route": ("alias", "router"),
+        "retirement": ("retired",),
+        "policy": ("policy:",),
+        "needs": ("needs:",),
+        "tier": ("tier",),
+    }
+    checks = []
+    for name, starts in prefixes.items():
+        hits = tuple(code for code in codes if code.startswith(starts))
+        checks.append(Check(name, not hits, hits))
+    try:
+        cost_usd = priced(view.catalogue, ask, offer, {}).cost_usd
+    except NoAnswer:
+        return tuple(checks), None
+    if ask.budget_usd is not None:
+        fits = affordable_at(ask, cost_usd)
+        checks.append(Check("margin", fits, () if fits else ("margin",)))
+    return tuple(checks), cost_usd
+
+
+def offer_named(catalogue: Catalogue, offer_id: str) -> Offer:
+    """Return an offer by its exact id.
+
+    Raises:
+        NotFound: no offer has exactly this id.
+    """
+    offer = catalogue.offers_by_id.get(offer_id)
+    if offer is None:
+        raise NotFound("offer", offer_id)
+    return offer
+
+
+def price_offer(
+    catalogue: Catalogue, offer_id: str, usage: Usage, at: datetime, context: Context
+) -> tuple[PriceCard, Cost]:
+    """Price one usage on one offer with the card in force at ``at``.
+
+    Raises:
+        NotFound: no offer has exactly this id.
+        Unpriced: no card is in force then, or a used unit has no rate on it.
+    """
+    offer = offer_named(catalogue, offer_id)
+    card = catalogue.card(offer_id, at)
+    if card is None:
+        raise Unpriced(offer=offer_id)
+    # A variant's own rates are already those of its tier.
+    tier = "standard" if context.service_tier == offer.facts.service_tier else context.service_tier
+    try:
+        return card, cost(usage, card.rates, at, Context(tier, context.region or offer.facts.region))
+    except Unpriced as error:
+        raise Unpriced(units=error.units, service_tier=context.service_tier, offer=offer_id) from None
+
+
+def price_inline(rates: RateTable, usage: Usage, at: datetime, context: Context = STANDARD) -> Cost:
+    """Price one usage on a rate table that came with the question."""
+    return cost(usage, rates, at, context)
+
+
+def count_served(catalogue: Catalogue) -> Mapping[str, int]:
+    """Return how many offers serve each canonical model."""
+    served: dict[str, int] = {}
+    for offer in catalogue.offers:
+        if offer.model is not None:
+            served[offer.model] = served.get(offer.model, 0) + 1
+    return served
+
+

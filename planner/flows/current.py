@@ -1,0 +1,92 @@
+"""The catalogue every answer rests on: one compiled revision in memory, confirmed against the database before use."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy.exc
+
+from planner.core.catalogue import Catalogue
+from planner.core.errors import Unavailable
+from planner.core.snapshot import Snapshot, compile_catalogue
+from planner.store.engine import Store
+from planner.store.keys import KeyRing, load_keys
+from planner.store.load import load_catalogue
+from planner.store.revision import Heads, Watch
+
+LEASE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one request sees from its beginning to its end: a revision, its compiled form, and the keys."""
+
+    heads: Heads
+    catalogue: Catalogue
+    snapshot: Snapshot
+    keys: KeyRing
+
+
+class Current:
+    """Holds the newest view and replaces it when the database says that a newer one exists.
+
+    A request asks for `view` once, at its start. The database is asked for three numbers; only when one
+    of them moved is anything loaded, so an answer that starts after a change was acknowledged never rests
+    on what it revoked. Without the database the last confirmed view serves for the lease, 30 seconds, and
+    then nothing does: better no answer than one nobody can vouch for.
+    """
+
+    def __init__(
+        self, store: Store, pepper: bytes, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Remember where to look; nothing is loaded before the first request for a view."""
+        self._store, self._pepper = store, pepper
+        self._now, self._monotonic = now, monotonic
+        self._watch = Watch(store)
+        self._lock = threading.Lock()
+        self._view: View | None = None
+        self._confirmed = 0.0
+
+    def fresh(self) -> View | None:
+        """Return the view if the database confirms it right now, else None: something has to be loaded."""
+        held = self._view
+        asked = self._monotonic()
+        if held is None or self._watch.heads() != held.heads:
+            return None
+        self._confirmed = asked
+        return held
+
+    def view(self) -> View:
+        """Return the newest view, loading it if need be.
+
+        Raises:
+            Unavailable: the database does not answer and the lease of the last confirmation has run out.
+        """
+        try:
+            return self.fresh() or self._load()
+        except (sqlalchemy.exc.OperationalError, OSError) as error:
+            return self._leased(error)
+
+    def _load(self) -> View:
+        # One thread loads; whoever waited for it finds the work done.
+        with self._lock:
+            done = self.fresh()
+            if done is not None:
+                return done
+            asked = self._monotonic()
+            heads = self._watch.heads()
+            with self._store.read() as connection:
+                catalogue = load_catalogue(connection, self._now())
+                keys = load_keys(connection, self._pepper)
+            # The numbers are read before the rows: rows that moved in between are loaded again next time.
+            self._view = View(heads, catalogue, compile_catalogue(catalogue), keys)
+            self._confirmed = asked
+            return self._view
+
+    def _leased(self, error: Exception) -> View:
+        held = self._view
+        if held is None or self._monotonic() - self._confirmed > LEASE_SECONDS:
+            raise Unavailable("the database does not answer") from error
+        return held

@@ -1,0 +1,72 @@
+"""Every setting of planner, read once from the environment (prefix ``PLANNER_``); only `app` and `cli` read it."""
+
+import os
+import secrets
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DATABASE_FILE = "planner.sqlite3"
+PEPPER_FILE = "key-pepper"
+
+
+def default_data_dir() -> Path:
+    """Return the folder for planner's own files, after the XDG base directory rule."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "planner"
+
+
+class Settings(BaseSettings):
+    """The settings and their defaults. The README lists them; a test holds the two together."""
+
+    model_config = SettingsConfigDict(env_prefix="PLANNER_", extra="ignore")
+
+    data_dir: Path = Field(default_factory=default_data_dir, description="folder of the embedded database")
+    database_url: str | None = Field(
+        default=None, description="`sqlite:///file` or `postgresql://…`; unset: a SQLite file in the data folder"
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8321, ge=0, le=65535, description="port to listen on")
+    sources: str = Field(
+        default="openrouter,litellm,models_dev,genai_prices",
+        description="feeds to refresh, separated by commas; empty turns all off",
+    )
+    openrouter_url: str = Field(default="https://openrouter.ai", description="base URL of the OpenRouter feed")
+    litellm_url: str = Field(
+        default="https://raw.githubusercontent.com", description="base URL of the LiteLLM price map"
+    )
+    models_dev_url: str = Field(default="https://models.dev", description="base URL of the models.dev feed")
+    genai_prices_url: str = Field(
+        default="https://raw.githubusercontent.com", description="base URL of the genai-prices feed"
+    )
+    refresh_minutes: int = Field(default=60, ge=1, description="minutes between refreshes")
+    default_policy: str = Field(default="no-training", description="policy of a question that names none")
+    admin_key: SecretStr | None = Field(default=None, description="a bootstrap key with the admin role")
+    key_pepper: SecretStr | None = Field(
+        default=None, description="secret mixed into stored keys; unset: kept in a file in the data folder"
+    )
+
+    def url(self) -> str:
+        """Return the database URL, the embedded file by default."""
+        return self.database_url or f"sqlite:///{self.data_dir / DATABASE_FILE}"
+
+    def source_urls(self) -> dict[str, str]:
+        """Return the enabled feeds with their base URLs."""
+        names = [name.strip() for name in self.sources.split(",") if name.strip()]
+        return {name: str(getattr(self, f"{name}_url", "")) for name in names}
+
+    def pepper(self) -> bytes:
+        """Return the key pepper; the first call on an embedded install makes one and keeps it, readable by its owner."""
+        if self.key_pepper is not None:
+            return self.key_pepper.get_secret_value().encode()
+        path = self.data_dir / PEPPER_FILE
+        if not path.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return path.read_bytes()
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_hex(32).encode())
+        return path.read_bytes()

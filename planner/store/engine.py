@@ -1,0 +1,116 @@
+"""Opening the database, and the two kinds of transaction a story may have: one consistent read, one atomic write."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from planner.core.errors import InvalidInput, NotFound
+
+BUSY_SECONDS = 10
+TRIES_MAX = 5
+# PostgreSQL: serialization failure, deadlock. The whole story is run again, never a part of it.
+_AGAIN = frozenset({"40001", "40P01"})
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An opened database."""
+
+    engine: sa.Engine
+    url: str
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Open one consistent read: everything in it sees the same moment."""
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Open one atomic write: committed whole at the end, or not at all."""
+        options = {"planner_write": True} if self.is_sqlite else {"isolation_level": "SERIALIZABLE"}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+
+    def tell(self, story: Callable[[sa.Connection], Result]) -> Result:
+        """Run a whole story in one write, again from its beginning where PostgreSQL could not serialise it."""
+        for attempt in range(1, TRIES_MAX + 1):
+            try:
+                with self.write() as connection:
+                    return story(connection)
+            except sa.exc.DBAPIError as error:
+                if attempt == TRIES_MAX or getattr(error.orig, "sqlstate", None) not in _AGAIN:
+                    raise
+                # The jitter keeps two stories that collided from colliding again; it decides nothing else.
+                time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  # not for secrets
+        raise AssertionError("the last attempt returns or raises")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def open_store(url: str, *, create: bool = False) -> Store:
+    """Open a database by URL: ``sqlite:///file`` or ``postgresql://…``.
+
+    Raises:
+        NotFound: the SQLite file does not exist and ``create`` was not asked: an empty database where a
+            full one was expected must never pass unnoticed.
+        InvalidInput: another kind of URL.
+    """
+    try:
+        made = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise InvalidInput("database_url", "not a database URL") from None
+    if made.drivername == "sqlite":
+        path = Path(made.database or "")
+        if not create and not path.is_file():
+            raise NotFound("database", path.name)
+        return Store(_sqlite(made), url)
+    if made.get_backend_name() == "postgresql":
+        engine = sa.create_engine(
+            made.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+        )
+        return Store(engine, url)
+    raise InvalidInput("database_url", "sqlite:///file or postgresql://… is needed")
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    # A writer waits its turn for the file; the driver's own transactions are off, ours begin below.
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401  # the driver's own types
+    for pragma in (
+        "journal_mode=WAL",
+        # An acknowledged write must survive a power cut; FULL costs one fsync per commit, and commits are rare.
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that reads first and writes later cannot be upgraded safely, so a writer says so at once.
+    write = connection.get_execution_options().get("planner_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,20 @@
+"""Canonical JSON text: the same value always gives the same bytes, so digests can be compared."""
+
+import hashlib
+import json
+from typing import Any
+
+
+def dump(value: object) -> str:
+    """Write a JSON-ready value: keys sorted, no spaces, no escapes that are not needed."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def load(text: str) -> Any:  # noqa: ANN401  # JSON is any of six types
+    """Read what `dump` wrote."""
+    return json.loads(text)
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

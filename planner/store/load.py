@@ -1,0 +1,226 @@
+"""The catalogue read whole, in one consistent read, as core values."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from planner.core.catalogue import Catalogue, Fee, Provider
+from planner.core.claim import ModelFacts, Score
+from planner.core.claim_form import read_facts
+from planner.core.offer import Kind, Offer
+from planner.core.plan import Plan
+from planner.core.plan_form import read_plan
+from planner.core.policy import Policy
+from planner.core.policy_form import read_policy
+from planner.core.price import Evidence, PriceCard, RateTable
+from planner.core.rate_form import read_rates
+from planner.core.terms import Confidence, Terms
+from planner.core.tier import PriceBand, QualityBand, TierBands
+from planner.store import tables as t
+from planner.store.revision import read_heads
+
+# A catalogue that only ever was the bundled one counts as stale this long after its newest price was seen.
+BUNDLE_FRESH_FOR = timedelta(days=14)
+OPENROUTER = "openrouter"
+
+
+def load_catalogue(connection: sa.Connection) -> Catalogue:
+    """Load everything believed now: open and dated cards, live terms, the newest version of every policy."""
+    heads = read_heads(connection)
+    return Catalogue(
+        revision=heads.catalogue,
+        policy_revision=heads.policy,
+        offers=_offers(connection),
+        cards=_cards(connection),
+        terms=_terms(connection),
+        models=_models(connection),
+        providers=_providers(connection),
+        scores=_scores(connection),
+        fees=_fees(connection),
+        tier_bands=_bands(connection),
+        policies=_policies(connection),
+        plans=_plans(connection),
+        stale_from=_stale_from(connection),
+    )
+
+
+def canonical_model(channel: str, provider: str, spelling: str, aliases: Mapping[tuple[str, str], str]) -> str | None:
+    """Return the canonical model of a spelling, byte for byte, or None while nobody has settled it.
+
+    OpenRouter's own ids are canonical once their ``:variant`` is taken off; that is this registry's
+    definition, not a guess. Everything else needs a curated alias of the provider, or of the broker.
+    """
+    if channel == OPENROUTER:
+        model = spelling.partition(":")[0]
+        return None if model.startswith("~") else aliases.get((OPENROUTER, spelling), model)
+    return aliases.get((provider if channel == "direct" else channel, spelling))
+
+
+def _offers(connection: sa.Connection) -> tuple[Offer, ...]:
+    aliases = {
+        (row.namespace, row.spelling): row.model_id
+        for row in connection.execute(sa.select(t.aliases.c.namespace, t.aliases.c.spelling, t.aliases.c.model_id))
+    }
+    free = set(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
+    query = sa.select(t.offers.c.id, t.offers.c.facts).where(t.offers.c.gone_at.is_(None))
+    offers = []
+    for id_, text in connection.execute(query):
+        facts = read_facts(json.loads(text))
+        model = canonical_model(facts.channel, facts.provider, facts.model_spelling, aliases)
+        offers.append(Offer(id=id_, facts=facts, model=model, free=id_ in free))
+    return tuple(sorted(offers, key=lambda offer: offer.id.encode()))
+
+
+@lru_cache(maxsize=20_000)
+def _rates(text: str) -> RateTable:
+    # Most offers keep their rates from one revision to the next, and many share them with others.
+    return read_rates(json.loads(text))
+
+
+def _cards(connection: sa.Connection) -> dict[str, tuple[PriceCard, ...]]:
+    cards, quotes = t.price_cards, t.quotes
+    query = (
+        sa.select(
+            cards.c.id, cards.c.offer_id, cards.c.rates, cards.c.valid_from, cards.c.valid_to,
+            quotes.c.source, quotes.c.source_url, quotes.c.observed_at, quotes.c.payload_digest,
+        )
+        .join(quotes, quotes.c.id == cards.c.quote_id)
+        .where(cards.c.recorded_to.is_(None))
+        .order_by(cards.c.offer_id, cards.c.valid_from)
+    )  # fmt: skip
+    found: dict[str, list[PriceCard]] = {}
+    for id_, offer, rates, valid_from, valid_to, source, url, observed_at, digest in connection.execute(query):
+        evidence = Evidence(source, url, observed_at, digest)
+        card = PriceCard(str(id_), offer, valid_from, valid_to, _rates(rates), evidence)
+        found.setdefault(offer, []).append(card)
+    return {offer: tuple(listed) for offer, listed in found.items()}
+
+
+def _terms(connection: sa.Connection) -> dict[tuple[str, str], tuple[Terms, ...]]:
+    found: dict[tuple[str, str], list[Terms]] = {}
+    for row in connection.execute(sa.select(t.terms).where(t.terms.c.recorded_to.is_(None)).order_by(t.terms.c.id)):
+        found.setdefault((row.subject_kind, row.subject), []).append(_terms_row(row))
+    return {subject: tuple(rows) for subject, rows in found.items()}
+
+
+def _terms_row(row: sa.Row[Any]) -> Terms:
+    facts = json.loads(row.facts)
+    verified_at = facts.pop("verified_at", None)
+    return Terms(
+        id=row.id,
+        subject_kind=row.subject_kind,
+        subject=row.subject,
+        source=row.source,
+        source_url=row.source_url,
+        observed_at=row.observed_at,
+        expires_at=row.expires_at,
+        confidence=Confidence(row.confidence),
+        curated=row.curated,
+        verified_at=None if verified_at is None else datetime.fromisoformat(verified_at),
+        **facts,
+    )
+
+
+def _models(connection: sa.Connection) -> dict[str, ModelFacts]:
+    return {
+        row.id: ModelFacts(
+            id=row.id,
+            name=row.name,
+            author=row.author,
+            open_weights=row.open_weights,
+            released=row.released,
+            kind=Kind(row.kind),
+        )
+        for row in connection.execute(sa.select(t.models))
+    }
+
+
+def _providers(connection: sa.Connection) -> dict[str, Provider]:
+    return {
+        row.id: Provider(
+            id=row.id,
+            name=row.name,
+            kind=row.kind,
+            headquarters=row.headquarters,
+            creator_of=frozenset(json.loads(row.creator_of)),
+        )
+        for row in connection.execute(sa.select(t.providers))
+    }
+
+
+def _scores(connection: sa.Connection) -> dict[tuple[str, str], tuple[Score, ...]]:
+    scores = t.scores.c
+    found: dict[tuple[str, str], list[Score]] = {}
+    # `index` is a method of a row, so the columns are taken by position.
+    columns = (scores.model_id, scores["index"], scores.score, scores.as_of, scores.source, scores.source_url, scores.note)
+    for model, index, score, as_of, source, url, note in connection.execute(
+        sa.select(*columns).order_by(scores.as_of, scores.source)
+    ):
+        made = Score(
+            model=model, index=index, score=Decimal(score), as_of=as_of, source=source, source_url=url, note=note
+        )
+        found.setdefault((model, index), []).append(made)
+    return {key: tuple(listed) for key, listed in found.items()}
+
+
+def _fees(connection: sa.Connection) -> tuple[Fee, ...]:
+    return tuple(
+        Fee(
+            channel=row.channel_id,
+            percent=Fraction(row.percent),
+            basis=row.basis,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            source=row.source,
+            source_url=row.source_url,
+        )
+        for row in connection.execute(sa.select(t.fees).order_by(t.fees.c.id))
+    )
+
+
+def _bands(connection: sa.Connection) -> TierBands:
+    prices = connection.execute(sa.select(t.price_bands).order_by(t.price_bands.c.tier))
+    quality = t.quality_bands.c
+    qualities = connection.execute(
+        sa.select(quality["index"], quality.tier, quality.score_min).order_by(quality.position, quality.tier)
+    )
+    return TierBands(
+        tuple(PriceBand(row.tier, Decimal(row.usd_per_mtok_min)) for row in prices),
+        tuple(QualityBand(index, tier, Decimal(score_min)) for index, tier, score_min in qualities),
+    )
+
+
+def _policies(connection: sa.Connection) -> dict[str, Policy]:
+    # In order of version, so that the newest stays.
+    rows = connection.execute(sa.select(t.policies).order_by(t.policies.c.name, t.policies.c.version))
+    return {row.name: _policy(row) for row in rows}
+
+
+def _policy(row: sa.Row[Any]) -> Policy:
+    document = json.loads(row.rules)
+    return read_policy(row.name, row.version, document["title"], document["rules"])
+
+
+def _plans(connection: sa.Connection) -> dict[str, Plan]:
+    return {row.id: read_plan(json.loads(row.document)) for row in connection.execute(sa.select(t.plans))}
+
+
+def _stale_from(connection: sa.Connection) -> datetime | None:
+    query = sa.select(t.source_states.c.last_success_at, t.sources.c.stale_after_hours).join(
+        t.sources, t.sources.c.name == t.source_states.c.source
+    )
+    refreshed = [
+        succeeded + timedelta(hours=hours or 24)
+        for succeeded, hours in connection.execute(query)
+        if succeeded is not None
+    ]
+    if refreshed:
+        return max(refreshed)
+    newest = connection.execute(sa.select(t.quotes.c.observed_at).order_by(t.quotes.c.observed_at.desc()).limit(1)).scalar()
+    return None if newest is None else newest + BUNDLE_FRESH_FOR

@@ -1,0 +1,87 @@
+"""The schema: upgraded by a command under a lock, only checked by everybody else."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from planner.core.errors import SchemaMismatch
+from planner.places import migrations_dir
+from planner.store.engine import Store, open_store
+
+# Any number will do, as long as nobody else in the same database uses it.
+_LOCK = 7_237_265_001
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema to this version's revision. Safe to run from many places at once: one works, the others wait."""
+    store = open_store(url, create=True)
+    try:
+        with _locked(store), store.engine.connect() as connection:
+            if store.is_sqlite:
+                # Batch mode copies tables; with foreign keys enforced it would delete the children of a parent.
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                connection.commit()
+            command.upgrade(_config(connection), "head")
+            if store.is_sqlite:
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                if broken is not None:
+                    raise AssertionError(f"the migration left a dangling reference in {broken[0]}")
+    finally:
+        store.close()
+
+
+def check(url: str) -> None:
+    """Refuse a database whose schema is not this version's.
+
+    Raises:
+        NotFound: there is no database.
+        SchemaMismatch: the schema is older or newer than this version.
+    """
+    store = open_store(url)
+    try:
+        with store.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        store.close()
+    wanted = head()
+    if found != wanted:
+        raise SchemaMismatch(found=found, wanted=wanted)
+
+
+def head() -> str:
+    """Return the revision this version needs."""
+    revision = ScriptDirectory.from_config(_config(None)).get_current_head()
+    if revision is None:
+        raise AssertionError("the migrations folder is empty")
+    return revision
+
+
+def _config(connection: sa.Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _locked(store: Store) -> Iterator[None]:
+    if store.is_sqlite:
+        # SQLite's own lock would be held by the connection that migrates; a file beside it serves everybody.
+        path = Path(f"{store.engine.url.database}.upgrade-lock")
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        return
+    with store.engine.connect() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
+        try:
+            yield
+        finally:
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
