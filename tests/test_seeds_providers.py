@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from planner.core.offer import CAPABILITIES, Kind
-from planner.core.plan import Economics
+from planner.core.plan_form import read_plan
+from planner.core.policy_form import read_policy
 from planner.core.terms import Confidence
-from planner.core.usage import Usage
 from tests.data import shared
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -34,19 +34,6 @@ FACTS = (
     "sends_client_ip",
 )
 FEEDS = ("openrouter", "litellm", "models_dev", "genai_prices", "genai_prices_v1")
-RULES = {
-    "deny_training",
-    "require_zdr",
-    "max_retention_days",
-    "allow_headquarters",
-    "deny_headquarters",
-    "allow_providers",
-    "deny_providers",
-    "deny_models",
-    "allow_free",
-    "allow_unknown",
-    "minimum_confidence",
-}
 
 
 def toml(name: str) -> list[dict[str, Any]]:
@@ -261,49 +248,36 @@ def test_openrouter_costs_its_fee_on_the_day_of_the_first_snapshot() -> None:
     assert [fee["percent"] for fee in fees] == ["5.5"]
 
 
-def test_starter_policies_use_known_rules_and_refuse_free_variants() -> None:
-    """Three policies, rules by their exact names, free variants refused by each."""
-    policies = {row["name"]: row for row in toml("policies")}
+def test_starter_policies_are_three_and_refuse_free_variants() -> None:
+    """Three policies that planner can read: each refuses free variants, only any-terms admits the unknown."""
+    rows = toml("policies")
+    assert all(set(row) == {"name", "title", "description", "rules"} for row in rows)
+    policies = {row["name"]: read_policy(row["name"], 1, row["title"], row["rules"]) for row in rows}
     assert set(policies) == {"no-training", "zero-retention", "any-terms"}
-    for row in policies.values():
-        assert set(row) == {"name", "title", "description", "rules"}
-        assert set(row["rules"]) <= RULES
-        assert row["rules"]["allow_free"] is False
-    for name in ("no-training", "zero-retention"):
-        assert policies[name]["rules"]["deny_training"]
-        assert not policies[name]["rules"]["allow_unknown"]
-    assert policies["zero-retention"]["rules"]["require_zdr"]
-    assert policies["any-terms"]["rules"]["allow_unknown"]
+    assert not any(policy.allow_free for policy in policies.values())
+    assert {name for name, policy in policies.items() if policy.deny_training} == {"no-training", "zero-retention"}
+    assert {name for name, policy in policies.items() if policy.require_zdr} == {"zero-retention"}
+    assert {name for name, policy in policies.items() if policy.allow_unknown} == {"any-terms"}
 
 
 def test_demo_plans_can_exist() -> None:
-    """Every plan names a policy, its usage is possible, and what its price leaves for tokens is above zero."""
+    """Every plan names a policy, fits its own context, and leaves something for tokens once fees and margin are out."""
     policies = {row["name"] for row in toml("policies")}
-    plans = toml("plans")
-    assert [plan["id"] for plan in plans] == ["free", "starter", "pro", "business"]
+    plans = [read_plan(row) for row in toml("plans")]
+    assert [plan.id for plan in plans] == ["free", "starter", "pro", "business"]
     for plan in plans:
-        assert plan["demo"]
-        assert plan["period"] == "month"
-        assert plan["policy"] in policies
-        economics = Economics(
-            revenue_usd=Decimal(plan["price_usd"]),
-            payment_fee_percent=Decimal(plan["payment_fee_percent"]),
-            payment_fee_fixed_usd=Decimal(plan["payment_fee_fixed_usd"]),
-            charges_per_period=plan["charges_per_period"],
-            other_costs_usd=Decimal(plan["other_costs_usd"]),
-            margin=Decimal(plan["margin"]) if "margin" in plan else None,
-        )
-        budget = economics.budget_usd
-        assert (budget is None) == (economics.revenue_usd == 0)
+        assert plan.demo
+        assert plan.policy in policies
+        budget = plan.economics.budget_usd
+        assert (budget is None) == (plan.economics.revenue_usd == 0)
         assert budget is None or budget > 0
-        for task in plan["task"]:
-            workload = dict(task["workload"])
-            assert workload.pop("requests_per_period") > 0
-            assert Usage.of(workload).parts
-            assert Kind(task["kind"]) is Kind.CHAT
-            assert set(task["needs"]["capabilities"]) <= set(CAPABILITIES)
-            assert workload["input_tokens"] + workload["output_tokens"] <= task["needs"]["context_tokens"]
-            assert plan["allow_tier1"] or 1 not in task["needs"].get("tiers", [])
+        for task in plan.tasks:
+            usage, needs = task.workload.usage, task.needs
+            assert task.workload.requests_per_period > 0
+            assert Kind(needs.kind) is Kind.CHAT
+            assert set(needs.capabilities) <= set(CAPABILITIES)
+            assert usage.input_tokens + usage.output_tokens <= (needs.context_tokens or 0)
+            assert plan.allow_tier1 or 1 not in (needs.tiers or ())
 
 
 def test_four_sources_are_refreshed_and_ranked_apart() -> None:
