@@ -163,7 +163,7 @@ def test_terms_cells_are_well_formed() -> None:
         assert all(row[fact] in TRI_STATE for fact in FACTS), row
         assert row["retention_days"] == "" or row["retention_days"].isdecimal()
         assert row["zdr_basis"] in ("", "derived", "broker_list", "provider_default", "contract")
-        assert row["zdr_scope"] in ("", "broker_credentials", "all_credentials", "own_key", "request_header")
+        assert row["zdr_scope"] in ("", "broker:openrouter", "all_credentials", "own_key", "request_header")
         assert row["headquarters"] == "" or COUNTRY.fullmatch(row["headquarters"])
         assert row["source"] in sources
         assert row["source_url"].startswith("https://")
@@ -177,7 +177,7 @@ def test_terms_do_not_contradict_themselves() -> None:
         assert (row["retention_days"] == "0") == (row["retains_prompts"] == "no"), row["subject"]
         if row["zdr"] == "yes":
             assert (row["trains_on_prompts"], row["retains_prompts"]) == ("no", "no"), row["subject"]
-            assert (row["zdr_basis"], row["zdr_scope"]) == ("derived", "broker_credentials"), row["subject"]
+            assert (row["zdr_basis"], row["zdr_scope"]) == ("derived", "broker:openrouter"), row["subject"]
         if "yes" in (row["trains_on_prompts"], row["retains_prompts"]):
             assert row["zdr"] == "no", row["subject"]
 

@@ -1,10 +1,11 @@
 """The bodies callers send: usage, costs, the main question; each turns itself into core values."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model
 
 from planner.api.body import Count, DecimalText, Name, Sent, UsdText
 from planner.core.errors import InvalidInput
@@ -46,8 +47,20 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T12:00:00Z"]}),
 ]
 Tier = Literal["standard", "batch", "flex", "priority", "fast", "ultrafast", "balanced", "scale"]
-Capability = Literal[CAPABILITIES]
-KindName = Literal[tuple(kind.value for kind in Kind)]
+
+
+def _known(words: tuple[str, ...]) -> Callable[[str], str]:
+    def check(word: str) -> str:
+        if word not in words:
+            raise ValueError(f"one of {', '.join(words)} is needed")
+        return word
+
+    return check
+
+
+_KINDS = tuple(kind.value for kind in Kind)
+Capability = Annotated[str, AfterValidator(_known(CAPABILITIES)), WithJsonSchema({"enum": list(CAPABILITIES)})]
+KindName = Annotated[str, AfterValidator(_known(_KINDS)), WithJsonSchema({"enum": list(_KINDS)})]
 Names = Annotated[list[Name], Field(max_length=LIST_MAX)]
 
 
@@ -132,7 +145,7 @@ class NeedsIn(Sent):
     ttft_ms_max: Count | None = None
     throughput_tps_min: Count | DecimalText | None = None
     regions: Names | None = None
-    kind: KindName = "chat"  # type: ignore[valid-type]  # a Literal made from the core's list of kinds
+    kind: KindName = "chat"
     service_tiers: Annotated[list[Tier], Field(min_length=1, max_length=len(SERVICE_TIERS))] = ["standard"]
 
     def needs(self) -> Needs:

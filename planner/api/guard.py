@@ -57,7 +57,7 @@ class GuardedRoute(APIRoute):
         Raises:
             LookupError: the table does not list it.
         """
-        for method in self.methods:
+        for method in self.methods or ():
             if (method, self.path) not in ROLES:
                 raise LookupError(f"{method} {self.path} has no row in the access table")
         return self.path

@@ -56,7 +56,8 @@ def documented(*kinds: type[PlannerError]) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI entries of the refusals a route can give, besides those every route can."""
     always = (errors.Unauthenticated, errors.Forbidden, errors.InvalidInput, errors.Unavailable)
     entries: dict[int | str, dict[str, Any]] = {}
-    for kind in (*always, *kinds):
+    everybody: tuple[type[PlannerError], ...] = (*always, *kinds)
+    for kind in everybody:
         status = next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
         entry = entries.setdefault(status, {"description": "", "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}}})
         entry["description"] = ", ".join(filter(None, (entry["description"], f"`{kind.code}`: {kind.title}")))

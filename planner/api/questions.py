@@ -16,6 +16,7 @@ from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, 
 from planner.core import errors
 from planner.core.errors import InvalidInput
 from planner.core.money import usd_text
+from planner.core.plan import Workload
 from planner.flows import answer as flow
 from planner.flows.current import View
 
@@ -126,7 +127,7 @@ def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))
     granted(request, body.policy)
     view, now = view_of(request), now_of(request)
     question = flow.Question(
-        workload=flow.Workload(usage=body.usage.usage()), policy=body.policy, needs=body.needs.needs(), at=body.at
+        workload=Workload(usage=body.usage.usage()), policy=body.policy, needs=body.needs.needs(), at=body.at
     )
     ask = flow.ask_of(view.catalogue, question, request.app.state.default_policy, now)
     ranked = view.snapshot.rank(ask)

@@ -86,13 +86,12 @@ class Catalogue:
     def terms_of(self, offer: Offer, at: datetime) -> EffectiveTerms:
         """Return what is known of an offer's terms at a moment: its own, its provider's and its channel's."""
         facts = offer.facts
-        direct = facts.channel == "direct"
         rows = (
             *self.terms.get(("offer", offer.id), ()),
             *self.terms.get(("provider", facts.provider), ()),
-            *(() if direct else self.terms.get(("channel", facts.channel), ())),
+            *self.terms.get(("channel", facts.channel), ()),
         )
-        return effective(rows, at, direct=direct)
+        return effective(rows, at, channel=facts.channel)
 
     def fee_factor(self, channel: str, at: datetime) -> Fraction:
         """Return list price -> effective price for a channel: 1 plus its fees in force."""

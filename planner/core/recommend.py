@@ -56,6 +56,16 @@ def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
     return answer(ask, sorted(affordable, key=order(ask)), len(affordable), counts)
 
 
+def rank(catalogue: Catalogue, ask: Ask) -> list[tuple[Offer, Fraction]]:
+    """Return every offer that passes everything but the margin with its exact cost per request, cheapest first."""
+    labels = catalogue.model_tiers(ask.at)
+    eligible = (
+        offer for offer in considered(catalogue, ask) if next(refusals(catalogue, ask, offer, labels), None) is None
+    )
+    found = [(offer, priced(catalogue, ask, offer, labels).cost_usd) for offer in eligible]
+    return sorted(found, key=lambda item: (item[1], item[0].id.encode()))
+
+
 def considered(catalogue: Catalogue, ask: Ask) -> Sequence[Offer]:
     """Return every offer of the models asked for, or of the catalogue.
 

@@ -21,8 +21,8 @@ class Terms:
 
     ``subject_kind`` is ``provider``, ``channel`` or ``offer``. ``retention_days`` is None while unknown and
     0 only where nothing is retained. ``zdr`` is zero data retention; ``zdr_scope`` says for whose
-    credentials it holds (``broker_credentials`` says nothing about one's own key). Expired evidence
-    is unknown. ``curated`` rows may grant; rows from a feed may only narrow.
+    credentials it and the retention facts hold: ``broker:<channel>`` says nothing about one's own key, or
+    about another broker. Expired evidence is unknown. ``curated`` rows may grant; rows from a feed may only narrow.
     """
 
     id: str
@@ -83,13 +83,16 @@ _STRICT: dict[str, bool] = {
 }
 
 
-def effective(rows: Iterable[Terms], at: datetime, *, direct: bool) -> EffectiveTerms:
+_AGREED = ("zdr", "retains_prompts")
+
+
+def effective(rows: Iterable[Terms], at: datetime, *, channel: str) -> EffectiveTerms:
     """Combine the rows about one offer: its own, its provider's and its channel's.
 
     Args:
         rows: every row about the three subjects; order does not matter.
         at: the moment of the decision: rows expired by then say nothing.
-        direct: whether the offer is reached with one's own key, where a broker's agreement is void.
+        channel: how the offer is reached; a broker's agreement holds through that broker only.
 
     Returns:
         The combined facts. Only curated rows grant a protective fact; a feed's row can only take one
@@ -101,7 +104,7 @@ def effective(rows: Iterable[Terms], at: datetime, *, direct: bool) -> Effective
     found: dict[str, bool | None] = {}
     conflicts: list[str] = []
     for fact, strict in _STRICT.items():
-        said = {value for row in live if (value := _said(row, fact, strict=strict, direct=direct)) is not None}
+        said = {value for row in live if (value := _said(row, fact, strict=strict, channel=channel)) is not None}
         found[fact] = None if not said else strict if strict in said else not strict
         if len(said) > 1:
             conflicts.append(fact)
@@ -126,11 +129,13 @@ def effective(rows: Iterable[Terms], at: datetime, *, direct: bool) -> Effective
     )
 
 
-def _said(row: Terms, fact: str, *, strict: bool, direct: bool) -> bool | None:
+def _said(row: Terms, fact: str, *, strict: bool, channel: str) -> bool | None:
     value: bool | None = getattr(row, fact)
     if value is None:
         return None
-    if fact == "zdr" and value and direct and row.zdr_scope == "broker_credentials":
+    bound = row.zdr_scope is not None and row.zdr_scope.startswith("broker:")
+    # What is not kept under the broker's agreement may well be kept under one's own key.
+    if bound and fact in _AGREED and value is not strict and row.zdr_scope != f"broker:{channel}":
         return None
     if value is not strict and not row.curated:
         return None

@@ -39,11 +39,20 @@ class Current:
     """
 
     def __init__(
-        self, store: Store, pepper: bytes, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        pepper: bytes,
+        now: Callable[[], datetime],
+        *,
+        admin_key: str | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Remember where to look; nothing is loaded before the first request for a view."""
         self._store, self._pepper = store, pepper
         self._now, self._monotonic = now, monotonic
+        self._admin_key = admin_key
+        # A read of the embedded file takes microseconds; one of a server must not block an event loop.
+        self.quick = store.is_sqlite
         self._watch = Watch(store)
         self._lock = threading.Lock()
         self._view: View | None = None
@@ -66,7 +75,7 @@ class Current:
         """
         try:
             return self.fresh() or self._load()
-        except (sqlalchemy.exc.OperationalError, OSError) as error:
+        except (Unavailable, sqlalchemy.exc.OperationalError) as error:
             return self._leased(error)
 
     def _load(self) -> View:
@@ -78,8 +87,8 @@ class Current:
             asked = self._monotonic()
             heads = self._watch.heads()
             with self._store.read() as connection:
-                catalogue = load_catalogue(connection, self._now())
-                keys = load_keys(connection, self._pepper)
+                catalogue = load_catalogue(connection)
+                keys = load_keys(connection, self._pepper, self._admin_key)
             # The numbers are read before the rows: rows that moved in between are loaded again next time.
             self._view = View(heads, catalogue, compile_catalogue(catalogue), keys)
             self._confirmed = asked

@@ -1,1 +1,27 @@
 """What brokers and catalogues say: one file per feed, each with a fetch (bytes) and a parse (claims)."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from planner.core.claim import Reading
+from planner.core.names import ProviderNames
+from planner.sources.feed import Source
+from planner.sources.genai_prices import GenaiPrices, parse_v1
+from planner.sources.litellm import LiteLLM
+from planner.sources.models_dev import ModelsDev
+from planner.sources.openrouter import OpenRouter
+
+ADAPTERS: dict[str, Source] = {
+    source.name: source for source in (OpenRouter(), LiteLLM(), ModelsDev(), GenaiPrices())
+}
+"""The feeds that are refreshed, by name."""
+
+Recorded = Callable[[bytes, ProviderNames, datetime], Reading]
+
+
+def _recorded(source: Source) -> Recorded:
+    return lambda body, names, observed_at: source.parse({source.file_url: body}, names, observed_at)
+
+
+RECORDED: dict[str, Recorded] = {**{name: _recorded(source) for name, source in ADAPTERS.items()}, "genai_prices_v1": parse_v1}
+"""Everything a bundle can be written from: the feeds, and files that are not refreshed any more."""

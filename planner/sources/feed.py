@@ -37,6 +37,8 @@ class Source(Protocol):
     """One feed. ``fetch`` speaks HTTP and interprets nothing; ``parse`` interprets and speaks to nobody."""
 
     name: str
+    file_url: str
+    """The address a file read by hand is taken to come from."""
 
     async def fetch(self, base_url: str, known: Mapping[str, Known], progress: Progress) -> tuple[Payload, ...]:
         """Fetch every payload of this feed.

@@ -24,7 +24,7 @@ _COLUMNS = (
 )
 
 
-def card_of(row: sa.Row[Any]) -> PriceCard:
+def card_of(row: Any) -> PriceCard:  # noqa: ANN401  # a row of the columns above
     """Build a card from a row of `_COLUMNS`."""
     return PriceCard(
         id=str(row.id),

@@ -222,5 +222,5 @@ def _stale_from(connection: sa.Connection) -> datetime | None:
     ]
     if refreshed:
         return max(refreshed)
-    newest = connection.execute(sa.select(t.quotes.c.observed_at).order_by(t.quotes.c.observed_at.desc()).limit(1)).scalar()
+    newest: datetime | None = connection.execute(sa.select(t.quotes.c.observed_at).order_by(t.quotes.c.observed_at.desc()).limit(1)).scalar()
     return None if newest is None else newest + BUNDLE_FRESH_FOR

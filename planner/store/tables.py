@@ -107,6 +107,7 @@ sources = sa.Table(
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("licence", sa.Text, nullable=False),
     sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("own_channel", sa.Text),  # the channel whose own API this source is
     sa.Column("interval_minutes", sa.Integer),
     sa.Column("stale_after_hours", sa.Integer),
 )

@@ -1,0 +1,178 @@
+"""Refreshing on the command line: a progress bar per source, then a table of what came of each."""
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from planner.api.health import source_shape
+from planner.api.shapes import Shape
+from planner.cli import show
+from planner.cli.opened import now, store_of, view_of
+from planner.core.errors import InvalidInput
+from planner.flows import status as status_flow
+from planner.flows.bundle import write_bundle
+from planner.flows.refresh import RefreshSummary, Sources, SourceSummary, refresh_from_file
+from planner.flows.refresh import refresh as refresh_flow
+from planner.flows.seeds import curated_rows
+from planner.places import seeds_dir
+from planner.settings import Settings
+from planner.sources import ADAPTERS, RECORDED
+from planner.store.registry import load_names
+
+EXIT_NOTHING_TAKEN = 1
+
+
+def enabled(settings: Settings) -> Sources:
+    """Return the enabled feeds with their base URLs.
+
+    Raises:
+        InvalidInput: a feed planner has no adapter for.
+    """
+    chosen = {}
+    for name, url in settings.source_urls().items():
+        if name not in ADAPTERS:
+            raise InvalidInput("PLANNER_SOURCES", f"{name[:40]!a} is not one of {', '.join(ADAPTERS)}")
+        chosen[name] = (ADAPTERS[name], url)
+    return chosen
+
+
+def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> None:
+    """Refresh the enabled sources, or one, or one from a file; exit 1 when no source was taken."""
+    settings = Settings()
+    store = store_of(settings)
+    if from_file is not None:
+        name = source or ""
+        if name not in ADAPTERS:
+            raise InvalidInput("source", f"--from-file needs one of {', '.join(ADAPTERS)}")
+        body = _bytes(from_file)
+        summary = refresh_from_file(
+            store, name, ADAPTERS[name], {ADAPTERS[name].file_url: body}, now(), actor="cli"
+        )
+    else:
+        sources = enabled(settings)
+        if source is not None:
+            if source not in sources:
+                raise InvalidInput("source", f"one of {', '.join(sources) or 'none (all are turned off)'} is needed")
+            sources = {source: sources[source]}
+        with _bars() as bars:
+            tasks: dict[str, TaskID] = {name: bars.add_task(name, total=None) for name in sources}
+            summary = refresh_flow(
+                store, sources, now(),
+                lambda name, done, total: bars.update(tasks[name], completed=done, total=total), actor="cli",
+            )  # fmt: skip
+    if as_json:
+        show.json_out(summary_shape(summary))
+    else:
+        print_summary(summary)
+    if summary.sources and all(line.error_code is not None for line in summary.sources):
+        raise SystemExit(EXIT_NOTHING_TAKEN)
+
+
+def _bars() -> Progress:
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=show.err, disable=not show.err.is_terminal)
+
+
+def _bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise InvalidInput("from_file", "no such file")
+    body = path.read_bytes()
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+
+
+def summary_shape(summary: RefreshSummary) -> Shape:
+    """Write a refresh summary."""
+    return {
+        "revision": summary.revision,
+        "cards_opened": summary.cards_opened,
+        "cards_closed": summary.cards_closed,
+        "alerts": summary.alerts,
+        "sources": [
+            {
+                "source": line.source,
+                "outcome": line.outcome,
+                "rows_read": line.rows_read,
+                "priced": line.priced,
+                "unpriced": line.unpriced,
+                "refused": line.refused,
+                "merged": line.merged,
+                "unpriced_reasons": dict(line.unpriced_reasons),
+                "refused_reasons": dict(line.refused_reasons),
+                "notes": dict(line.notes),
+                "error": None
+                if line.error_code is None
+                else {"code": line.error_code, "detail": line.error_detail},
+            }
+            for line in summary.sources
+        ],
+    }
+
+
+def print_summary(summary: RefreshSummary) -> None:
+    """Print a line per source, then the reasons by code."""
+    headings = [("source", "left"), ("outcome", "left")]
+    numbers = [(name, "right") for name in ("rows", "priced", "unpriced", "refused", "merged")]
+    show.table("refresh", [*headings, *numbers, ("why", "left")], [_row(line) for line in summary.sources])
+    for line in summary.sources:
+        unmapped = {key: count for key, count in line.notes.items() if key.startswith("unmapped:")}
+        if unmapped:
+            listed = ", ".join(f"{key.removeprefix('unmapped:')} {count}" for key, count in sorted(unmapped.items()))
+            show.note(f"{line.source}: price keys read and not mapped: {listed}")
+    if summary.revision is None:
+        show.line("Nothing changed; nothing was published.")
+    else:
+        show.line(
+            f"Published revision {summary.revision}: {summary.cards_opened} price cards opened, "
+            f"{summary.cards_closed} closed, {summary.alerts} alerts."
+        )
+
+
+def _row(line: SourceSummary) -> tuple[object, ...]:
+    why = line.error_code or ", ".join(
+        f"{code} {count}" for code, count in {**line.unpriced_reasons, **line.refused_reasons}.items()
+    )
+    if line.error_detail:
+        why = f"{why}: {line.error_detail}"
+    if line.outcome != "published":
+        return (line.source, line.outcome, "", "", "", "", "", why)
+    return (line.source, line.outcome, line.rows_read, line.priced, line.unpriced, line.refused, line.merged, why)
+
+
+def status(*, as_json: bool) -> None:
+    """Print the revision and the state of every source."""
+    settings = Settings()
+    present = now()
+    catalogue = view_of(settings).catalogue
+    rows = [source_shape(row, present) for row in status_flow.sources(store_of(settings))]
+    if as_json:
+        show.json_out({"revision": catalogue.revision, "stale": catalogue.stale(present), "sources": rows})
+        return
+    columns = ("source", "last_success", "last_change", "rows", "priced", "unpriced", "refused")
+    stale = ", stale" if catalogue.stale(present) else ""
+    show.table(
+        f"revision {catalogue.revision}{stale}",
+        [*((name, "left") for name in columns), ("error", "left")],
+        [(*(row[name] for name in columns), "" if row["error"] is None else row["error"]["code"]) for row in rows],
+    )
+
+
+def bundle(out: Path, files: list[str]) -> None:
+    """Write a bundle from recorded feeds, given as SOURCE=FILE@DATE."""
+    licences = {row["name"]: row["licence"] for row in curated_rows(seeds_dir())["sources"]}
+    store = store_of(Settings())
+    readings = []
+    for word in files:
+        name, equals, rest = word.partition("=")
+        path, at, day = rest.rpartition("@")
+        if not equals or not at or name not in RECORDED:
+            raise InvalidInput(word[:80], f"SOURCE=FILE@DATE is needed, with a source of {', '.join(RECORDED)}")
+        with store.read() as connection:
+            names = load_names(connection, name)
+        observed_at = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        readings.append(RECORDED[name](_bytes(Path(path)), names, observed_at))
+    with show.err.status("writing"):
+        count = write_bundle(out, readings, licences)
+    show.line(f"{out.name}: {count} claims of {len(readings)} sources, {out.stat().st_size} bytes")
+

@@ -1,0 +1,64 @@
+"""What a whole feed must look like before any of it is believed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import median
+
+from planner.core.claim import Reading
+from planner.core.errors import FeedRefused
+from planner.core.price import RateTable
+from planner.core.units import Unit
+
+# A feed that lost a third of its rows, or of its prices, lost them by mistake more often than on purpose.
+SHARE_KEPT_MIN = Decimal("0.70")
+# All prices x1000, or all a thousandth, is a change of unit. Half of a market never moved threefold in a day.
+SCALE_MAX = 3
+COMMON_OFFERS_MIN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the last accepted reading of a source looked like; zeros before the first."""
+
+    rows_read: int = 0
+    offers_priced: int = 0
+
+
+def check_feed(reading: Reading, last: Accepted, believed: Mapping[str, RateTable]) -> None:
+    """Refuse a reading that cannot be meant.
+
+    Args:
+        reading: what the source says now.
+        last: its last accepted reading.
+        believed: the rates this source's own current quotes claim, by offer id.
+
+    Raises:
+        FeedRefused: ``empty``, ``shrunk``, ``unpriced`` (its prices are gone) or ``scaled`` (all moved by one factor).
+    """
+    priced = sum(1 for claim in reading.claims if claim.segments)
+    if reading.rows_read == 0 or not reading.claims:
+        raise FeedRefused(reading.source, "empty", "no row was read")
+    if not priced:
+        raise FeedRefused(reading.source, "unpriced", "no row has a price")
+    if reading.rows_read < last.rows_read * SHARE_KEPT_MIN:
+        raise FeedRefused(reading.source, "shrunk", f"{reading.rows_read} rows, {last.rows_read} before")
+    if priced < last.offers_priced * SHARE_KEPT_MIN:
+        raise FeedRefused(reading.source, "unpriced", f"{priced} offers with a price, {last.offers_priced} before")
+    ratios = sorted(_ratios(reading, believed))
+    if len(ratios) >= COMMON_OFFERS_MIN:
+        middle = median(ratios)
+        if middle > SCALE_MAX or middle * SCALE_MAX < 1:
+            raise FeedRefused(reading.source, "scaled", f"prices moved by a factor of {middle:.4g} at the median")
+
+
+def _ratios(reading: Reading, believed: Mapping[str, RateTable]) -> list[Decimal]:
+    ratios = []
+    for claim in reading.claims:
+        before = believed.get(claim.offer_id)
+        if before is None or not claim.segments:
+            continue
+        old, new = before.get(Unit.INPUT), claim.segments[-1].rates.get(Unit.INPUT)
+        if old is not None and new is not None and old.base.pico and new.base.pico:
+            ratios.append(Decimal(new.base.pico * old.base.pico_per) / Decimal(old.base.pico * new.base.pico_per))
+    return ratios

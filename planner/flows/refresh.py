@@ -1,0 +1,247 @@
+"""Prices move: fetch every source at once, read, check, and publish what changed in one transaction."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from planner.core.claim import Reading
+from planner.core.errors import FeedRefused, PlannerError
+from planner.core.guards import Accepted, check_feed
+from planner.core.reconcile import unpriced_reason
+from planner.sources.feed import Known, Payload, Source
+from planner.store import payloads, status
+from planner.store import tables as t
+from planner.store.engine import Store
+from planner.store.publish import current_rates, publish
+from planner.store.registry import load_names
+
+Sources = Mapping[str, tuple[Source, str]]
+"""Source name -> its adapter and its base URL."""
+
+Told = Callable[[str, int, int], None]
+"""Called with (source, requests done, requests in total)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSummary:
+    """What became of one source.
+
+    ``outcome`` is published, unchanged or refused. ``rows_read`` = ``priced`` + ``unpriced`` +
+    ``refused`` + ``merged``; reasons are by code. ``unmapped`` counts price keys nobody has mapped.
+    """
+
+    source: str
+    outcome: str
+    rows_read: int = 0
+    priced: int = 0
+    unpriced: int = 0
+    refused: int = 0
+    merged: int = 0
+    unpriced_reasons: Mapping[str, int] = field(default_factory=dict)
+    refused_reasons: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
+    error_code: str | None = None
+    error_detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshSummary:
+    """What a refresh did: the revision it published (None: nothing changed), the cards, and a line per source."""
+
+    revision: int | None
+    cards_opened: int
+    cards_closed: int
+    alerts: int
+    sources: tuple[SourceSummary, ...]
+
+
+Fetched = tuple[Payload, ...] | FeedRefused
+
+
+def refresh(store: Store, sources: Sources, at: datetime, told: Told, *, actor: str = "refresh") -> RefreshSummary:
+    """Refresh sources. One that fails is noted with its reason and changes nothing; the others go on.
+
+    Args:
+        store: the database.
+        sources: what to refresh.
+        at: when; claims are dated by it.
+        told: hears about progress.
+        actor: who asked, for the audit trail.
+    """
+    with store.read() as connection:
+        known = {name: _known(connection, name) for name in sources}
+    fetched = asyncio.run(_fetch_all(sources, known, told))
+    return _publish(store, sources, fetched, known, at, actor)
+
+
+def refresh_from_file(
+    store: Store, name: str, source: Source, urls: Mapping[str, bytes], at: datetime, *, actor: str
+) -> RefreshSummary:
+    """Publish one source from bytes at hand, as if they had been fetched from ``urls``."""
+    payloads_ = tuple(
+        Payload(url, body, hashlib.sha256(body).hexdigest(), None, unchanged=False) for url, body in urls.items()
+    )
+    return _publish(store, {name: (source, "")}, {name: payloads_}, {name: {}}, at, actor)
+
+
+async def _fetch_all(
+    sources: Sources, known: Mapping[str, Mapping[str, Known]], told: Told
+) -> dict[str, Fetched]:
+    async def one(name: str) -> Fetched:
+        source, base_url = sources[name]
+        try:
+            return await source.fetch(base_url, known[name], lambda done, total: told(name, done, total))
+        except FeedRefused as error:
+            return error
+
+    results = await asyncio.gather(*(one(name) for name in sources))
+    return dict(zip(sources, results, strict=True))
+
+
+def _publish(  # noqa: PLR0913  # one story, its parts side by side
+    store: Store,
+    sources: Sources,
+    fetched: Mapping[str, Fetched],
+    known: Mapping[str, Mapping[str, Known]],
+    at: datetime,
+    actor: str,
+) -> RefreshSummary:
+    readings: dict[str, Reading] = {}
+    summaries: dict[str, SourceSummary] = {}
+    for name, result in fetched.items():
+        if isinstance(result, FeedRefused):
+            summaries[name] = _refusal(name, result)
+        elif _unchanged(result, known[name]):
+            summaries[name] = SourceSummary(source=name, outcome="unchanged")
+        else:
+            try:
+                readings[name] = _read(store, sources[name][0], result, at)
+            except FeedRefused as error:
+                summaries[name] = _refusal(name, error)
+
+    def story(connection: sa.Connection) -> RefreshSummary:
+        return _record(connection, readings, summaries, fetched, at, actor)
+
+    return store.tell(story)
+
+
+def _unchanged(result: Sequence[Payload], known: Mapping[str, Known]) -> bool:
+    """Tell whether every payload is the one that was read last time."""
+    return {p.url: p.digest for p in result} == {url: k.digest for url, k in known.items()}
+
+
+def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime) -> Reading:
+    """Parse outside any transaction, then hold the reading against the last accepted one."""
+    with store.read() as connection:
+        names = load_names(connection, source.name)
+        last = _accepted(connection, source.name)
+        believed = current_rates(connection, source.name)
+    reading = source.parse({payload.url: payload.body for payload in result}, names, at)
+    check_feed(reading, last, believed)
+    return reading
+
+
+def _accepted(connection: sa.Connection, source: str) -> Accepted:
+    state = t.source_states.c
+    row = connection.execute(sa.select(state.rows_read, state.offers_priced).where(state.source == source)).first()
+    return Accepted() if row is None else Accepted(row.rows_read or 0, row.offers_priced or 0)
+
+
+def _record(  # noqa: PLR0913  # one story, its parts side by side
+    connection: sa.Connection,
+    readings: Mapping[str, Reading],
+    before: Mapping[str, SourceSummary],
+    fetched: Mapping[str, Fetched],
+    at: datetime,
+    actor: str,
+) -> RefreshSummary:
+    free = frozenset(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
+    done = publish(connection, list(readings.values()), at=at, actor=actor, reason=f"refresh by {actor}")
+    summaries = dict(before)
+    for name, reading in readings.items():
+        outcome = "published" if done.quotes.get(name) else "unchanged"
+        summaries[name] = _summary(reading, outcome, free)
+        result = fetched[name]
+        if not isinstance(result, FeedRefused):
+            _keep(connection, name, result, at)
+    for name, summary in summaries.items():
+        if summary.error_code is not None:
+            status.note_failure(connection, name, at, summary.error_code, summary.error_detail or "")
+        else:
+            moved = done.revision if summary.outcome == "published" else None
+            status.note_success(connection, name, at, moved, _counts(summary) if name in readings else {})
+    return RefreshSummary(
+        revision=done.revision,
+        cards_opened=done.opened,
+        cards_closed=done.closed,
+        alerts=done.alerts,
+        sources=tuple(summaries[name] for name in fetched),
+    )
+
+
+def _summary(reading: Reading, outcome: str, free: frozenset[str]) -> SourceSummary:
+    reasons = Counter(
+        reason for claim in reading.claims if (reason := unpriced_reason(claim, free=claim.offer_id in free)) is not None
+    )
+    refused = Counter(row.code for row in reading.refused)
+    return SourceSummary(
+        source=reading.source,
+        outcome=outcome,
+        rows_read=reading.rows_read,
+        priced=len(reading.claims) - reasons.total(),
+        unpriced=reasons.total(),
+        refused=refused.total(),
+        merged=reading.merged,
+        unpriced_reasons=dict(reasons.most_common()),
+        refused_reasons=dict(refused.most_common()),
+        notes=dict(reading.notes),
+    )
+
+
+def _counts(summary: SourceSummary) -> dict[str, object]:
+    return {
+        "rows_read": summary.rows_read,
+        "offers_priced": summary.priced,
+        "offers_unpriced": summary.unpriced,
+        "rows_refused": summary.refused,
+        "merged": summary.merged,
+        "unpriced_reasons": dict(summary.unpriced_reasons),
+        "refused_reasons": dict(summary.refused_reasons),
+        "notes": dict(summary.notes),
+    }
+
+
+def _refusal(name: str, error: PlannerError) -> SourceSummary:
+    reason = error.reason if isinstance(error, FeedRefused) else error.code
+    detail = error.detail if isinstance(error, FeedRefused) else str(error)
+    return SourceSummary(source=name, outcome="refused", error_code=reason, error_detail=detail)
+
+
+def _known(connection: sa.Connection, source: str) -> dict[str, Known]:
+    """Return what was kept of a source's last good fetch; bodies are needed only where a 304 may stand for them."""
+    fetches, kept = t.fetches.c, t.payloads.c
+    query = (
+        sa.select(fetches.url, fetches.etag, fetches.digest, kept.body)
+        .join(t.payloads, kept.digest == fetches.digest)
+        .where(fetches.source == source)
+    )
+    return {
+        url: Known(etag or "", digest, body) for url, etag, digest, body in connection.execute(query)
+    }
+
+
+def _keep(connection: sa.Connection, source: str, result: Sequence[Payload], at: datetime) -> None:
+    payloads.keep(connection, {payload.digest: payload.body for payload in result}, at)
+    connection.execute(sa.delete(t.fetches).where(t.fetches.c.source == source))
+    connection.execute(
+        sa.insert(t.fetches),
+        [
+            {"url": p.url, "source": source, "etag": p.etag, "digest": p.digest, "fetched_at": at}
+            for p in result
+        ],
+    )

@@ -1,0 +1,76 @@
+"""A fresh database becomes one that answers: the curated registry, then the bundled catalogue, oldest first."""
+
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from planner.flows import seeds
+from planner.flows.bundle import read_bundle
+from planner.places import seeds_dir
+from planner.store import audit, json_text, registry
+from planner.store import tables as t
+from planner.store.engine import Store
+from planner.store.publish import publish
+from planner.store.revision import bump
+
+ACTOR = "planner"
+BUNDLES = "catalogue-*.jsonl.gz"
+
+
+def install(store: Store, at: datetime, folder: Path | None = None) -> None:
+    """Load what travels with planner into a database; what is there already is left alone.
+
+    Each step is one transaction and leaves a mark in the audit trail, so that an interrupted install goes on
+    where it stopped and a second one does nothing.
+    """
+    source = folder or seeds_dir()
+    store.tell(lambda connection: _load_registry(connection, source, at))
+    for path in sorted(source.glob(BUNDLES)):
+        store.tell(lambda connection, path=path: _load_bundle(connection, path, at))  # type: ignore[misc]  # bound per path
+
+
+def _load_registry(connection: sa.Connection, folder: Path, at: datetime) -> None:
+    subject = f"seeds {seeds.digest(folder)[:16]}"
+    if _done(connection, "seeds.load", subject):
+        return
+    rows = seeds.curated_rows(folder)
+    registry.write_curated(connection, {**rows, **_as_text(rows)})
+    registry.write_policies(connection, seeds.policies(folder), at, ACTOR)
+    registry.write_terms(connection, seeds.terms(folder), at)
+    registry.write_scores(connection, seeds.scores(folder))
+    counts = {table: len(listed) for table, listed in rows.items()}
+    audit.record(connection, at=at, actor=ACTOR, action="seeds.load", subject=subject, after=counts)
+    bump(connection, policy=True)
+
+
+def _as_text(rows: dict[str, list[dict[str, object]]]) -> dict[str, list[dict[str, object]]]:
+    return {
+        "providers": [{**row, "creator_of": json_text.dump(row["creator_of"])} for row in rows["providers"]],
+        "plans": [
+            {"id": plan["id"], "document": json_text.dump(plan), "demo": plan.get("demo", False)}
+            for plan in rows["plans"]
+        ],
+    }
+
+
+def _load_bundle(connection: sa.Connection, path: Path, at: datetime) -> None:
+    if _done(connection, "bundle.load", path.name):
+        return
+    readings = list(read_bundle(path))
+    # Once a source was read live, its bundled words are older than what it said itself.
+    spoken = set(
+        connection.execute(
+            sa.select(t.source_states.c.source).where(t.source_states.c.last_success_at.is_not(None))
+        ).scalars()
+    )
+    fresh = [reading for reading in readings if reading.source not in spoken]
+    done = publish(connection, fresh, at=at, actor=ACTOR, reason=f"bundle {path.name}", announce=False)
+    audit.record(
+        connection, at=at, actor=ACTOR, action="bundle.load", subject=path.name, after={"revision": done.revision}
+    )
+
+
+def _done(connection: sa.Connection, action: str, subject: str) -> bool:
+    query = sa.select(t.audit.c.seq).where(t.audit.c.action == action, t.audit.c.subject == subject).limit(1)
+    return connection.execute(query).first() is not None

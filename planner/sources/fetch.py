@@ -1,0 +1,172 @@
+"""Getting bytes from a feed that may be slow, huge, broken or hostile: everything has a bound.
+
+The HTTP library has no total deadline and inflates without a limit, so both are kept out: the answer must come
+unencoded, is counted as it arrives, and the clock runs over the whole exchange. Redirects are not followed:
+a feed's address is configuration, not something a feed may change.
+"""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from planner.core.errors import FeedRefused
+from planner.sources.feed import Known, Payload, Progress
+
+OK, NOT_MODIFIED, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 304, 429, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one fetch. Seconds, bytes, and how many requests may be under way at once."""
+
+    deadline_seconds: float = 60.0
+    bytes_max: int = 64 << 20
+    tries_max: int = 3
+    pause_seconds: float = 0.5
+    pause_seconds_max: float = 20.0
+    concurrent_max: int = 16
+
+
+DEFAULT = Limits()
+
+
+class _Again(Exception):  # noqa: N818  # a signal, not an error: it never leaves this module
+    """The request may be tried again, after ``wait`` seconds where the server said so."""
+
+    def __init__(self, refused: FeedRefused, wait: float | None = None) -> None:
+        super().__init__(str(refused))
+        self.refused, self.wait = refused, wait
+
+
+async def fetch_many(
+    source: str,
+    urls: Sequence[str],
+    known: Mapping[str, Known],
+    progress: Progress,
+    limits: Limits = DEFAULT,
+) -> dict[str, Payload | FeedRefused]:
+    """Fetch urls over shared connections, a bounded number at once; each ends as its payload or its refusal."""
+    gate = asyncio.Semaphore(limits.concurrent_max)
+    done = 0
+    async with _client(limits) as client:
+
+        async def one(url: str) -> Payload | FeedRefused:
+            nonlocal done
+            try:
+                async with gate:
+                    return await _patiently(client, source, url, known.get(url), limits)
+            except FeedRefused as error:
+                return error
+            finally:
+                done += 1
+                progress(done, len(urls))
+
+        results = await asyncio.gather(*(one(url) for url in urls))
+    return dict(zip(urls, results, strict=True))
+
+
+async def fetch_one(
+    source: str, url: str, known: Mapping[str, Known], progress: Progress, limits: Limits = DEFAULT
+) -> Payload:
+    """Fetch one url.
+
+    Raises:
+        FeedRefused: ``timeout``, ``unreachable``, ``http_status``, ``redirect``, ``encoded``, ``too_large``
+            or ``not_json``. The text never repeats what the server sent.
+    """
+    result = (await fetch_many(source, [url], known, progress, limits))[url]
+    if isinstance(result, FeedRefused):
+        raise result
+    return result
+
+
+def _client(limits: Limits) -> httpx.AsyncClient:
+    pool = httpx.Limits(max_connections=limits.concurrent_max, max_keepalive_connections=limits.concurrent_max)
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "planner"}
+    return httpx.AsyncClient(headers=headers, limits=pool, follow_redirects=False, timeout=limits.deadline_seconds)
+
+
+async def _patiently(
+    client: httpx.AsyncClient, source: str, url: str, known: Known | None, limits: Limits
+) -> Payload:
+    """Try a few times within one deadline, with growing, jittered pauses, or the pause the server asked for.
+
+    The retry libraries at hand pause by their own schedule and cannot take the server's word for it.
+    """
+    try:
+        async with asyncio.timeout(limits.deadline_seconds):
+            for attempt in range(1, limits.tries_max + 1):
+                try:
+                    return await _once(client, source, url, known, limits)
+                except _Again as again:
+                    if attempt == limits.tries_max:
+                        raise again.refused from None
+                    pause = limits.pause_seconds * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter
+                    await asyncio.sleep(min(again.wait if again.wait is not None else pause, limits.pause_seconds_max))
+    except TimeoutError:
+        raise FeedRefused(source, "timeout", f"no whole answer within {limits.deadline_seconds:g} s") from None
+    raise AssertionError("the last try returns or raises")
+
+
+async def _once(client: httpx.AsyncClient, source: str, url: str, known: Known | None, limits: Limits) -> Payload:
+    headers = {"If-None-Match": known.etag} if known is not None and known.etag else {}
+    try:
+        async with client.stream("GET", url, headers=headers) as response:
+            _check(source, response, known)
+            if response.status_code == NOT_MODIFIED and known is not None:
+                return Payload(url, known.body, known.digest, known.etag, unchanged=True)
+            body = await _read(source, response, limits.bytes_max)
+    except httpx.InvalidURL:
+        raise FeedRefused(source, "unreachable", "not a URL") from None
+    except httpx.UnsupportedProtocol:
+        raise FeedRefused(source, "unreachable", "not an http or https URL") from None
+    except httpx.HTTPError as error:
+        raise _Again(FeedRefused(source, "unreachable", type(error).__name__)) from None
+    if body.lstrip()[:1] not in (b"{", b"["):
+        raise FeedRefused(source, "not_json", "the answer is not a JSON object or list")
+    return Payload(url, body, hashlib.sha256(body).hexdigest(), response.headers.get("etag"), unchanged=False)
+
+
+def _check(source: str, response: httpx.Response, known: Known | None) -> None:
+    status = response.status_code
+    refused = FeedRefused(source, "http_status", f"status {status}")
+    if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
+        raise _Again(refused, _asked_pause(response.headers.get("retry-after")))
+    if status == NOT_MODIFIED and known is not None and known.etag:
+        return
+    if response.is_redirect:
+        raise FeedRefused(source, "redirect", f"status {status}; redirects are not followed")
+    if status != OK:
+        raise refused
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise FeedRefused(source, "encoded", "the answer is compressed although it was asked not to be")
+
+
+def _asked_pause(header: str | None) -> float | None:
+    """Read ``Retry-After``: seconds or a date. Nonsense, and the past, ask for nothing."""
+    if header is None:
+        return None
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    wait = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    return wait if wait > 0 else None
+
+
+async def _read(source: str, response: httpx.Response, bytes_max: int) -> bytes:
+    body = bytearray()
+    # Raw bytes: what the library would decode is refused above.
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > bytes_max:
+            raise FeedRefused(source, "too_large", f"more than {bytes_max} bytes")
+    return bytes(body)

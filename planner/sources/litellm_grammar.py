@@ -1,0 +1,252 @@
+"""The grammar of LiteLLM's price keys: what is billed, from which prompt length on, in which service tier."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
+from typing import Any
+
+from planner.core.price import Band, Rate, RateTable, UnitPrice, When
+from planner.core.units import REGISTRY, Dimension, Unit
+from planner.sources.reading import Unreadable, count, looks_like_price, price
+
+# Source: cost keys of model_prices_and_context_window.json as shipped in litellm 1.109.1; USD per single unit.
+BASES: dict[str, Unit] = {
+    "input_cost_per_token": Unit.INPUT,
+    "output_cost_per_token": Unit.OUTPUT,
+    "output_cost_per_reasoning_token": Unit.REASONING,
+    "cache_read_input_token_cost": Unit.CACHE_READ,
+    "input_cost_per_token_cache_hit": Unit.CACHE_READ,
+    "cache_creation_input_token_cost": Unit.CACHE_WRITE_5M,
+    "cache_creation_input_token_cost_above_1hr": Unit.CACHE_WRITE_1H,
+    "input_cost_per_audio_token": Unit.INPUT_AUDIO,
+    "input_cost_per_image_token": Unit.INPUT_IMAGE,
+    "input_cost_per_video_token": Unit.INPUT_VIDEO,
+    "output_cost_per_audio_token": Unit.OUTPUT_AUDIO,
+    "output_cost_per_image_token": Unit.OUTPUT_IMAGE,
+    "output_cost_per_video_token": Unit.OUTPUT_VIDEO,
+    "cache_read_input_audio_token_cost": Unit.CACHE_READ_AUDIO,
+    "cache_read_input_image_token_cost": Unit.CACHE_READ_IMAGE,
+    "input_cost_per_request": Unit.REQUEST,
+    "input_cost_per_query": Unit.QUERY,
+    "input_cost_per_image": Unit.INPUT_PICTURE,
+    "output_cost_per_image": Unit.PICTURE,
+    "input_cost_per_pixel": Unit.INPUT_PIXEL,
+    "output_cost_per_pixel": Unit.OUTPUT_PIXEL,
+    "input_cost_per_character": Unit.CHARACTER,
+    "output_cost_per_character": Unit.OUTPUT_CHARACTER,
+    "input_cost_per_audio_per_second": Unit.AUDIO_SECOND,
+    "input_cost_per_video_per_second": Unit.VIDEO_SECOND,
+    "output_cost_per_video_per_second": Unit.OUTPUT_VIDEO_SECOND,
+    "ocr_cost_per_page": Unit.PAGE,
+}
+# A second is of audio or of video; the row's mode says which.
+SECONDS: dict[tuple[str, str], Unit] = {
+    ("input_cost_per_second", "audio_transcription"): Unit.AUDIO_SECOND,
+    ("output_cost_per_second", "audio_speech"): Unit.OUTPUT_AUDIO_SECOND,
+    ("output_cost_per_second", "video_generation"): Unit.OUTPUT_VIDEO_SECOND,
+}
+TIERS = {
+    "batches": "batch",
+    "flex": "flex",
+    "priority": "priority",
+    "ultrafast": "ultrafast",
+    "balanced": "balanced",
+}
+_SUFFIX = re.compile(rf"(?:_above_(?P<kilo>[0-9]+)k_tokens)?(?:_(?P<tier>{'|'.join(TIERS)}))?", re.ASCII)
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+_REGIONS = {"regional_processing_uplift_multiplier_eu": "eu", "regional_processing_uplift_multiplier_us": "us"}
+# Keys with a structure of their own, read by `rate_table`, and words that only look like prices.
+STRUCTURED = {
+    *_REGIONS,
+    "tiered_pricing",
+    "off_peak_pricing",
+    "provider_specific_entry",
+    "search_context_cost_per_query",
+    "file_search_cost_per_1k_calls",
+}
+THOUSAND = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One price key, taken apart."""
+
+    unit: Unit
+    input_tokens: int | None
+    service_tier: str | None
+
+    @property
+    def specificity(self) -> tuple[bool, int]:
+        """Order of bands: lengths ascending, then tiers, then tiers with lengths."""
+        return (self.service_tier is not None, self.input_tokens or 0)
+
+
+def term_of(key: str, mode: str) -> Term | None:
+    """Take a price key apart; None where it is not of this grammar."""
+    for base, unit in _bases(mode):
+        if key.startswith(base):
+            found = _SUFFIX.fullmatch(key[len(base) :])
+            if found is not None:
+                tokens = int(found["kilo"]) * THOUSAND if found["kilo"] else None
+                return Term(unit, tokens, TIERS[found["tier"]] if found["tier"] else None)
+    return None
+
+
+def _bases(mode: str) -> Iterator[tuple[str, Unit]]:
+    # Longest first: one base is the beginning of another.
+    yield from sorted(BASES.items(), key=lambda item: -len(item[0]))
+    for (base, of_mode), unit in SECONDS.items():
+        if of_mode == mode:
+            yield base, unit
+
+
+def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) -> RateTable:
+    """Read every price of a row.
+
+    Args:
+        row: the entry as sent.
+        inclusive: whether this vendor's lengths begin at the stated number (``>=``) rather than above it.
+        unmapped: collects the names of price keys that are read and not mapped.
+
+    Raises:
+        Unreadable: a price that sets none, or no price at all.
+    """
+    mode = str(row.get("mode"))
+    base: dict[Unit, Rate] = {}
+    bands: list[tuple[Term, Rate]] = []
+    for key, value in row.items():
+        if key in STRUCTURED or value is None:
+            continue
+        term = term_of(key, mode)
+        if term is None:
+            if looks_like_price(key):
+                unmapped.append(key)
+        elif term.input_tokens is None and term.service_tier is None:
+            if key != "input_cost_per_token_cache_hit" or "cache_read_input_token_cost" not in row:
+                base[term.unit] = Rate(price(value))
+        else:
+            bands.append((term, Rate(price(value))))
+    lists: dict[Unit, list[Band]] = {}
+    for term, rate in sorted(bands, key=lambda item: item[0].specificity):
+        lists.setdefault(term.unit, []).append(Band(_length(term.input_tokens, term.service_tier, inclusive=inclusive), rate))
+    _tiered(row.get("tiered_pricing"), base, lists, unmapped)
+    _off_peak(row.get("off_peak_pricing"), lists, unmapped)
+    _extras(row, base, unmapped)
+    # A band without a base rate has nothing to replace: at standard conditions the unit stays unpriced.
+    for unit in set(lists) - set(base):
+        unmapped += [f"{unit.value} band without a base rate"] * len(lists.pop(unit))
+    if not base:
+        raise Unreadable("missing_price")
+    table = {unit: UnitPrice(rate, tuple(lists.get(unit, ()))) for unit, rate in base.items()}
+    return RateTable(_multiplied(row, table, unmapped))
+
+
+def _length(tokens: int | None, tier: str | None, *, inclusive: bool) -> When:
+    if inclusive:
+        return When(input_tokens_gte=tokens, service_tier=tier)
+    return When(input_tokens_gt=tokens, service_tier=tier)
+
+
+def _tiered(tiers: object, base: dict[Unit, Rate], lists: dict[Unit, list[Band]], unmapped: list[str]) -> None:
+    """Read ``[{range: [above, up to], …prices}]``; the lowest range is the base."""
+    if tiers is None:
+        return
+    if not isinstance(tiers, list) or not all(isinstance(tier, dict) and isinstance(tier.get("range"), list) for tier in tiers):
+        unmapped.append("tiered_pricing")
+        return
+    for tier in sorted(tiers, key=lambda tier: Decimal(tier["range"][0])):
+        above = count(tier["range"][0])
+        for key, value in tier.items():
+            if key == "range":
+                continue
+            term = term_of(key, "")
+            if term is None:
+                unmapped.append(f"tiered_pricing.{key}")
+            elif above is None:
+                base.setdefault(term.unit, Rate(price(value)))
+            else:
+                lists.setdefault(term.unit, []).append(Band(When(input_tokens_gt=above), Rate(price(value))))
+
+
+def _off_peak(entry: object, lists: dict[Unit, list[Band]], unmapped: list[str]) -> None:
+    """Read prices that hold in windows of the UTC day, on some weekdays."""
+    if entry is None:
+        return
+    windows = list(_windows(entry.get("windows"))) if isinstance(entry, dict) else []
+    if not isinstance(entry, dict) or not windows:
+        unmapped.append("off_peak_pricing")
+        return
+    for key, value in entry.items():
+        term = term_of(key, "")
+        if key == "windows":
+            continue
+        if term is None:
+            unmapped.append(f"off_peak_pricing.{key}")
+        else:
+            rate = Rate(price(value))
+            lists.setdefault(term.unit, []).extend(Band(window, rate) for window in windows)
+
+
+def _windows(windows: object) -> Iterator[When]:
+    for window in windows if isinstance(windows, list) else []:
+        hours = window.get("hours_utc")
+        days = frozenset(window.get("weekdays") or ())
+        for text in [hours] if isinstance(hours, str) else hours or []:
+            found = _HOURS.fullmatch(text)
+            if found is None:
+                raise Unreadable("unreadable_condition")
+            start, end = (int(found[n]) * 60 + int(found[n + 1]) for n in (1, 3))
+            yield When(utc_start=start, utc_end=end, weekdays=days)
+
+
+def _extras(row: Mapping[str, Any], base: dict[Unit, Rate], unmapped: list[str]) -> None:
+    searches = row.get("search_context_cost_per_query")
+    if isinstance(searches, dict):
+        # The medium context is what the vendors use unless told otherwise.
+        medium = searches.get("search_context_size_medium")
+        if medium is not None:
+            base[Unit.WEB_SEARCH] = Rate(price(medium))
+        else:
+            unmapped.append("search_context_cost_per_query")
+    files = row.get("file_search_cost_per_1k_calls")
+    if files is not None:
+        base[Unit.FILE_SEARCH] = Rate(price(files), THOUSAND)
+
+
+def _multiplied(row: Mapping[str, Any], table: dict[Unit, UnitPrice], unmapped: list[str]) -> dict[Unit, UnitPrice]:
+    """Add bands for conditions that LiteLLM states as a factor on every token price: a region, or a fast mode."""
+    factors: list[tuple[str, str, Decimal]] = []
+    for key, region in _REGIONS.items():
+        if row.get(key) is not None:
+            factors.append(("region", region, price(row[key])))
+    special = row.get("provider_specific_entry")
+    for word, value in (special if isinstance(special, dict) else {}).items():
+        if isinstance(value, str | bool) or value is None:
+            continue
+        if word == "fast":
+            factors.insert(0, ("service_tier", "fast", price(value)))
+        elif word in ("us", "eu"):
+            factors.append(("region", word, price(value)))
+        else:
+            unmapped.append(f"provider_specific_entry.{word}")
+    for condition, value, factor in factors:
+        table = {unit: _with_factor(unit, old, condition, value, factor) for unit, old in table.items()}
+    return table
+
+
+def _with_factor(unit: Unit, old: UnitPrice, condition: str, value: str, factor: Decimal) -> UnitPrice:
+    if REGISTRY[unit].dimension is not Dimension.TOKEN:
+        return old
+    added = [Band(replace(When(), **{condition: value}), _times(old.base, factor))]  # type: ignore[arg-type]  # by name
+    for band in old.bands:
+        # A tier does not multiply another tier; a region multiplies whatever holds in it.
+        if getattr(band.when, condition) is None:
+            added.append(Band(replace(band.when, **{condition: value}), _times(band.rate, factor)))  # type: ignore[arg-type]  # by name
+    return UnitPrice(old.base, (*old.bands, *added))
+
+
+def _times(rate: Rate, factor: Decimal) -> Rate:
+    with localcontext() as context:
+        context.prec = 80
+        return Rate((rate.usd * factor).normalize(), rate.per)

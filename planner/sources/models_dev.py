@@ -1,0 +1,180 @@
+"""models.dev: providers with their models, limits and modalities; USD per million tokens."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from planner.core.claim import Claim, Reading, Segment
+from planner.core.errors import FeedRefused
+from planner.core.names import ProviderNames, Seat
+from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
+from planner.core.price import Band, Rate, RateTable, UnitPrice, When
+from planner.core.units import Unit
+from planner.sources.feed import Known, Payload, Progress
+from planner.sources.fetch import fetch_one
+from planner.sources.reading import Rows, Unreadable, count, document, price
+
+PATH = "/api.json"
+MTOK = 1_000_000
+LEGACY_TOKENS = 200_000
+
+UNITS = {
+    "input": Unit.INPUT,
+    "output": Unit.OUTPUT,
+    "reasoning": Unit.REASONING,
+    "cache_read": Unit.CACHE_READ,
+    "cache_write": Unit.CACHE_WRITE_5M,
+    "input_audio": Unit.INPUT_AUDIO,
+    "output_audio": Unit.OUTPUT_AUDIO,
+}
+_STRUCTURED = ("tiers", "context_over_200k")
+CAPABILITIES = {"tool_call": "tools", "structured_output": "json_schema", "reasoning": "reasoning"}
+
+
+class ModelsDev:
+    """The one file of the site."""
+
+    name = "models_dev"
+    file_url = f"https://models.dev{PATH}"
+
+    async def fetch(self, base_url: str, known: Mapping[str, Known], progress: Progress) -> tuple[Payload, ...]:
+        """Fetch the one file."""
+        return (await fetch_one(self.name, f"{base_url}{PATH}", known, progress),)
+
+    def parse(self, payloads: Mapping[str, bytes], names: ProviderNames, observed_at: datetime) -> Reading:
+        """Read the file into claims.
+
+        Raises:
+            FeedRefused: not an object of providers.
+        """
+        ((url, body),) = payloads.items()
+        providers = document(self.name, body)
+        if not isinstance(providers, dict):
+            raise FeedRefused(self.name, "not_expected", "an object of providers was expected")
+        rows = Rows(self.name, url, observed_at)
+        for spelling, provider in providers.items():
+            models = provider.get("models") if isinstance(provider, dict) else None
+            if not isinstance(models, dict):
+                rows.refuse(spelling, "not_expected")
+                continue
+            seat = names.seat(spelling)
+            for id_, model in models.items():
+                _take(rows, spelling, seat, id_, model)
+        return rows.reading({url: hashlib.sha256(body).hexdigest()})
+
+
+def _take(rows: Rows, spelling: str, seat: Seat | None, id_: str, model: object) -> None:
+    if not isinstance(model, dict):
+        rows.refuse(id_, "not_expected")
+        return
+    if not valid_feed_id(id_) or not valid_feed_id(spelling):
+        rows.refuse(id_, "bad_id")
+        return
+    if seat is None:
+        rows.refuse(f"{spelling}/{id_}", "ambiguous_provider")
+        return
+    if model.get("status") == "deprecated":
+        rows.notes["deprecated"] += 1
+    claim = Claim(offer_id=offer_id(seat.channel, seat.provider, id_), facts=_facts(model, id_, seat))
+    cost = model.get("cost")
+    unmapped: list[str] = []
+    try:
+        rates = _rates(cost, rows, unmapped)
+    except Unreadable as error:
+        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
+        return
+    rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+
+
+def _facts(model: Mapping[str, Any], id_: str, seat: Seat) -> OfferFacts:
+    limit = model.get("limit")
+    limits = limit if isinstance(limit, dict) else {}
+    modalities = model.get("modalities")
+    spoken = modalities if isinstance(modalities, dict) else {}
+    outputs = _words(spoken.get("output"))
+    return OfferFacts(
+        model_spelling=id_,
+        provider=seat.provider,
+        channel=seat.channel,
+        kind=_kind(id_, outputs),
+        route=Route.ROUTER if seat.channel == seat.provider else Route.ENDPOINT,
+        capabilities={word: model[key] for key, word in CAPABILITIES.items() if isinstance(model.get(key), bool)},
+        input_modalities=_words(spoken.get("input")),
+        output_modalities=outputs,
+        context_tokens=count(limits.get("context")),
+        max_output_tokens=count(limits.get("output")),
+    )
+
+
+def _kind(id_: str, outputs: frozenset[str] | None) -> Kind:
+    """Tell what a row is from what it puts out; an embedding's output is listed as text, so its id is asked too."""
+    if "embed" in id_ or "embed" in (outputs or ()):
+        return Kind.EMBEDDING
+    if "rerank" in id_:
+        return Kind.RERANK
+    if outputs is None or "text" in outputs:
+        return Kind.CHAT
+    kinds = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.SPEECH}
+    return next((kind for word, kind in kinds.items() if word in outputs), Kind.OTHER)
+
+
+def _words(listed: object) -> frozenset[str] | None:
+    if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
+        return None
+    return frozenset("file" if word == "pdf" else word for word in listed)
+
+
+def _rates(cost: object, rows: Rows, unmapped: list[str]) -> RateTable:
+    if not isinstance(cost, dict):
+        raise Unreadable("missing_price")
+    base: dict[Unit, Rate] = {}
+    for key, value in cost.items():
+        if key in UNITS:
+            base[UNITS[key]] = Rate(price(value), MTOK)
+        elif key not in _STRUCTURED:
+            unmapped.append(key)
+    if not base:
+        raise Unreadable("missing_price")
+    # A cache price of 0 beside a price that is not stands for "not stated": nobody writes a cache for nothing.
+    if base.get(Unit.INPUT, Rate(price(0))).usd > 0:
+        for unit in (Unit.CACHE_READ, Unit.CACHE_WRITE_5M):
+            if unit in base and base[unit].usd == 0:
+                del base[unit]
+                rows.notes["zero_cache_price"] += 1
+    bands = _bands(cost, rows, unmapped)
+    return RateTable(
+        {unit: UnitPrice(rate, tuple(Band(when, rates[unit]) for when, rates in bands if unit in rates)) for unit, rate in base.items()}
+    )
+
+
+def _bands(cost: Mapping[str, Any], rows: Rows, unmapped: list[str]) -> list[tuple[When, dict[Unit, Rate]]]:
+    """Read length bands: ``tiers``, or the older ``context_over_200k``, which repeats one of them."""
+    tiers = cost.get("tiers")
+    found: dict[int, dict[Unit, Rate]] = {}
+    for entry in tiers if isinstance(tiers, list) else []:
+        tier = entry.get("tier") if isinstance(entry, dict) else None
+        size = count(tier.get("size")) if isinstance(tier, dict) and tier.get("type") == "context" else None
+        if size is None:
+            unmapped.append("tiers")
+            continue
+        found[size] = _band_rates(entry, unmapped, "tiers")
+    legacy = cost.get("context_over_200k")
+    if isinstance(legacy, dict):
+        rates = _band_rates(legacy, unmapped, "context_over_200k")
+        if not found:
+            found[LEGACY_TOKENS] = rates
+        elif rates not in found.values():
+            rows.notes["context_over_200k_differs"] += 1
+    return [(When(input_tokens_gt=size), found[size]) for size in sorted(found)]
+
+
+def _band_rates(entry: Mapping[str, Any], unmapped: list[str], where: str) -> dict[Unit, Rate]:
+    rates = {}
+    for key, value in entry.items():
+        if key in UNITS:
+            rates[UNITS[key]] = Rate(price(value), MTOK)
+        elif key != "tier":
+            unmapped.append(f"{where}.{key}")
+    return rates

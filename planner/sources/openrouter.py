@@ -1,0 +1,299 @@
+"""OpenRouter: its models, every provider's endpoint of each with its own price, and what it says of providers."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from planner.core.claim import Claim, ModelFacts, Reading, Score, Segment
+from planner.core.errors import FeedRefused
+from planner.core.names import ProviderNames, Seat
+from planner.core.offer import OfferFacts, Route, offer_id, valid_feed_id
+from planner.core.terms import Confidence, Terms
+from planner.core.units import SERVICE_TIERS
+from planner.sources.feed import Known, Payload, Progress
+from planner.sources.fetch import fetch_many
+from planner.sources.openrouter_prices import rate_table
+from planner.sources.reading import Rows, Unreadable, count, document
+
+CHANNEL = "openrouter"
+MODELS_PATH = "/api/v1/models"
+PROVIDERS_PATH = "/api/frontend/v1/all-providers"
+PROVIDERS_SOURCE = "openrouter_all_providers"
+# More missing answers than this, and the list as a whole is not to be believed.
+MISSING_SHARE_MAX = Decimal("0.20")
+# Expiry dates this far out are sentinels: nobody plans the end of a model in 2098.
+LAST_YEAR = 2090
+
+CAPABILITIES = {
+    "tools": "tools",
+    "tool_choice": "tool_choice",
+    "parallel_tool_calls": "parallel_tools",
+    "response_format": "json_object",
+    "structured_outputs": "json_schema",
+    "reasoning": "reasoning",
+    "seed": "seed",
+    "logprobs": "logprobs",
+    "web_search_options": "web_search",
+}
+# The rest of a tag mixes quantizations, tiers, regions and house names; only what is surely a region is one.
+_REGION = re.compile(r"(?:us|eu|europe|global|swedencentral|[a-z]{2}-[a-z]+-?[0-9])", re.ASCII)
+_SCORES = {
+    "intelligence_index": "artificial_analysis_intelligence",
+    "coding_index": "artificial_analysis_coding",
+    "agentic_index": "artificial_analysis_agentic",
+}
+
+
+class OpenRouter:
+    """The public API: the list of models, then the endpoints of each, then the providers."""
+
+    name = "openrouter"
+    file_url = f"https://openrouter.ai{MODELS_PATH}"
+
+    async def fetch(self, base_url: str, known: Mapping[str, Known], progress: Progress) -> tuple[Payload, ...]:
+        """Fetch the list, and with a bound on how many at once, the endpoints of every model.
+
+        Raises:
+            FeedRefused: the list cannot be had, or more than a fifth of the endpoints cannot.
+        """
+        listed = (await fetch_many(self.name, [f"{base_url}{MODELS_PATH}"], known, lambda *_: None)).popitem()[1]
+        if isinstance(listed, FeedRefused):
+            raise listed
+        ids = [model["id"] for model in _models(self.name, listed.body) if valid_feed_id(str(model.get("id")))]
+        urls = [f"{base_url}{MODELS_PATH}/{id_}/endpoints" for id_ in ids]
+        extra = f"{base_url}{PROVIDERS_PATH}"
+        results = await fetch_many(self.name, [*urls, extra], known, progress)
+        missing = [result for url, result in results.items() if isinstance(result, FeedRefused) and url != extra]
+        if missing and len(missing) > len(urls) * MISSING_SHARE_MAX:
+            raise FeedRefused(self.name, missing[0].reason, f"{len(missing)} of {len(urls)} endpoint lists are missing")
+        good = (result for result in results.values() if not isinstance(result, FeedRefused))
+        return (listed, *good)
+
+    def parse(self, payloads: Mapping[str, bytes], names: ProviderNames, observed_at: datetime) -> Reading:
+        """Read the payloads, or one capture file with the endpoints inside the list, into claims."""
+        url = next((url for url in payloads if url.endswith(MODELS_PATH)), None)
+        if url is None:
+            raise FeedRefused(self.name, "not_expected", "the list of models is missing")
+        rows = Rows(self.name, url, observed_at)
+        for model in _models(self.name, payloads[url]):
+            id_ = model.get("id")
+            own = f"{url}/{id_}/endpoints"
+            _model(rows, model, self._endpoints(model, payloads.get(own)), names, own, observed_at)
+        base = url.removesuffix(MODELS_PATH)
+        providers = payloads.get(f"{base}{PROVIDERS_PATH}")
+        if providers is None:
+            rows.notes["no_provider_terms"] += 1
+        else:
+            rows.terms += _terms(self.name, providers, f"{base}{PROVIDERS_PATH}", names, observed_at)
+        return rows.reading({at: hashlib.sha256(body).hexdigest() for at, body in payloads.items()})
+
+    def _endpoints(self, model: Mapping[str, Any], body: bytes | None) -> list[Any] | None:
+        """Return a model's endpoints from its own answer, or from the capture; None where neither has them."""
+        if body is None:
+            inside = model.get("endpoints")
+            return inside if isinstance(inside, list) else None
+        answer = document(self.name, body)
+        data = answer.get("data") if isinstance(answer, dict) else None
+        listed = data.get("endpoints") if isinstance(data, dict) else None
+        return listed if isinstance(listed, list) else None
+
+
+def _models(source: str, body: bytes) -> list[dict[str, Any]]:
+    answer = document(source, body)
+    listed = answer.get("data", answer.get("models")) if isinstance(answer, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(model, dict) for model in listed):
+        raise FeedRefused(source, "not_expected", "a list of models was expected")
+    return listed
+
+
+def _model(  # noqa: PLR0913  # one row of the list with all it needs
+    rows: Rows,
+    model: Mapping[str, Any],
+    endpoints: list[Any] | None,
+    names: ProviderNames,
+    url: str,
+    observed_at: datetime,
+) -> None:
+    id_ = model.get("id")
+    if not isinstance(id_, str) or not valid_feed_id(id_):
+        rows.refuse(id_, "bad_id")
+        return
+    route = Route.ALIAS if id_.startswith("~") else Route.ENDPOINT
+    if route is Route.ENDPOINT and not id_.startswith("openrouter/"):
+        _describe(rows, model, id_, observed_at)
+    if endpoints is None:
+        rows.refuse(id_, "endpoints_missing")
+    elif not endpoints:
+        rows.refuse(id_, "no_endpoints")
+    for endpoint in endpoints or ():
+        _take(rows, model, id_, endpoint, names, route, url)
+
+
+def _describe(rows: Rows, model: Mapping[str, Any], id_: str, observed_at: datetime) -> None:
+    canonical = id_.partition(":")[0]
+    author = canonical.partition("/")[0]
+    created = model.get("created")
+    released = datetime.fromtimestamp(created, UTC).date() if type(created) is int and 0 < created < 2**33 else None
+    weights = True if model.get("hugging_face_id") else None
+    name = model.get("name")
+    rows.models.setdefault(
+        canonical,
+        ModelFacts(
+            id=canonical,
+            name=name if isinstance(name, str) else canonical,
+            author=author,
+            open_weights=weights,
+            released=released,
+        ),
+    )
+    benchmarks = model.get("benchmarks")
+    found = benchmarks.get("artificial_analysis") if isinstance(benchmarks, dict) else None
+    for key, index in _SCORES.items():
+        score = found.get(key) if isinstance(found, dict) else None
+        if isinstance(score, int | Decimal) and canonical == id_:
+            rows.scores.append(
+                Score(
+                    model=canonical,
+                    index=index,
+                    score=Decimal(score),
+                    as_of=observed_at.date(),
+                    source=CHANNEL,
+                    source_url="https://artificialanalysis.ai",
+                    note="as shown by OpenRouter, which states no date of its own",
+                )
+            )
+
+
+def _take(  # noqa: PLR0913  # one row with all it needs
+    rows: Rows,
+    model: Mapping[str, Any],
+    id_: str,
+    endpoint: object,
+    names: ProviderNames,
+    route: Route,
+    url: str,
+) -> None:
+    tag = endpoint.get("tag") if isinstance(endpoint, dict) else None
+    if not isinstance(endpoint, dict) or not isinstance(tag, str) or not valid_feed_id(tag):
+        rows.refuse(f"{id_} {tag}", "bad_id")
+        return
+    slug, _slash, rest = tag.partition("/")
+    seat = names.upstream(slug)
+    if seat is None:
+        rows.refuse(f"{id_} {tag}", "ambiguous_provider")
+        return
+    claim = Claim(
+        offer_id=offer_id(CHANNEL, seat.provider, id_, rest or None),
+        facts=_facts(model, endpoint, id_, rest, seat, route),
+        source_url=url if url.startswith("https://") else None,
+    )
+    unmapped: list[str] = []
+    try:
+        rates = rate_table(endpoint.get("pricing"), unmapped)
+    except Unreadable as error:
+        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
+        return
+    rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+
+
+def _facts(  # noqa: PLR0913  # one row with all it needs
+    model: Mapping[str, Any], endpoint: Mapping[str, Any], id_: str, rest: str, seat: Seat, route: Route
+) -> OfferFacts:
+    words = rest.split("/") if rest else []
+    parameters = endpoint.get("supported_parameters")
+    architecture = model.get("architecture")
+    spoken = architecture if isinstance(architecture, dict) else {}
+    tier = endpoint.get("service_tier")
+    variant = id_.partition(":")[2]
+    quantization = endpoint.get("quantization")
+    stated = next((word for word in words if word in SERVICE_TIERS), None)
+    return OfferFacts(
+        model_spelling=id_,
+        provider=seat.provider,
+        channel=CHANNEL,
+        region=next((word for word in words if _REGION.fullmatch(word)), None),
+        quantization=quantization if isinstance(quantization, str) and quantization != "unknown" else None,
+        service_tier=stated or (tier if tier in SERVICE_TIERS else "standard"),
+        variant=variant or None,
+        route=Route.ROUTER if id_.startswith("openrouter/") else route,
+        # The list of parameters is complete: what it lacks, the endpoint does not have.
+        capabilities={}
+        if not isinstance(parameters, list)
+        else {word: key in parameters for key, word in CAPABILITIES.items()},
+        input_modalities=_words(spoken.get("input_modalities")),
+        output_modalities=_words(spoken.get("output_modalities")),
+        context_tokens=count(endpoint.get("context_length")),
+        max_output_tokens=count(endpoint.get("max_completion_tokens")),
+        retires_at=_expiry(model.get("expiration_date")),
+        uptime=_share(endpoint.get("uptime_last_30m")),
+        ttft_ms=count(_median(endpoint.get("latency_last_30m"))),
+        throughput_tps=_decimal(_median(endpoint.get("throughput_last_30m"))),
+    )
+
+
+def _words(listed: object) -> frozenset[str] | None:
+    if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
+        return None
+    return frozenset(listed)
+
+
+def _median(stats: object) -> object:
+    return stats.get("p50") if isinstance(stats, dict) else None
+
+
+def _decimal(value: object) -> Decimal | None:
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _share(percent: object) -> Decimal | None:
+    value = _decimal(percent)
+    return None if value is None or value > 100 else value.scaleb(-2)  # noqa: PLR2004  # percent
+
+
+def _expiry(text: object) -> datetime | None:
+    try:
+        day = date.fromisoformat(str(text)[:10])
+    except ValueError:
+        return None
+    return None if day.year >= LAST_YEAR else datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _terms(
+    source: str, body: bytes, url: str, names: ProviderNames, observed_at: datetime
+) -> Iterator[Terms]:
+    """Read what OpenRouter says of providers. Such rows are not curated: they can only take a permission away."""
+    answer = document(source, body)
+    listed = answer.get("data") if isinstance(answer, dict) else answer
+    for provider in listed if isinstance(listed, list) else []:
+        policy = provider.get("dataPolicy") if isinstance(provider, dict) else None
+        slug = provider.get("slug") if isinstance(provider, dict) else None
+        seat = names.upstream(slug) if isinstance(slug, str) and valid_feed_id(slug) else None
+        if not isinstance(policy, dict) or seat is None:
+            continue
+        retains = _flag(policy.get("retainsPrompts"))
+        # Days without retention are a contradiction; the stricter half is kept, the days are unknown.
+        days = count(policy.get("retentionDays")) if retains else None
+        said = [_flag(policy.get(key)) for key in ("training", "trainingOpenRouter", "canPublish")]
+        digest = hashlib.sha256(repr((seat.provider, retains, days, said)).encode()).hexdigest()[:12]
+        yield Terms(
+            id=f"{PROVIDERS_SOURCE}:feed:{seat.provider}:{digest}",
+            subject_kind="provider",
+            subject=seat.provider,
+            trains_on_prompts=said[0],
+            broker_may_train=said[1],
+            retains_prompts=retains,
+            retention_days=days,
+            may_publish=said[2],
+            source=PROVIDERS_SOURCE,
+            source_url=url,
+            observed_at=observed_at,
+            confidence=Confidence.BROKER_CLAIM,
+        )
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None

@@ -1,0 +1,126 @@
+"""Collecting a reading row by row, so that every row is counted as a claim, a refusal or a merge."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from planner.core import strict_json
+from planner.core.claim import Claim, ModelFacts, Reading, Refused, Score
+from planner.core.errors import FeedRefused, InvalidInput
+from planner.core.money import parse_feed_decimal
+from planner.core.price import RateTable
+from planner.core.terms import Terms
+from planner.core.units import Unit
+
+ROW_NAME_MAX = 120
+
+
+class Unreadable(Exception):  # noqa: N818  # a reason, not an error: it never leaves a parse
+    """A price that sets none, with its reason code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Rows:
+    """The rows of one payload on their way to a reading."""
+
+    def __init__(self, source: str, source_url: str, observed_at: datetime) -> None:
+        """Begin an empty reading."""
+        self._source, self._url, self._at = source, source_url, observed_at
+        self._claims: dict[str, Claim] = {}
+        self._refused: list[Refused] = []
+        self.notes: Counter[str] = Counter()
+        self.models: dict[str, ModelFacts] = {}
+        self.scores: list[Score] = []
+        self.terms: list[Terms] = []
+        self._read = self._merged = 0
+
+    def refuse(self, row: object, code: str) -> None:
+        """Count a row that is not taken; its name is made printable."""
+        self._read += 1
+        self._refused.append(Refused(row=ascii(row)[:ROW_NAME_MAX], code=code))
+
+    def take(self, claim: Claim) -> None:
+        """Count a row that is. Of two rows with one id the dearer stands: a duplicate must never be a discount."""
+        self._read += 1
+        for key in claim.unmapped:
+            self.notes[f"unmapped:{key}"] += 1
+        known = self._claims.get(claim.offer_id)
+        if known is not None:
+            self._merged += 1
+            self.notes["duplicate_row"] += 1
+            if _dearness(claim) <= _dearness(known):
+                return
+        self._claims[claim.offer_id] = claim
+
+    def reading(self, digests: Mapping[str, str]) -> Reading:
+        """Finish the reading."""
+        return Reading(
+            source=self._source,
+            source_url=self._url,
+            observed_at=self._at,
+            rows_read=self._read,
+            claims=tuple(self._claims.values()),
+            refused=tuple(self._refused),
+            terms=tuple(self.terms),
+            models=tuple(self.models.values()),
+            scores=tuple(self.scores),
+            notes=dict(self.notes),
+            digests=digests,
+            merged=self._merged,
+        )
+
+
+def _dearness(claim: Claim) -> tuple[Decimal, ...]:
+    rates: Mapping[Unit, Any] = claim.segments[-1].rates if claim.segments else RateTable({})
+    per_unit = [rates[unit].base.usd / rates[unit].base.per if unit in rates else Decimal(-1) for unit in _COMPARED]
+    return (max(per_unit), *per_unit)
+
+
+_COMPARED = (Unit.INPUT, Unit.OUTPUT, Unit.CACHE_READ, Unit.CACHE_WRITE_5M)
+
+
+def document(source: str, payload: bytes) -> Any:  # noqa: ANN401  # JSON is any of six types
+    """Read a payload strictly.
+
+    Raises:
+        FeedRefused: ``not_json``: not JSON by the letter; NaN, repeated keys and endless numbers included.
+    """
+    try:
+        return strict_json.read(payload, name="feed")
+    except InvalidInput as error:
+        raise FeedRefused(source, "not_json", error.problem) from None
+
+
+def price(value: object) -> Decimal:
+    """Read one price as sent: a decimal number or text of at least 0.
+
+    Raises:
+        Unreadable: ``negative_price`` (a sentinel for "depends"), ``unreadable_price``.
+    """
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise Unreadable("unreadable_price")
+        number = parse_feed_decimal(value) if isinstance(value, str) else Decimal(value)
+    except InvalidInput:
+        raise Unreadable("unreadable_price") from None
+    if number < 0:
+        raise Unreadable("negative_price")
+    return number
+
+
+def count(value: object) -> int | None:
+    """Read a limit: a whole number above 0, or None where none is stated."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value <= 0 or value != int(value):
+        return None
+    return int(value)
+
+
+def looks_like_price(key: str) -> bool:
+    """Tell whether an unknown key might be a price; such a key is reported, never dropped in silence."""
+    lower = key.lower()
+    return any(word in lower for word in ("cost", "price", "pricing", "_mtok", "_kcount", "multiplier", "_usd"))

@@ -1,0 +1,139 @@
+"""Writing a refresh: quotes, offers, cards, alerts, the revision and the audit entry, in the transaction it is given."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from planner.core.claim import Reading
+from planner.core.claim_form import read_claim, write_claim
+from planner.core.price import RateTable
+from planner.store import audit, json_text
+from planner.store import tables as t
+from planner.store.record import Change, Published, Spoken, catalogue_digest, lay
+from planner.store.registry import register
+from planner.store.revision import bump, read_heads
+
+
+class Known(NamedTuple):
+    """A quote as it stands: its row and the digest of its claim."""
+
+    id: int
+    digest: str
+
+
+def publish(
+    connection: sa.Connection,
+    readings: Sequence[Reading],
+    *,
+    at: datetime,
+    actor: str,
+    reason: str,
+    announce: bool = True,
+) -> Published:
+    """Publish readings whole: each source's claims replace what it claimed before.
+
+    Args:
+        connection: an open write transaction; the caller commits it.
+        readings: accepted readings, at most one per source.
+        at: when this is recorded.
+        actor: who publishes, for the audit entry.
+        reason: why, for the revision.
+        announce: whether price moves are alerts; the bundled catalogue moves nothing anybody relied on.
+
+    Returns:
+        What was done. Nothing changed: no revision, no audit entry.
+    """
+    done = Published()
+    current = _current_quotes(connection, [reading.source for reading in readings])
+    changes: dict[str, Change] = {}
+    next_id = (connection.execute(sa.select(sa.func.max(t.quotes.c.id))).scalar() or 0) + 1
+    rows: list[dict[str, Any]] = []
+    withdrawn: list[int] = []
+    for reading in readings:
+        fresh, gone = _compare(reading, current.get(reading.source, {}), changes, next_id)
+        next_id += len(fresh)
+        rows += fresh
+        withdrawn += gone
+        done.quotes[reading.source] = len(fresh)
+    registered = register(connection, readings, at)
+    if not (changes or registered):
+        return done
+    done.revision = read_heads(connection).catalogue + 1
+    # The cards point at their revision, so its row comes first and is completed last.
+    connection.execute(
+        sa.insert(t.revisions).values(
+            number=done.revision, published_at=at, reason=reason, cards_opened=0, cards_closed=0, digest=""
+        )
+    )
+    if changes:
+        lay(connection, changes, (rows, withdrawn), done, at=at, announce=announce)
+    connection.execute(
+        sa.update(t.revisions)
+        .where(t.revisions.c.number == done.revision)
+        .values(cards_opened=done.opened, cards_closed=done.closed, digest=catalogue_digest(connection))
+    )
+    bump(connection, catalogue=done.revision)
+    audit.record(
+        connection, at=at, actor=actor, action="catalogue.publish", subject=f"revision {done.revision}", reason=reason,
+        after={"opened": done.opened, "closed": done.closed, "quotes": done.quotes},
+    )  # fmt: skip
+    return done
+
+
+def current_rates(connection: sa.Connection, source: str) -> dict[str, RateTable]:
+    """Return the rates a source's own current quotes claim, by offer id."""
+    query = sa.select(t.quotes.c.claim).where(t.quotes.c.source == source, t.quotes.c.withdrawn_at.is_(None))
+    claims = (read_claim(json_text.load(text)) for text in connection.execute(query).scalars())
+    return {claim.offer_id: claim.segments[-1].rates for claim in claims if claim.segments}
+
+
+def _current_quotes(connection: sa.Connection, sources: Sequence[str]) -> dict[str, dict[str, Known]]:
+    quotes = t.quotes.c
+    query = sa.select(quotes.id, quotes.offer_id, quotes.source, quotes.claim_digest).where(
+        quotes.withdrawn_at.is_(None), quotes.source.in_(sources)
+    )
+    found: dict[str, dict[str, Known]] = {}
+    for id_, offer, source, digest in connection.execute(query):
+        found.setdefault(source, {})[offer] = Known(id_, digest)
+    return found
+
+
+def _compare(
+    reading: Reading, current: Mapping[str, Known], changes: dict[str, Change], next_id: int
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return quote rows to insert and quote ids to withdraw, and note the offers they change."""
+    rows: list[dict[str, Any]] = []
+    gone = [(offer, quote.id) for offer, quote in current.items()]
+    kept: set[str] = set()
+    payload = next(iter(reading.digests.values()), None) if len(reading.digests) == 1 else None
+    for claim in reading.claims:
+        text = json_text.dump(write_claim(claim))
+        digest = json_text.digest(text)
+        known = current.get(claim.offer_id)
+        if known is not None and known.digest == digest:
+            kept.add(claim.offer_id)
+            continue
+        change = changes.setdefault(claim.offer_id, Change(reading.observed_at))
+        change.claims[reading.source] = Spoken(next_id + len(rows), claim, reading.observed_at)
+        url = claim.source_url or reading.source_url
+        rows.append(
+            {
+                "id": next_id + len(rows),
+                "offer_id": claim.offer_id,
+                "source": reading.source,
+                "source_url": url,
+                "observed_at": reading.observed_at,
+                "payload_digest": reading.digests.get(url, payload),
+                "claim": text,
+                "claim_digest": digest,
+                "unpriced": claim.unpriced,
+            }
+        )
+    for offer, _id in gone:
+        if offer not in kept:
+            change = changes.setdefault(offer, Change(reading.observed_at))
+            change.at = max(change.at, reading.observed_at)
+            change.withdrawn.add(reading.source)
+    return rows, [id_ for offer, id_ in gone if offer not in kept]

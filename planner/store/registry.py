@@ -1,0 +1,183 @@
+"""The curated registry and what feeds add to it: models, names, terms, scores, fees, bands, policies, plans."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from planner.core.claim import Reading, Score
+from planner.core.names import ProviderNames
+from planner.core.terms import Terms
+from planner.store import json_text
+from planner.store import tables as t
+
+Rows = Sequence[Mapping[str, Any]]
+
+# In the order in which rows may refer to each other.
+_CURATED: tuple[sa.Table, ...] = (
+    t.providers, t.channels, t.provider_spellings, t.models, t.aliases, t.free_offers, t.sources, t.fees,
+    t.price_bands, t.quality_bands, t.plans,
+)  # fmt: skip
+_COLUMNS = {"id", "subject_kind", "subject", "source", "source_url", "observed_at", "expires_at", "confidence", "curated"}
+
+
+def write_curated(connection: sa.Connection, rows: Mapping[str, Rows]) -> None:
+    """Write the curated tables: rows that exist are updated, new ones inserted, none is taken away.
+
+    ``rows`` maps a table's name to its rows. Removing a row from the seeds does not remove what an admin
+    may rely on.
+    """
+    for table in _CURATED:
+        _upsert(connection, table, rows.get(table.name, ()))
+
+
+def write_policies(connection: sa.Connection, policies: Rows, at: datetime, actor: str) -> int:
+    """Publish starter policies that do not exist yet; a name that exists is the admin's from then on."""
+    known = set(connection.execute(sa.select(t.policies.c.name)).scalars())
+    fresh = [policy for policy in policies if policy["name"] not in known]
+    for policy in fresh:
+        document = {"title": policy["title"], "rules": policy["rules"]}
+        connection.execute(
+            sa.insert(t.policies).values(
+                name=policy["name"], version=1, rules=json_text.dump(document), published_at=at, published_by=actor
+            )
+        )
+    return len(fresh)
+
+
+def write_terms(connection: sa.Connection, rows: Iterable[Terms], at: datetime, *, source: str | None = None) -> int:
+    """Write rows of evidence. With a ``source``, its live rows that are not among them are closed.
+
+    Returns how many rows were opened or closed. A row is known by its id, which is a digest of what it says.
+    """
+    wanted = {row.id: row for row in rows}
+    terms = t.terms.c
+    live = set(connection.execute(sa.select(terms.id).where(terms.recorded_to.is_(None))).scalars())
+    ever = set(connection.execute(sa.select(terms.id)).scalars())
+    fresh = [_terms_row(row, at) for id_, row in wanted.items() if id_ not in ever]
+    back = [id_ for id_ in wanted if id_ in ever and id_ not in live]
+    gone: list[str] = []
+    if source is not None:
+        own = connection.execute(sa.select(terms.id).where(terms.recorded_to.is_(None), terms.source == source))
+        gone = [id_ for id_ in own.scalars() if id_ not in wanted]
+    if fresh:
+        connection.execute(sa.insert(t.terms), fresh)
+    for ids, moment in ((back, None), (gone, at)):
+        if ids:
+            change = sa.update(t.terms).where(terms.id == sa.bindparam("b_id")).values(recorded_to=moment)
+            connection.execute(change, [{"b_id": id_} for id_ in ids])
+    return len(fresh) + len(back) + len(gone)
+
+
+def _terms_row(row: Terms, at: datetime) -> dict[str, Any]:
+    facts = {
+        name: value
+        for name in Terms.__slots__
+        if name not in _COLUMNS and (value := getattr(row, name)) not in (None, "")
+    }
+    if row.verified_at is not None:
+        facts["verified_at"] = row.verified_at.isoformat()
+    return {
+        **{name: getattr(row, name) for name in _COLUMNS},
+        "confidence": int(row.confidence),
+        "facts": json_text.dump(facts),
+        "recorded_from": at,
+    }
+
+
+def write_scores(connection: sa.Connection, scores: Iterable[Score]) -> int:
+    """Write scores that are not known yet; a score of a date is never changed. Returns how many were new."""
+    s = t.scores.c
+    known = {
+        (model, index, as_of, source)
+        for model, index, as_of, source in connection.execute(sa.select(s.model_id, s["index"], s.as_of, s.source))
+    }
+    fresh = {
+        (score.model, score.index, score.as_of, score.source): {
+            "model_id": score.model,
+            "index": score.index,
+            "as_of": score.as_of,
+            "source": score.source,
+            "score": str(score.score),
+            "source_url": score.source_url,
+            "note": score.note,
+        }
+        for score in scores
+    }
+    rows = [row for key, row in fresh.items() if key not in known]
+    if rows:
+        connection.execute(sa.insert(t.scores), rows)
+    return len(rows)
+
+
+def register(connection: sa.Connection, readings: Iterable[Reading], at: datetime) -> int:
+    """Write what readings say besides prices: models nobody has named yet, terms, scores. Returns how many rows moved.
+
+    A feed's terms are marked as not curated: they can only narrow what curated rows grant.
+    """
+    moved = 0
+    for reading in readings:
+        if reading.models:
+            known = set(connection.execute(sa.select(t.models.c.id)).scalars())
+            rows = {
+                model.id: {
+                    "id": model.id,
+                    "name": model.name,
+                    "author": model.author,
+                    "open_weights": model.open_weights,
+                    "released": model.released,
+                    "kind": model.kind.value,
+                }
+                for model in reading.models
+                if model.id not in known
+            }
+            if rows:
+                connection.execute(sa.insert(t.models), list(rows.values()))
+            moved += len(rows)
+        moved += write_scores(connection, reading.scores)
+        if reading.terms:
+            moved += write_terms(connection, reading.terms, at, source=reading.terms[0].source)
+    return moved
+
+
+def load_names(connection: sa.Connection, feed: str) -> ProviderNames:
+    """Load how one feed spells providers."""
+    spellings, providers = t.provider_spellings.c, t.providers.c
+    kinds = {row.id: row.kind for row in connection.execute(sa.select(providers.id, providers.kind))}
+    direct: dict[str, str] = {}
+    brokers: dict[str, str] = {}
+    via: dict[str, tuple[str, str]] = {}
+    query = sa.select(spellings.spelling, spellings.provider_id, spellings.channel_id).where(spellings.feed == feed)
+    for spelling, provider, channel in connection.execute(query):
+        if channel not in ("direct", provider):
+            via[spelling] = (channel, provider)
+        elif kinds[provider] == "broker":
+            brokers[spelling] = provider
+        else:
+            direct[spelling] = provider
+    return ProviderNames(direct, brokers, via, frozenset(kinds))
+
+
+def _upsert(connection: sa.Connection, table: sa.Table, rows: Rows) -> None:
+    if not rows:
+        return
+    key = list(table.primary_key.columns)
+    known = {tuple(row) for row in connection.execute(sa.select(*key))}
+    fresh = [row for row in rows if tuple(row[column.name] for column in key) not in known]
+    held = [row for row in rows if tuple(row[column.name] for column in key) in known]
+    names = {name for row in rows for name in row}
+    if fresh:
+        connection.execute(sa.insert(table), [{name: row.get(name) for name in names} for row in fresh])
+    others = [column for column in table.columns if not column.primary_key and column.name in names]
+    if held and others:
+        match = [column == sa.bindparam(f"b_{column.name}") for column in key]
+        change = sa.update(table).where(*match).values({column: sa.bindparam(f"n_{column.name}") for column in others})
+        connection.execute(
+            change,
+            [
+                {f"b_{column.name}": row[column.name] for column in key}
+                | {f"n_{column.name}": row.get(column.name) for column in others}
+                for row in held
+            ],
+        )
