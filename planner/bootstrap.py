@@ -173,8 +173,8 @@ def make_home(home: Path, *, empty: bool) -> None:
     missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
     if missing:
         raise CannotInstallError(
-            "this Python cannot make a virtual environment (its module `{}` is missing; Debian and Ubuntu ship it "
-            "apart). Run `apt install python3-venv` as root and start planner again.".format(missing[0])
+            f"this Python cannot make a virtual environment (its module `{missing[0]}` is missing; Debian and Ubuntu ship it "
+            "apart). Run `apt install python3-venv` as root and start planner again."
         )
     # A virtual environment made from inside another would die with it, hence the base interpreter.
     base = getattr(sys, "_base_executable", sys.executable)

@@ -129,8 +129,10 @@ def upgrade() -> None:
     op.create_table(
         "price_bands",
         sa.Column("tier", sa.Integer(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("usd_per_mtok_min", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("tier", name="pk_price_bands"),
+        sa.PrimaryKeyConstraint("tier", "valid_from", name="pk_price_bands"),
     )
     op.create_table(
         "providers",
@@ -146,9 +148,11 @@ def upgrade() -> None:
         "quality_bands",
         sa.Column("index", sa.Text(), nullable=False),
         sa.Column("tier", sa.Integer(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("score_min", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("index", "tier", name="pk_quality_bands"),
+        sa.PrimaryKeyConstraint("index", "tier", "valid_from", name="pk_quality_bands"),
     )
     op.create_table(
         "refreshes",

@@ -65,7 +65,7 @@ Names = Annotated[list[Name], Field(max_length=LIST_MAX)]
 
 
 # One field per canonical count, so that the contract's form is written once, in the core.
-_Counts = create_model("_Counts", __base__=Sent, **{name: (Count | None, None) for name in COUNTS})  # type: ignore[call-overload]  # fields by name
+_Counts = create_model("_Counts", __base__=Sent, **dict.fromkeys(COUNTS, (Count | None, None)))  # type: ignore[call-overload]  # fields by name
 
 
 class UsageIn(_Counts):  # type: ignore[misc, valid-type]  # a model made from the core's list of counts
@@ -220,7 +220,13 @@ class RecommendationIn(Sent):
     def _economics(self) -> Economics | None:
         costs = {
             name: value
-            for name in ("payment_fee_percent", "payment_fee_fixed_usd", "charges_per_period", "other_costs_usd", "margin")
+            for name in (
+                "payment_fee_percent",
+                "payment_fee_fixed_usd",
+                "charges_per_period",
+                "other_costs_usd",
+                "margin",
+            )
             if (value := getattr(self, name)) is not None
         }
         if self.revenue_usd is None:
@@ -234,4 +240,3 @@ class ExplanationIn(RecommendationIn):
     """The main question, and the one offer to explain."""
 
     offer: Name
-

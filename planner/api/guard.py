@@ -84,4 +84,3 @@ def granted(request: Request, policy: str | None) -> None:
     if policy is not None:
         principal: Principal = request.state.principal
         check_policy(principal, policy, request.app.state.default_policy)
-

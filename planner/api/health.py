@@ -9,8 +9,8 @@ from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape, standing_shape, time_text
 from planner.flows import status
-from planner.store.status import SourceStatus
 from planner.flows.current import Current
+from planner.store.status import SourceStatus
 
 router = APIRouter(tags=["status"], route_class=GuardedRoute)
 

@@ -58,7 +58,11 @@ def post_recommendation(
     return answered(view_of(request), body.question(), request.app.state.default_policy, now_of(request))
 
 
-@router.post("/explanations", responses=_REFUSALS, openapi_extra=described(ExplanationIn, {**_QUESTION, "offer": "direct:openai/gpt-5.4"}))
+@router.post(
+    "/explanations",
+    responses=_REFUSALS,
+    openapi_extra=described(ExplanationIn, {**_QUESTION, "offer": "direct:openai/gpt-5.4"}),
+)
 def post_explanation(
     request: Request, body: Annotated[ExplanationIn, Depends(body_of(ExplanationIn))]
 ) -> dict[str, Any]:
@@ -121,7 +125,11 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
     }
 
 
-@router.post("/costs/rank", responses=_REFUSALS, openapi_extra=described(RankIn, {"usage": {"input_tokens": 2600, "output_tokens": 450}}))
+@router.post(
+    "/costs/rank",
+    responses=_REFUSALS,
+    openapi_extra=described(RankIn, {"usage": {"input_tokens": 2600, "output_tokens": 450}}),
+)
 def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))]) -> dict[str, Any]:
     """Price one usage on every offer that passes the policy and the needs, cheapest first, channel fees included."""
     granted(request, body.policy)

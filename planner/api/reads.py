@@ -73,7 +73,9 @@ def get_models(request: Request, limit: _Limit = 100, cursor: _Cursor = None) ->
     """List canonical models with their tier and how many offers serve them."""
     view, now = view_of(request), now_of(request)
     served = flow.count_served(view.catalogue)
-    rows = [(id_, lambda id_=id_: _model(view, id_, served.get(id_, 0), now)) for id_ in sorted(view.catalogue.model_ids)]
+    rows = [
+        (id_, lambda id_=id_: _model(view, id_, served.get(id_, 0), now)) for id_ in sorted(view.catalogue.model_ids)
+    ]
     return page(rows, limit, cursor, standing_shape(view.catalogue, now))
 
 
@@ -137,7 +139,7 @@ def _provider(view: View, provider: str) -> Shape:
 
 
 @router.get("/offers", responses=_REFUSALS)
-def get_offers(  # noqa: PLR0913  # one parameter per filter of the contract
+def get_offers(  # one parameter per filter of the contract
     request: Request,
     id: _Text = None,  # noqa: A002  # the contract's name
     model: _Text = None,
@@ -180,7 +182,9 @@ def get_offers(  # noqa: PLR0913  # one parameter per filter of the contract
     for offer in filter(keeps, catalogue.offers):
         card = catalogue.card(offer.id, moment_)
         if (priced is None or priced == (card is not None)) and _within(card, ceilings):
-            rows.append((offer.id, lambda offer=offer, card=card: offer_shape(offer, card, labels.get(offer.model or ""))))
+            rows.append(
+                (offer.id, lambda offer=offer, card=card: offer_shape(offer, card, labels.get(offer.model or "")))
+            )
     return page(rows, limit, cursor, standing_shape(catalogue, now))
 
 
@@ -202,7 +206,7 @@ def _within(card: PriceCard | None, ceilings: dict[Unit, Decimal | None]) -> boo
 
 
 @router.get("/offers/prices", responses=_REFUSALS)
-def get_prices_by_query(  # noqa: PLR0913  # the contract's parameters
+def get_prices_by_query(  # the contract's parameters
     request: Request,
     id: _OfferId,  # noqa: A002  # the contract's name
     from_: Annotated[datetime | None, BeforeValidator(moment), Query(alias="from")] = None,
@@ -220,7 +224,7 @@ def get_terms_by_query(request: Request, id: _OfferId) -> dict[str, Any]:  # noq
 
 
 @router.get("/offers/{id:path}/prices", responses=_REFUSALS)
-def get_prices(  # noqa: PLR0913  # the contract's parameters
+def get_prices(  # the contract's parameters
     request: Request,
     id: str,  # noqa: A002  # the contract's name
     from_: Annotated[datetime | None, BeforeValidator(moment), Query(alias="from")] = None,
@@ -305,9 +309,11 @@ def get_tiers(request: Request, at: _At = None) -> dict[str, Any]:
 def tiers_answer(view: View, at: datetime, now: datetime) -> Shape:
     """Write the tiers at a moment."""
     labels = sorted(view.snapshot.labels(at).values(), key=lambda label: (-label.output_usd_per_mtok, label.model))
-    bands = view.catalogue.tier_bands
+    bands = view.catalogue.tier_bands.in_force(at.date())
     return {
-        "bands": [{"tier": band.tier, "output_usd_per_mtok_min": plain(band.usd_per_mtok_min)} for band in bands.prices],
+        "bands": [
+            {"tier": band.tier, "output_usd_per_mtok_min": plain(band.usd_per_mtok_min)} for band in bands.prices
+        ],
         "quality_bands": [
             {"index": band.index, "tier": band.tier, "score_min": plain(band.score_min)} for band in bands.qualities
         ],

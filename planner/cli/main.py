@@ -47,7 +47,9 @@ def main() -> None:
 @cli.command()
 def up(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve until Ctrl-C after setting up.")] = True,
+    serve_after: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve until Ctrl-C after setting up.")
+    ] = True,
 ) -> None:
     """Set up the embedded database, answer one worked question, and serve until Ctrl-C."""
     from planner.cli import serving
@@ -116,10 +118,12 @@ def bundle(
 
 
 @cli.command()
-def recommend(  # noqa: PLR0913  # one option per field of the question
+def recommend(  # one option per field of the question
     plan: Annotated[str | None, typer.Option(help="A stored plan; needs --task.")] = None,
     task: Annotated[str | None, typer.Option(help="A task of the plan.")] = None,
-    input_tokens: Annotated[int | None, typer.Option(min=0, help="Prompt tokens per request, cached ones included.")] = None,
+    input_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Prompt tokens per request, cached ones included.")
+    ] = None,
     cache_read_tokens: Annotated[int, typer.Option(min=0, help="Prompt tokens read from the cache.")] = 0,
     output_tokens: Annotated[int | None, typer.Option(min=0, help="Completion tokens per request.")] = None,
     reasoning_tokens: Annotated[int, typer.Option(min=0, help="Completion tokens spent on reasoning.")] = 0,
@@ -131,7 +135,9 @@ def recommend(  # noqa: PLR0913  # one option per field of the question
     margin: Annotated[str | None, typer.Option(help="Target margin, such as 0.70.")] = None,
     policy: Annotated[str | None, typer.Option(help="Privacy policy by name.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only this canonical model; may be repeated.")] = None,
-    capability: Annotated[list[str] | None, typer.Option(help="A capability needed, such as tools; may be repeated.")] = None,
+    capability: Annotated[
+        list[str] | None, typer.Option(help="A capability needed, such as tools; may be repeated.")
+    ] = None,
     context_tokens: Annotated[int | None, typer.Option(min=0, help="Context window needed, tokens.")] = None,
     tier: Annotated[list[int] | None, typer.Option(help="Only this tier; may be repeated.")] = None,
     objective: Annotated[str | None, typer.Option(help="cheapest, best_quality, fastest or balanced.")] = None,

@@ -47,9 +47,7 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
         if name not in ADAPTERS:
             raise InvalidInput("source", f"--from-file needs one of {', '.join(ADAPTERS)}")
         body = _bytes(from_file)
-        summary = refresh_from_file(
-            store, name, ADAPTERS[name], {ADAPTERS[name].file_url: body}, now(), actor="cli"
-        )
+        summary = refresh_from_file(store, name, ADAPTERS[name], {ADAPTERS[name].file_url: body}, now(), actor="cli")
     else:
         sources = enabled(settings)
         if source is not None:
@@ -101,9 +99,7 @@ def summary_shape(summary: RefreshSummary) -> Shape:
                 "unpriced_reasons": dict(line.unpriced_reasons),
                 "refused_reasons": dict(line.refused_reasons),
                 "notes": dict(line.notes),
-                "error": None
-                if line.error_code is None
-                else {"code": line.error_code, "detail": line.error_detail},
+                "error": None if line.error_code is None else {"code": line.error_code, "detail": line.error_detail},
             }
             for line in summary.sources
         ],
@@ -175,4 +171,3 @@ def bundle(out: Path, files: list[str]) -> None:
     with show.err.status("writing"):
         count = write_bundle(out, readings, licences)
     show.line(f"{out.name}: {count} claims of {len(readings)} sources, {out.stat().st_size} bytes")
-

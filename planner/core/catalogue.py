@@ -119,33 +119,26 @@ class Catalogue:
                 continue
             output = dearest_output(card.rates)
             if output is not None:
-                own = self.by_creator(offer)
-                priced.setdefault(offer.model, []).append(
-                    PricedOffer(offer.id, own, offer.free, offer.facts.kind, output)
-                )
+                regional = offer.facts.region not in (None, "global")
+                made = PricedOffer(offer.id, self.by_creator(offer), offer.free, regional, output)
+                priced.setdefault(offer.model, []).append(made)
+        bands = self.tier_bands.in_force(at.date())
         found = ((model, representative(offers)) for model, offers in priced.items())
-        return {model: self._label(model, chosen) for model, chosen in found if chosen is not None}
+        return {model: self._label(model, chosen, bands) for model, chosen in found if chosen is not None}
 
-    def _label(self, model: str, chosen: PricedOffer) -> ModelTier:
-        score = next((s for index in self._quality_indexes if (s := self.score(model, index)) is not None), None)
+    def _label(self, model: str, chosen: PricedOffer, bands: TierBands) -> ModelTier:
+        score = next((s for index in bands.indexes if (s := self.score(model, index)) is not None), None)
         return ModelTier(
             model=model,
-            tier=self.tier_bands.price_tier(chosen.output_usd_per_mtok),
+            tier=bands.price_tier(chosen.output_usd_per_mtok),
             offer=chosen.offer,
             output_usd_per_mtok=chosen.output_usd_per_mtok,
-            quality_tier=None if score is None else self.tier_bands.quality_tier(score.index, score.score),
+            quality_tier=None if score is None else bands.quality_tier(score.index, score.score),
             quality_index=None if score is None else score.index,
             quality_score=None if score is None else score.score,
             quality_as_of=None if score is None else score.as_of,
         )
 
-    @cached_property
-    def _quality_indexes(self) -> tuple[str, ...]:
-        """Indexes with published cut-offs, in the order in which they are listed."""
-        return tuple(dict.fromkeys(band.index for band in self.tier_bands.qualities))
-
     def stale(self, at: datetime) -> bool:
         """Tell whether the catalogue is older than its sources should be."""
         return self.stale_from is not None and at >= self.stale_from
-
-

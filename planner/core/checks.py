@@ -61,7 +61,9 @@ def context_tier(offer: Offer, tier: str) -> str:
     return "standard" if tier == offer.facts.service_tier else tier
 
 
-def needs_codes(offer: Offer, needs: Needs, workload: Workload, quality: Score | None, tier: str | None) -> Iterator[str]:
+def needs_codes(
+    offer: Offer, needs: Needs, workload: Workload, quality: Score | None, tier: str | None
+) -> Iterator[str]:
     """Yield every need one offer does not meet; an unknown that was asked for is not met."""
     facts = offer.facts
     if facts.kind.value != needs.kind:

@@ -1,7 +1,6 @@
 """The catalogue at one revision, compiled."""
 
-from datetime import datetime
-from planner.core.recommend import recommend, rank
+from planner.core.recommend import rank, recommend
 
 
 class Snapshot:

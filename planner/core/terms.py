@@ -140,4 +140,3 @@ def _said(row: Terms, fact: str, *, strict: bool, channel: str) -> bool | None:
     if value is not strict and not row.curated:
         return None
     return value
-

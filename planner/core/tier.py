@@ -6,9 +6,9 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from statistics import median_low
+from typing import Self
 
 from planner.core.money import PICO
-from planner.core.offer import Kind
 from planner.core.price import RateTable
 from planner.core.units import Unit
 
@@ -17,19 +17,23 @@ MTOK = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PriceBand:
-    """Tier ``tier`` begins at ``usd_per_mtok_min`` dollars per million output tokens."""
+    """Tier ``tier`` begins at ``usd_per_mtok_min`` dollars per million output tokens, between two days."""
 
     tier: int
     usd_per_mtok_min: Decimal
+    valid_from: date = date.min
+    valid_to: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QualityBand:
-    """Quality tier ``tier`` begins at ``score_min`` on ``index``, a published cut-off."""
+    """Quality tier ``tier`` begins at ``score_min`` on ``index``, a published cut-off, between two days."""
 
     index: str
     tier: int
     score_min: Decimal
+    valid_from: date = date.min
+    valid_to: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,25 @@ class TierBands:
     prices: tuple[PriceBand, ...]
     qualities: tuple[QualityBand, ...] = ()
 
+    def in_force(self, day: date) -> Self:
+        """Return the cut-offs that hold on one day."""
+
+        def holds(band: PriceBand | QualityBand) -> bool:
+            return band.valid_from <= day and (band.valid_to is None or day < band.valid_to)
+
+        return type(self)(tuple(filter(holds, self.prices)), tuple(filter(holds, self.qualities)))
+
+    @property
+    def indexes(self) -> tuple[str, ...]:
+        """Indexes with published cut-offs, in the order in which they are asked."""
+        return tuple(dict.fromkeys(band.index for band in self.qualities))
+
     def price_tier(self, output_usd_per_mtok: Fraction) -> int:
         """Return the label of an output price; the lowest tier has no floor."""
         for band in sorted(self.prices, key=lambda band: band.tier):
             if output_usd_per_mtok >= Fraction(band.usd_per_mtok_min):
                 return band.tier
-        return max(band.tier for band in self.prices) + 1
+        return max((band.tier for band in self.prices), default=0) + 1
 
     def quality_tier(self, index: str, score: Decimal) -> int | None:
         """Return the label of a score, or None for an index without published cut-offs."""
@@ -81,7 +98,7 @@ class PricedOffer:
     offer: str
     by_creator: bool
     free: bool
-    kind: Kind
+    regional: bool
     output_usd_per_mtok: Fraction
 
 
@@ -107,16 +124,15 @@ class ModelTier:
 def representative(offers: Iterable[PricedOffer]) -> PricedOffer | None:
     """Pick the offer whose price labels a model: its creator's direct offer, else the median paid one.
 
-    Of several direct offers of the creator the dearest counts; of an even number of paid offers the
-    lower middle one; equal prices are told apart by offer id.
+    Of several direct offers of the creator the dearest counts, one without a region before one that
+    costs more for its region; of an even number of paid offers the lower middle one; equal prices are
+    told apart by offer id.
     """
     paid = [offer for offer in offers if not offer.free and offer.output_usd_per_mtok > 0]
     if not paid:
         return None
     by_creator = [offer for offer in paid if offer.by_creator]
     if by_creator:
-        return max(by_creator, key=lambda offer: (offer.output_usd_per_mtok, offer.offer))
+        return max(by_creator, key=lambda offer: (not offer.regional, offer.output_usd_per_mtok, offer.offer))
     middle = median_low((offer.output_usd_per_mtok, offer.offer) for offer in paid)
     return next(offer for offer in paid if (offer.output_usd_per_mtok, offer.offer) == middle)
-
-

@@ -199,5 +199,3 @@ def count_served(catalogue: Catalogue) -> Mapping[str, int]:
         if offer.model is not None:
             served[offer.model] = served.get(offer.model, 0) + 1
     return served
-
-

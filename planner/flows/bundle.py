@@ -25,7 +25,10 @@ def write_bundle(path: Path, readings: Iterable[Reading], licences: dict[str, st
     count = 0
     with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as file:
         for reading in readings:
-            lines = [_header(reading, licences.get(reading.source, "")), *(write_claim(claim) for claim in reading.claims)]
+            lines = [
+                _header(reading, licences.get(reading.source, "")),
+                *(write_claim(claim) for claim in reading.claims),
+            ]
             for line in lines:
                 file.write(json.dumps(line, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
             count += len(reading.claims)
@@ -56,7 +59,15 @@ def _model(model: ModelFacts) -> list[Any]:
 
 
 def _score(score: Score) -> list[str]:
-    return [score.model, score.index, str(score.score), score.as_of.isoformat(), score.source, score.source_url, score.note]
+    return [
+        score.model,
+        score.index,
+        str(score.score),
+        score.as_of.isoformat(),
+        score.source,
+        score.source_url,
+        score.note,
+    ]
 
 
 def read_bundle(path: Path) -> Iterator[Reading]:
@@ -92,12 +103,14 @@ def _reading(header: dict[str, Any], claims: list[dict[str, Any]]) -> Reading:
     )
 
 
-def _read_model(id_: str, name: str, author: str, open_weights: bool | None, released: str | None, kind: str) -> ModelFacts:  # noqa: FBT001, PLR0913  # the columns of one row
+def _read_model(
+    id_: str, name: str, author: str, open_weights: bool | None, released: str | None, kind: str
+) -> ModelFacts:  # the columns of one row
     day = None if released is None else date.fromisoformat(released)
     return ModelFacts(id=id_, name=name, author=author, open_weights=open_weights, released=day, kind=Kind(kind))
 
 
-def _read_score(model: str, index: str, score: str, as_of: str, source: str, url: str, note: str) -> Score:  # noqa: PLR0913  # the columns of one row
+def _read_score(model: str, index: str, score: str, as_of: str, source: str, url: str, note: str) -> Score:  # the columns of one row
     return Score(
         model=model, index=index, score=Decimal(score), as_of=date.fromisoformat(as_of), source=source, source_url=url,
         note=note,

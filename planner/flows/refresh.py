@@ -89,9 +89,7 @@ def refresh_from_file(
     return _publish(store, {name: (source, "")}, {name: payloads_}, {name: {}}, at, actor)
 
 
-async def _fetch_all(
-    sources: Sources, known: Mapping[str, Mapping[str, Known]], told: Told
-) -> dict[str, Fetched]:
+async def _fetch_all(sources: Sources, known: Mapping[str, Mapping[str, Known]], told: Told) -> dict[str, Fetched]:
     async def one(name: str) -> Fetched:
         source, base_url = sources[name]
         try:
@@ -103,7 +101,7 @@ async def _fetch_all(
     return dict(zip(sources, results, strict=True))
 
 
-def _publish(  # noqa: PLR0913  # one story, its parts side by side
+def _publish(  # one story, its parts side by side
     store: Store,
     sources: Sources,
     fetched: Mapping[str, Fetched],
@@ -152,7 +150,7 @@ def _accepted(connection: sa.Connection, source: str) -> Accepted:
     return Accepted() if row is None else Accepted(row.rows_read or 0, row.offers_priced or 0)
 
 
-def _record(  # noqa: PLR0913  # one story, its parts side by side
+def _record(  # one story, its parts side by side
     connection: sa.Connection,
     readings: Mapping[str, Reading],
     before: Mapping[str, SourceSummary],
@@ -186,7 +184,9 @@ def _record(  # noqa: PLR0913  # one story, its parts side by side
 
 def _summary(reading: Reading, outcome: str, free: frozenset[str]) -> SourceSummary:
     reasons = Counter(
-        reason for claim in reading.claims if (reason := unpriced_reason(claim, free=claim.offer_id in free)) is not None
+        reason
+        for claim in reading.claims
+        if (reason := unpriced_reason(claim, free=claim.offer_id in free)) is not None
     )
     refused = Counter(row.code for row in reading.refused)
     return SourceSummary(
@@ -230,9 +230,7 @@ def _known(connection: sa.Connection, source: str) -> dict[str, Known]:
         .join(t.payloads, kept.digest == fetches.digest)
         .where(fetches.source == source)
     )
-    return {
-        url: Known(etag or "", digest, body) for url, etag, digest, body in connection.execute(query)
-    }
+    return {url: Known(etag or "", digest, body) for url, etag, digest, body in connection.execute(query)}
 
 
 def _keep(connection: sa.Connection, source: str, result: Sequence[Payload], at: datetime) -> None:
@@ -240,8 +238,5 @@ def _keep(connection: sa.Connection, source: str, result: Sequence[Payload], at:
     connection.execute(sa.delete(t.fetches).where(t.fetches.c.source == source))
     connection.execute(
         sa.insert(t.fetches),
-        [
-            {"url": p.url, "source": source, "etag": p.etag, "digest": p.digest, "fetched_at": at}
-            for p in result
-        ],
+        [{"url": p.url, "source": source, "etag": p.etag, "digest": p.digest, "fetched_at": at} for p in result],
     )

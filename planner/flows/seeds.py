@@ -46,7 +46,8 @@ def curated_rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
         "sources": [_source(source) for source in _toml(folder / "sources.toml")["source"]],
         "fees": [_fee(number, fee) for number, fee in enumerate(fees, 1)],
         "price_bands": [
-            {"tier": band["tier"], "usd_per_mtok_min": band["output_usd_per_mtok_min"]} for band in tiers["price_band"]
+            {"tier": band["tier"], "usd_per_mtok_min": band["output_usd_per_mtok_min"], **_days(band)}
+            for band in tiers["price_band"]
         ],
         "quality_bands": _quality_bands(tiers["quality_band"]),
         "plans": _toml(folder / "plans.toml")["plan"],
@@ -179,10 +180,15 @@ def _quality_bands(bands: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "index": band["index"],
             "tier": band["tier"],
             "score_min": band["min_score"],
+            **_days(band),
             "position": order.index(band["index"]),
         }
         for band in bands
     ]
+
+
+def _days(band: Mapping[str, Any]) -> dict[str, Any]:
+    return {"valid_from": band["valid_from"], "valid_to": band.get("valid_to")}
 
 
 def _terms(row: Mapping[str, str]) -> Terms:

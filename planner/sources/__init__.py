@@ -11,9 +11,7 @@ from planner.sources.litellm import LiteLLM
 from planner.sources.models_dev import ModelsDev
 from planner.sources.openrouter import OpenRouter
 
-ADAPTERS: dict[str, Source] = {
-    source.name: source for source in (OpenRouter(), LiteLLM(), ModelsDev(), GenaiPrices())
-}
+ADAPTERS: dict[str, Source] = {source.name: source for source in (OpenRouter(), LiteLLM(), ModelsDev(), GenaiPrices())}
 """The feeds that are refreshed, by name."""
 
 Recorded = Callable[[bytes, ProviderNames, datetime], Reading]
@@ -23,5 +21,8 @@ def _recorded(source: Source) -> Recorded:
     return lambda body, names, observed_at: source.parse({source.file_url: body}, names, observed_at)
 
 
-RECORDED: dict[str, Recorded] = {**{name: _recorded(source) for name, source in ADAPTERS.items()}, "genai_prices_v1": parse_v1}
+RECORDED: dict[str, Recorded] = {
+    **{name: _recorded(source) for name, source in ADAPTERS.items()},
+    "genai_prices_v1": parse_v1,
+}
 """Everything a bundle can be written from: the feeds, and files that are not refreshed any more."""

@@ -36,7 +36,7 @@ class Limits:
 DEFAULT = Limits()
 
 
-class _Again(Exception):  # noqa: N818  # a signal, not an error: it never leaves this module
+class _Again(Exception):  # a signal, not an error: it never leaves this module
     """The request may be tried again, after ``wait`` seconds where the server said so."""
 
     def __init__(self, refused: FeedRefused, wait: float | None = None) -> None:
@@ -92,9 +92,7 @@ def _client(limits: Limits) -> httpx.AsyncClient:
     return httpx.AsyncClient(headers=headers, limits=pool, follow_redirects=False, timeout=limits.deadline_seconds)
 
 
-async def _patiently(
-    client: httpx.AsyncClient, source: str, url: str, known: Known | None, limits: Limits
-) -> Payload:
+async def _patiently(client: httpx.AsyncClient, source: str, url: str, known: Known | None, limits: Limits) -> Payload:
     """Try a few times within one deadline, with growing, jittered pauses, or the pause the server asked for.
 
     The retry libraries at hand pause by their own schedule and cannot take the server's word for it.

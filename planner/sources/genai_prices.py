@@ -133,9 +133,7 @@ def _take(rows: Rows, spelling: str, seat: Seat | None, model: object, url: str 
         rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
         return
     kind = _kind(segments[-1].rates)
-    rows.take(
-        replace(claim, facts=replace(claim.facts, kind=kind), segments=segments, unmapped=tuple(unmapped))
-    )
+    rows.take(replace(claim, facts=replace(claim.facts, kind=kind), segments=segments, unmapped=tuple(unmapped)))
 
 
 def _kind(rates: RateTable) -> Kind:
@@ -209,9 +207,7 @@ def _with_windows(
 
 
 def _both(window: When, length: When) -> When:
-    return replace(
-        window, input_tokens_gt=length.input_tokens_gt, input_tokens_gte=length.input_tokens_gte
-    )
+    return replace(window, input_tokens_gt=length.input_tokens_gt, input_tokens_gte=length.input_tokens_gte)
 
 
 def _table(prices: Mapping[str, Any], unmapped: list[str]) -> dict[Unit, UnitPrice]:
@@ -240,7 +236,9 @@ def _unit_price(value: object, per: int) -> UnitPrice:
         if start is None:
             raise Unreadable("unreadable_condition")
         bands.append(Band(When(input_tokens_gt=start), Rate(price(tier.get("price")), per)))
-    return UnitPrice(Rate(price(value["base"]), per), tuple(sorted(bands, key=lambda band: band.when.input_tokens_gt or 0)))
+    return UnitPrice(
+        Rate(price(value["base"]), per), tuple(sorted(bands, key=lambda band: band.when.input_tokens_gt or 0))
+    )
 
 
 def _day(text: object) -> datetime:

@@ -129,7 +129,9 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
             bands.append((term, Rate(price(value))))
     lists: dict[Unit, list[Band]] = {}
     for term, rate in sorted(bands, key=lambda item: item[0].specificity):
-        lists.setdefault(term.unit, []).append(Band(_length(term.input_tokens, term.service_tier, inclusive=inclusive), rate))
+        lists.setdefault(term.unit, []).append(
+            Band(_length(term.input_tokens, term.service_tier, inclusive=inclusive), rate)
+        )
     _tiered(row.get("tiered_pricing"), base, lists, unmapped)
     _off_peak(row.get("off_peak_pricing"), lists, unmapped)
     _extras(row, base, unmapped)
@@ -152,7 +154,9 @@ def _tiered(tiers: object, base: dict[Unit, Rate], lists: dict[Unit, list[Band]]
     """Read ``[{range: [above, up to], …prices}]``; the lowest range is the base."""
     if tiers is None:
         return
-    if not isinstance(tiers, list) or not all(isinstance(tier, dict) and isinstance(tier.get("range"), list) for tier in tiers):
+    if not isinstance(tiers, list) or not all(
+        isinstance(tier, dict) and isinstance(tier.get("range"), list) for tier in tiers
+    ):
         unmapped.append("tiered_pricing")
         return
     for tier in sorted(tiers, key=lambda tier: Decimal(tier["range"][0])):

@@ -145,7 +145,10 @@ def _rates(cost: object, rows: Rows, unmapped: list[str]) -> RateTable:
                 rows.notes["zero_cache_price"] += 1
     bands = _bands(cost, rows, unmapped)
     return RateTable(
-        {unit: UnitPrice(rate, tuple(Band(when, rates[unit]) for when, rates in bands if unit in rates)) for unit, rate in base.items()}
+        {
+            unit: UnitPrice(rate, tuple(Band(when, rates[unit]) for when, rates in bands if unit in rates))
+            for unit, rate in base.items()
+        }
     )
 
 

@@ -110,7 +110,7 @@ def _models(source: str, body: bytes) -> list[dict[str, Any]]:
     return listed
 
 
-def _model(  # noqa: PLR0913  # one row of the list with all it needs
+def _model(  # one row of the list with all it needs
     rows: Rows,
     model: Mapping[str, Any],
     endpoints: list[Any] | None,
@@ -168,7 +168,7 @@ def _describe(rows: Rows, model: Mapping[str, Any], id_: str, observed_at: datet
             )
 
 
-def _take(  # noqa: PLR0913  # one row with all it needs
+def _take(  # one row with all it needs
     rows: Rows,
     model: Mapping[str, Any],
     id_: str,
@@ -200,7 +200,7 @@ def _take(  # noqa: PLR0913  # one row with all it needs
     rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
 
 
-def _facts(  # noqa: PLR0913  # one row with all it needs
+def _facts(  # one row with all it needs
     model: Mapping[str, Any], endpoint: Mapping[str, Any], id_: str, rest: str, seat: Seat, route: Route
 ) -> OfferFacts:
     words = rest.split("/") if rest else []
@@ -262,9 +262,7 @@ def _expiry(text: object) -> datetime | None:
     return None if day.year >= LAST_YEAR else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _terms(
-    source: str, body: bytes, url: str, names: ProviderNames, observed_at: datetime
-) -> Iterator[Terms]:
+def _terms(source: str, body: bytes, url: str, names: ProviderNames, observed_at: datetime) -> Iterator[Terms]:
     """Read what OpenRouter says of providers. Such rows are not curated: they can only take a permission away."""
     answer = document(source, body)
     listed = answer.get("data") if isinstance(answer, dict) else answer

@@ -17,7 +17,7 @@ from planner.core.units import Unit
 ROW_NAME_MAX = 120
 
 
-class Unreadable(Exception):  # noqa: N818  # a reason, not an error: it never leaves a parse
+class Unreadable(Exception):  # a reason, not an error: it never leaves a parse
     """A price that sets none, with its reason code."""
 
     def __init__(self, reason: str) -> None:

@@ -36,11 +36,9 @@ def card_of(row: Any) -> PriceCard:  # noqa: ANN401  # a row of the columns abov
     )
 
 
-def of_offer(
-    connection: sa.Connection, offer: str, known_at: datetime | None
-) -> list[tuple[PriceCard, datetime]]:
+def of_offer(connection: sa.Connection, offer: str, known_at: datetime | None) -> list[tuple[PriceCard, datetime]]:
     """Return an offer's cards believed at ``known_at`` (None: now), in time order, with when each was recorded."""
-    known = price_cards.c.recorded_to.is_(None)
+    known: sa.ColumnElement[bool] = price_cards.c.recorded_to.is_(None)
     if known_at is not None:
         open_then = sa.or_(price_cards.c.recorded_to.is_(None), price_cards.c.recorded_to > known_at)
         known = sa.and_(price_cards.c.recorded_from <= known_at, open_then)

@@ -158,7 +158,15 @@ def _scores(connection: sa.Connection) -> dict[tuple[str, str], tuple[Score, ...
     scores = t.scores.c
     found: dict[tuple[str, str], list[Score]] = {}
     # `index` is a method of a row, so the columns are taken by position.
-    columns = (scores.model_id, scores["index"], scores.score, scores.as_of, scores.source, scores.source_url, scores.note)
+    columns = (
+        scores.model_id,
+        scores["index"],
+        scores.score,
+        scores.as_of,
+        scores.source,
+        scores.source_url,
+        scores.note,
+    )
     for model, index, score, as_of, source, url, note in connection.execute(
         sa.select(*columns).order_by(scores.as_of, scores.source)
     ):
@@ -188,11 +196,16 @@ def _bands(connection: sa.Connection) -> TierBands:
     prices = connection.execute(sa.select(t.price_bands).order_by(t.price_bands.c.tier))
     quality = t.quality_bands.c
     qualities = connection.execute(
-        sa.select(quality["index"], quality.tier, quality.score_min).order_by(quality.position, quality.tier)
+        sa.select(quality["index"], quality.tier, quality.score_min, quality.valid_from, quality.valid_to).order_by(
+            quality.position, quality.tier
+        )
     )
     return TierBands(
-        tuple(PriceBand(row.tier, Decimal(row.usd_per_mtok_min)) for row in prices),
-        tuple(QualityBand(index, tier, Decimal(score_min)) for index, tier, score_min in qualities),
+        tuple(PriceBand(row.tier, Decimal(row.usd_per_mtok_min), row.valid_from, row.valid_to) for row in prices),
+        tuple(
+            QualityBand(index, tier, Decimal(score_min), valid_from, valid_to)
+            for index, tier, score_min, valid_from, valid_to in qualities
+        ),
     )
 
 
@@ -222,5 +235,7 @@ def _stale_from(connection: sa.Connection) -> datetime | None:
     ]
     if refreshed:
         return max(refreshed)
-    newest: datetime | None = connection.execute(sa.select(t.quotes.c.observed_at).order_by(t.quotes.c.observed_at.desc()).limit(1)).scalar()
+    newest = connection.execute(
+        sa.select(t.quotes.c.observed_at).order_by(t.quotes.c.observed_at.desc()).limit(1)
+    ).scalar_one_or_none()
     return None if newest is None else newest + BUNDLE_FRESH_FOR

@@ -106,7 +106,7 @@ def lay(
     _write(connection, rows, quotes, done, at)
 
 
-def _redate(  # noqa: PLR0913  # one offer's whole story
+def _redate(  # one offer's whole story
     offer: str,
     spans: Mapping[Span, Kept],
     belief: Belief | None,
@@ -226,7 +226,9 @@ def _other_claims(connection: sa.Connection, changes: Mapping[str, Change]) -> d
     quotes = t.quotes.c
     found: dict[str, dict[str, Spoken]] = {}
     columns = (quotes.id, quotes.offer_id, quotes.source, quotes.claim, quotes.observed_at, quotes.withdrawn_at)
-    for id_, offer, source, text, observed_at, withdrawn_at in _of_offers(connection, columns, quotes.offer_id, changes):
+    for id_, offer, source, text, observed_at, withdrawn_at in _of_offers(
+        connection, columns, quotes.offer_id, changes
+    ):
         change = changes[offer]
         if withdrawn_at is None and source not in change.claims and source not in change.withdrawn:
             found.setdefault(offer, {})[source] = Spoken(id_, read_claim(json_text.load(text)), observed_at)
@@ -242,7 +244,15 @@ def _ranking(connection: sa.Connection) -> Ranking:
 
 def _spans(connection: sa.Connection, changes: Iterable[str]) -> dict[str, dict[Span, Kept]]:
     cards = t.price_cards.c
-    columns = (cards.id, cards.offer_id, cards.quote_id, cards.rates, cards.valid_from, cards.valid_to, cards.recorded_to)
+    columns = (
+        cards.id,
+        cards.offer_id,
+        cards.quote_id,
+        cards.rates,
+        cards.valid_from,
+        cards.valid_to,
+        cards.recorded_to,
+    )
     tables: dict[str, RateTable] = {}
     found: dict[str, list[tuple[Span, Kept]]] = {}
     for id_, offer, quote, text, valid_from, valid_to, recorded_to in _of_offers(

@@ -19,7 +19,17 @@ _CURATED: tuple[sa.Table, ...] = (
     t.providers, t.channels, t.provider_spellings, t.models, t.aliases, t.free_offers, t.sources, t.fees,
     t.price_bands, t.quality_bands, t.plans,
 )  # fmt: skip
-_COLUMNS = {"id", "subject_kind", "subject", "source", "source_url", "observed_at", "expires_at", "confidence", "curated"}
+_COLUMNS = {
+    "id",
+    "subject_kind",
+    "subject",
+    "source",
+    "source_url",
+    "observed_at",
+    "expires_at",
+    "confidence",
+    "curated",
+}
 
 
 def write_curated(connection: sa.Connection, rows: Mapping[str, Rows]) -> None:

@@ -129,6 +129,8 @@ price_bands = sa.Table(
     "price_bands",
     metadata,
     sa.Column("tier", sa.Integer, primary_key=True),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("valid_to", sa.Date),
     sa.Column("usd_per_mtok_min", sa.Text, nullable=False),
 )
 
@@ -137,6 +139,8 @@ quality_bands = sa.Table(
     metadata,
     sa.Column("index", sa.Text, primary_key=True),
     sa.Column("tier", sa.Integer, primary_key=True),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("valid_to", sa.Date),
     sa.Column("score_min", sa.Text, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),  # which index is asked first
 )

@@ -1,0 +1,56 @@
+"""Fixtures that many tests share: databases on both engines, and one installed catalogue to read from."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from planner.flows.setup import install
+from planner.store.engine import Store, open_store
+from planner.store.migrate import upgrade
+from tests.databases import postgres_database, postgres_server
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+settings.register_profile("normal", deadline=None, max_examples=60, derandomize=True, print_blob=True)
+settings.register_profile("sweep", deadline=None, max_examples=5_000, print_blob=True)
+settings.load_profile("normal")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """One PostgreSQL server for this process."""
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, once on each engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'planner.sqlite3'}"
+        return
+    with postgres_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """An opened database with the schema and nothing else, once on each engine."""
+    upgrade(database_url)
+    opened = open_store(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A SQLite database with everything that travels with planner; read it, do not write it."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('installed') / 'planner.sqlite3'}"
+    upgrade(url)
+    opened = open_store(url)
+    install(opened, NOW)
+    yield opened
+    opened.close()

