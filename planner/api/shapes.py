@@ -1,5 +1,6 @@
 """Answers as JSON: the same shapes over HTTP and behind ``--json`` on the command line."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -97,7 +98,7 @@ def quality_shape(label: ModelTier | None) -> Shape | None:
 
 
 def answer_shape(
-    answer: Answer, ask: Ask, catalogue: Catalogue, valid_until: datetime | None, labels: dict[str, ModelTier]
+    answer: Answer, ask: Ask, catalogue: Catalogue, valid_until: datetime | None, labels: Mapping[str, ModelTier]
 ) -> Shape:
     """Write the answer to the main question."""
 

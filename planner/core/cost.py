@@ -34,6 +34,9 @@ class Cost(NamedTuple):
     @property
     def exact_usd(self) -> Fraction:
         """The unrounded total in dollars: what comparisons and margins use."""
+        if all(line.rate.pico_per == 1 for line in self.lines):
+            # No line was rounded, so the sum of the lines is the exact sum.
+            return Fraction(self.total_pico, PICO)
         return sum((line.exact_usd for line in self.lines), Fraction())
 
     def direction_pico(self, direction: Direction) -> int:

@@ -110,7 +110,9 @@ def _read_model(
     return ModelFacts(id=id_, name=name, author=author, open_weights=open_weights, released=day, kind=Kind(kind))
 
 
-def _read_score(model: str, index: str, score: str, as_of: str, source: str, url: str, note: str) -> Score:  # the columns of one row
+def _read_score(
+    model: str, index: str, score: str, as_of: str, source: str, url: str, note: str
+) -> Score:  # the columns of one row
     return Score(
         model=model, index=index, score=Decimal(score), as_of=date.fromisoformat(as_of), source=source, source_url=url,
         note=note,
