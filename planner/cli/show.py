@@ -11,7 +11,8 @@ from rich.text import Text
 
 from planner.core.errors import PlannerError
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+# A file or a pipe has no width to wrap at.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False)
 
 
@@ -41,7 +42,7 @@ def table(title: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequenc
     """Print a table; a column is (heading, "left" or "right"). Cells are plain text, never markup."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for heading, justify in columns:
-        made.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=justify == "right")
+        made.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
     for row in rows:
         made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     out.print(made)

@@ -125,7 +125,7 @@ class Snapshot:
         fits, dear = self._split(ask, eligible, pick)
         counts = list_refusals({**eligible.refused, "margin": len(dear)})
         if not len(fits):
-            cheapest = next(self._by_cost(eligible, dear, pick, order(_plain(ask))), None)
+            cheapest = next(self._by_cost(eligible, dear, pick, _cost_then_id), None)
             raise no_answer(ask, cheapest, counts, self.recommend)
         if ask.objective == "cheapest":
             ordered = self._by_cost(eligible, fits, pick, order(ask))
@@ -352,8 +352,8 @@ _BEFORE_LIMITS = frozenset(
 )  # fmt: skip
 
 
-def _plain(ask: Ask) -> Ask:
-    return replace(ask, objective="cheapest")
+def _cost_then_id(pick: Pick) -> tuple[object, ...]:
+    return (pick.cost_usd, pick.offer.id.encode())
 
 
 def _without_limits(needs: Needs) -> Needs:

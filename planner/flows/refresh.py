@@ -223,14 +223,11 @@ def _refusal(name: str, error: PlannerError) -> SourceSummary:
 
 
 def _known(connection: sa.Connection, source: str) -> dict[str, Known]:
-    """Return what was kept of a source's last good fetch; bodies are needed only where a 304 may stand for them."""
-    fetches, kept = t.fetches.c, t.payloads.c
-    query = (
-        sa.select(fetches.url, fetches.etag, fetches.digest, kept.body)
-        .join(t.payloads, kept.digest == fetches.digest)
-        .where(fetches.source == source)
-    )
-    return {url: Known(etag or "", digest, body) for url, etag, digest, body in connection.execute(query)}
+    """Return what was kept of a source's last good fetch."""
+    fetches = t.fetches.c
+    rows = connection.execute(sa.select(fetches.url, fetches.etag, fetches.digest).where(fetches.source == source)).all()
+    bodies = payloads.fetch(connection, [row.digest for row in rows])
+    return {row.url: Known(row.etag or "", row.digest, bodies[row.digest]) for row in rows}
 
 
 def _keep(connection: sa.Connection, source: str, result: Sequence[Payload], at: datetime) -> None:

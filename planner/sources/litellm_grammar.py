@@ -178,7 +178,8 @@ def _off_peak(entry: object, lists: dict[Unit, list[Band]], unmapped: list[str])
     if entry is None:
         return
     windows = list(_windows(entry.get("windows"))) if isinstance(entry, dict) else []
-    if not isinstance(entry, dict) or not windows:
+    # Weekdays of another time zone begin at another hour than ours: those prices would be wrong twice a week.
+    if not isinstance(entry, dict) or not windows or "weekday_timezone" in entry:
         unmapped.append("off_peak_pricing")
         return
     for key, value in entry.items():

@@ -237,5 +237,5 @@ def _stale_from(connection: sa.Connection) -> datetime | None:
         return max(refreshed)
     newest = connection.execute(
         sa.select(t.quotes.c.observed_at).order_by(t.quotes.c.observed_at.desc()).limit(1)
-    ).scalar_one_or_none()
-    return None if newest is None else newest + BUNDLE_FRESH_FOR
+    ).first()
+    return None if newest is None else newest.observed_at + BUNDLE_FRESH_FOR

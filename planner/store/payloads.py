@@ -1,11 +1,14 @@
 """The bytes a source sent, kept compressed under their digest, so that a figure can be traced to its source."""
 
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from planner.store.tables import payloads
+
+BATCH = 500
 
 
 def keep(connection: sa.Connection, bodies: dict[str, bytes], at: datetime) -> None:
@@ -20,7 +23,11 @@ def keep(connection: sa.Connection, bodies: dict[str, bytes], at: datetime) -> N
         connection.execute(sa.insert(payloads), rows)
 
 
-def fetch(connection: sa.Connection, digest: str) -> bytes | None:
-    """Return the bytes of a digest, or None where they are not kept."""
-    body = connection.execute(sa.select(payloads.c.body).where(payloads.c.digest == digest)).scalar()
-    return None if body is None else zlib.decompress(body)
+def fetch(connection: sa.Connection, digests: Sequence[str]) -> dict[str, bytes]:
+    """Return the bytes of digests; those that are not kept are absent."""
+    columns = sa.select(payloads.c.digest, payloads.c.body)
+    found: dict[str, bytes] = {}
+    for start in range(0, len(digests), BATCH):
+        rows = connection.execute(columns.where(payloads.c.digest.in_(digests[start : start + BATCH])))
+        found |= {digest: zlib.decompress(body) for digest, body in rows}
+    return found

@@ -29,7 +29,7 @@ class SourceStatus:
 
 
 def source_states_of(connection: sa.Connection) -> Sequence[SourceStatus]:
-    """Return the state of every source, most trusted first."""
+    """Return the state of every source that is or was refreshed, most trusted first."""
     state = source_states.c
     query = (
         sa.select(
@@ -38,6 +38,7 @@ def source_states_of(connection: sa.Connection) -> Sequence[SourceStatus]:
             state.error_code, state.error_detail,
         )
         .select_from(sources.outerjoin(source_states, state.source == sources.c.name))
+        .where(sa.or_(sources.c.interval_minutes.is_not(None), state.last_attempt_at.is_not(None)))
         .order_by(sources.c.rank, sources.c.name)
     )  # fmt: skip
     return [SourceStatus(**row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,93 @@
+"""The compiled catalogue answers what the plain search answers, in every field, refusals included."""
+
+from fractions import Fraction
+
+from planner.core.ask import Answer, Ask
+from planner.core.catalogue import Catalogue
+from planner.core.errors import NoAnswer
+from planner.core.offer import Offer
+from planner.core.recommend import rank, recommend
+from planner.core.snapshot import compile_catalogue
+from tests.worlds import world
+
+WORLDS = 5_000
+
+
+def plain(catalogue: Catalogue, ask: Ask) -> object:
+    """Answer with the plain search; a refusal is its code and facts."""
+    try:
+        return recommend(catalogue, ask)
+    except NoAnswer as error:
+        return error.code, error.facts()
+
+
+def compiled(catalogue: Catalogue, ask: Ask) -> object:
+    """Answer with the compiled catalogue; a refusal is its code and facts."""
+    try:
+        return compile_catalogue(catalogue).recommend(ask)
+    except NoAnswer as error:
+        return error.code, error.facts()
+
+
+def ranked(catalogue: Catalogue, ask: Ask) -> list[tuple[Offer, Fraction]] | str:
+    """Rank with the plain search."""
+    try:
+        return rank(catalogue, ask)
+    except NoAnswer as error:
+        return error.code
+
+
+def test_compiled_and_plain_search_agree_on_random_worlds() -> None:
+    """5,000 random worlds: the same choice, chain, alternatives, counts and refusals."""
+    answers = 0
+    for seed in range(WORLDS):
+        catalogue, ask = world(seed)
+        expected = plain(catalogue, ask)
+        assert compiled(catalogue, ask) == expected, f"seed {seed}"
+        answers += isinstance(expected, Answer)
+    # A test of refusals alone would prove little.
+    assert answers > WORLDS // 4
+
+
+def test_compiled_and_plain_ranking_agree() -> None:
+    """The ranking of every offer is the same, order and exact cost."""
+    for seed in range(300):
+        catalogue, ask = world(seed)
+        try:
+            found: object = compile_catalogue(catalogue).rank(ask)
+        except NoAnswer as error:
+            found = error.code
+        assert found == ranked(catalogue, ask), f"seed {seed}"
+
+
+def test_every_offer_is_counted_once() -> None:
+    """Considered is eligible plus refused, whatever is asked."""
+    for seed in range(300):
+        catalogue, ask = world(seed)
+        found = plain(catalogue, ask)
+        if isinstance(found, Answer):
+            assert found.considered == found.eligible + sum(found.refused.values())
+
+
+def test_an_answer_holds_until_its_edge() -> None:
+    """Asked again just before ``valid_until``, the answer is the same."""
+    from dataclasses import replace
+    from datetime import timedelta
+
+    for seed in range(400):
+        catalogue, ask = world(seed)
+        snapshot = compile_catalogue(catalogue)
+        edge = snapshot.valid_until(ask)
+        if edge is None:
+            continue
+        assert edge > ask.decided_at
+        before = edge - timedelta(microseconds=1)
+        later = replace(ask, decided_at=before, at=before if ask.at == ask.decided_at else ask.at)
+        first, second = plain(catalogue, ask), plain(catalogue, later)
+        assert _chain(first) == _chain(second), f"seed {seed}"
+
+
+def _chain(found: object) -> object:
+    if not isinstance(found, Answer):
+        return found
+    return [(pick.offer.id, pick.cost_usd) for pick in (found.choice, *found.fallbacks)], dict(found.refused)
