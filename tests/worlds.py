@@ -93,7 +93,9 @@ def _table(dice: random.Random) -> RateTable:
     units += [unit for unit in (Unit.REQUEST, Unit.WEB_SEARCH) if dice.random() < 0.2]
     return RateTable(
         {
-            unit: UnitPrice(_rate(dice), tuple(Band(_when(dice), _rate(dice)) for _ in range(dice.choice((0, 0, 0, 1, 3)))))
+            unit: UnitPrice(
+                _rate(dice), tuple(Band(_when(dice), _rate(dice)) for _ in range(dice.choice((0, 0, 0, 1, 3))))
+            )
             for unit in units
             if dice.random() < 0.97
         }
@@ -152,7 +154,9 @@ def _scores(dice: random.Random) -> dict[tuple[str, str], tuple[Score, ...]]:
     for model in MODELS[:4]:
         if model is not None and dice.random() < 0.7:
             score = Decimal(dice.choice((10, 40, 40, 55)))
-            made = Score(model=model, index=INDEX, score=score, as_of=date(2026, 7, 22), source="t", source_url="https://t")
+            made = Score(
+                model=model, index=INDEX, score=score, as_of=date(2026, 7, 22), source="t", source_url="https://t"
+            )
             found[model, INDEX] = (made,)
     return found
 
@@ -195,7 +199,9 @@ def _ask(dice: random.Random, offers: list[Offer]) -> Ask:
 
 
 def _policy(dice: random.Random, offers: list[Offer]) -> Policy:
-    pairs = tuple(AllowPair(dice.choice(("*", "acme/small")), dice.choice(("*", "direct:*", offers[0].id))) for _ in range(2))
+    pairs = tuple(
+        AllowPair(dice.choice(("*", "acme/small")), dice.choice(("*", "direct:*", offers[0].id))) for _ in range(2)
+    )
     return Policy(
         name="p",
         version=1,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from typing import Any
 
-from planner.core.price import Band, Rate, RateTable, UnitPrice, When
+from planner.core.price import DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import REGISTRY, Dimension, Unit
 from planner.sources.reading import Unreadable, count, looks_like_price, price
 
@@ -66,6 +66,8 @@ STRUCTURED = {
     "file_search_cost_per_1k_calls",
 }
 THOUSAND = 1_000
+# Zones without summer time whose weekdays the map uses, in minutes ahead of UTC.
+_ZONES = {"UTC": 0, "Asia/Shanghai": 480}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +179,15 @@ def _off_peak(entry: object, lists: dict[Unit, list[Band]], unmapped: list[str])
     """Read prices that hold in windows of the UTC day, on some weekdays."""
     if entry is None:
         return
-    windows = list(_windows(entry.get("windows"))) if isinstance(entry, dict) else []
-    # Weekdays of another time zone begin at another hour than ours: those prices would be wrong twice a week.
-    if not isinstance(entry, dict) or not windows or "weekday_timezone" in entry:
+    zone = entry.get("weekday_timezone", "UTC") if isinstance(entry, dict) else ""
+    ahead = _ZONES.get(str(zone))
+    windows = list(_windows(entry.get("windows"), ahead)) if isinstance(entry, dict) and ahead is not None else []
+    if not isinstance(entry, dict) or not windows:
         unmapped.append("off_peak_pricing")
         return
     for key, value in entry.items():
         term = term_of(key, "")
-        if key == "windows":
+        if key in ("windows", "weekday_timezone"):
             continue
         if term is None:
             unmapped.append(f"off_peak_pricing.{key}")
@@ -193,7 +196,8 @@ def _off_peak(entry: object, lists: dict[Unit, list[Band]], unmapped: list[str])
             lists.setdefault(term.unit, []).extend(Band(window, rate) for window in windows)
 
 
-def _windows(windows: object) -> Iterator[When]:
+def _windows(windows: object, ahead: int) -> Iterator[When]:
+    """Yield UTC windows; ``ahead`` is how many minutes the weekdays' own zone is ahead of UTC."""
     for window in windows if isinstance(windows, list) else []:
         hours = window.get("hours_utc")
         days = frozenset(window.get("weekdays") or ())
@@ -202,7 +206,22 @@ def _windows(windows: object) -> Iterator[When]:
             if found is None:
                 raise Unreadable("unreadable_condition")
             start, end = (int(found[n]) * 60 + int(found[n + 1]) for n in (1, 3))
-            yield When(utc_start=start, utc_end=end, weekdays=days)
+            if not days or not ahead:
+                yield When(utc_start=start, utc_end=end, weekdays=days)
+            else:
+                yield from _shifted(start, end, days, ahead)
+
+
+def _shifted(start: int, end: int, days: frozenset[int], ahead: int) -> Iterator[When]:
+    """Cut a window where the other zone's date changes: from then on its weekday is one ahead of the UTC one."""
+    turn = DAY_MINUTES - ahead
+    pieces = [(start, end)] if start < end else [(start, DAY_MINUTES), (0, end)]
+    before = frozenset((day - 2) % 7 + 1 for day in days)
+    for low, high in pieces:
+        if low < min(high, turn):
+            yield When(utc_start=low, utc_end=min(high, turn) % DAY_MINUTES, weekdays=days)
+        if max(low, turn) < high:
+            yield When(utc_start=max(low, turn), utc_end=high % DAY_MINUTES, weekdays=before)
 
 
 def _extras(row: Mapping[str, Any], base: dict[Unit, Rate], unmapped: list[str]) -> None:
