@@ -118,6 +118,8 @@ def _when(dice: random.Random) -> When:
         conditions |= {"utc_start": dice.choice((0, 600, 1_320)), "utc_end": dice.choice((0, 480, 720))}
     if dice.random() < 0.2:
         conditions["weekdays"] = frozenset(dice.sample(range(1, 8), 3))
+    if not conditions:
+        conditions["input_tokens_gt"] = 500
     return When(**conditions)  # type: ignore[arg-type]  # conditions by name
 
 

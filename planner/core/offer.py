@@ -75,7 +75,7 @@ class OfferFacts:
     variant: str | None = None
     kind: Kind = Kind.CHAT
     route: Route = Route.ENDPOINT
-    capabilities: Mapping[str, bool] = field(default_factory=dict)
+    capabilities: Mapping[str, bool] = field(default_factory=dict, hash=False)
     input_modalities: frozenset[str] | None = None
     output_modalities: frozenset[str] | None = None
     context_tokens: int | None = None

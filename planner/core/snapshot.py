@@ -24,8 +24,8 @@ from planner.core.cost import cost
 from planner.core.errors import UnknownModel
 from planner.core.offer import Offer
 from planner.core.plan import Needs, Workload
-from planner.core.pricing import Pricing, compile_pricing
 from planner.core.price import Context, PriceCard
+from planner.core.pricing import Pricing, compile_pricing
 from planner.core.recommend import affordable_at, answer, no_answer, order
 from planner.core.tier import ModelTier
 from planner.core.usage import Usage

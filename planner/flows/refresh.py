@@ -225,7 +225,9 @@ def _refusal(name: str, error: PlannerError) -> SourceSummary:
 def _known(connection: sa.Connection, source: str) -> dict[str, Known]:
     """Return what was kept of a source's last good fetch."""
     fetches = t.fetches.c
-    rows = connection.execute(sa.select(fetches.url, fetches.etag, fetches.digest).where(fetches.source == source)).all()
+    rows = connection.execute(
+        sa.select(fetches.url, fetches.etag, fetches.digest).where(fetches.source == source)
+    ).all()
     bodies = payloads.fetch(connection, [row.digest for row in rows])
     return {row.url: Known(row.etag or "", row.digest, bodies[row.digest]) for row in rows}
 

@@ -1,0 +1,154 @@
+"""Many claims, one price: who is believed, what changes on the record, and which feeds are not believed at all."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from planner.core.claim import Claim, Reading, Segment
+from planner.core.errors import FeedRefused
+from planner.core.guards import Accepted, check_feed
+from planner.core.names import ProviderNames, Seat
+from planner.core.offer import OfferFacts
+from planner.core.price import RateTable
+from planner.core.reconcile import Ranking, Span, believe, moves, redate
+from planner.core.units import Unit
+from tests import make
+from tests.make import NOON, rates
+
+RANKING = Ranking({"vendor": 10, "list": 50}, {"broker": "list"})
+LATER = NOON + timedelta(days=1)
+
+
+def claim(table: RateTable | None, channel: str = "direct", **facts: object) -> Claim:
+    """Make a claim of one undated segment, or an unpriced one."""
+    stated = OfferFacts(model_spelling="m", provider="acme", channel=channel, **facts)  # type: ignore[arg-type]  # by name
+    segments = () if table is None else (Segment(None, None, table),)
+    return Claim(offer_id="o", facts=stated, segments=segments, unpriced=None if table else "negative_price")
+
+
+def test_the_most_trusted_price_is_believed_never_an_average() -> None:
+    """The lower rank wins; a channel's own API wins on that channel; facts are filled in from the others."""
+    claims = [
+        ("list", claim(rates("9"), context_tokens=8)),
+        ("vendor", claim(rates("1"), capabilities={"tools": True})),
+    ]
+    belief = believe(claims, RANKING, free=False)
+    assert (belief.source, belief.facts.context_tokens, dict(belief.facts.capabilities)) == (
+        "vendor",
+        8,
+        {"tools": True},
+    )
+    own = [("list", claim(rates("9"), "broker")), ("vendor", claim(rates("1"), "broker"))]
+    assert believe(own, RANKING, free=False).source == "list"
+
+
+def test_unknown_is_not_free() -> None:
+    """A price of zero needs the curated flag; a claim without a price leaves the offer to the next source."""
+    zero = rates("0", "0")
+    assert believe([("vendor", claim(zero))], RANKING, free=False).unpriced == "zero_price"
+    assert believe([("vendor", claim(zero))], RANKING, free=True).unpriced is None
+    assert believe([("vendor", claim(None)), ("list", claim(rates()))], RANKING, free=False).source == "list"
+    assert believe([("vendor", claim(None))], RANKING, free=False).unpriced == "negative_price"
+
+
+def test_the_same_price_changes_nothing() -> None:
+    """An unchanged claim leaves the record untouched."""
+    record = [Span(make.SINCE, None, rates())]
+    redating = redate(record, [Segment(None, None, rates())], NOON)
+    assert (redating.close, redating.write) == ((), ())
+
+
+def test_a_new_price_cuts_the_old_one() -> None:
+    """The old span is closed on the record and written again with its end; the new one begins where it ended."""
+    redating = redate([Span(make.SINCE, None, rates("1"))], [Segment(None, None, rates("2"))], NOON)
+    assert redating.close == (Span(make.SINCE, None, rates("1")),)
+    assert redating.write == (Span(make.SINCE, NOON, rates("1")), Span(NOON, None, rates("2")))
+
+
+def test_dated_prices_hold_from_their_own_day() -> None:
+    """A future price waits; a past date that repeats the price in force joins it; an undated past is counted."""
+    segments = [Segment(None, LATER, rates("1")), Segment(LATER, None, rates("2"))]
+    assert redate([], segments, NOON).write == (Span(NOON, LATER, rates("1")), Span(LATER, None, rates("2")))
+    old = [Segment(None, make.SINCE, rates("3")), Segment(make.SINCE, None, rates("1"))]
+    redating = redate([Span(NOON, None, rates("1"))], old, NOON)
+    assert (redating.past_undated, redating.write) == (1, (Span(make.SINCE, None, rates("1")),))
+    repeated = [Segment(NOON, None, rates("1"))]
+    assert redate([Span(make.SINCE, None, rates("1"))], repeated, LATER).write == ()
+
+
+def test_an_offer_nobody_lists_ends() -> None:
+    """Without a claim the span in force ends, and nothing begins."""
+    assert redate([Span(make.SINCE, None, rates())], [], NOON).write == (Span(make.SINCE, NOON, rates()),)
+    assert redate([], [], NOON).write == ()
+
+
+def test_moves_tell_rises_from_falls() -> None:
+    """A rise is a rise; a fall to a third is more than half."""
+    up, down = moves(rates("1", "3"), rates("2", "1"))
+    assert (up.unit, up.rises, down.rises, down.falls_by(2), up.falls_by(2)) == (Unit.INPUT, True, False, True, False)
+    assert moves(rates(), rates()) == ()
+
+
+def reading(count: int, price: str | None = "1", rows: int | None = None) -> Reading:
+    """Make a reading of so many offers at one price."""
+    claims = tuple(replace(claim(rates(price) if price else None), offer_id=f"o{n}") for n in range(count))
+    return Reading(
+        source="s", source_url="https://s", observed_at=NOON, rows_read=count if rows is None else rows, claims=claims
+    )
+
+
+BELIEVED = {f"o{n}": rates("1") for n in range(50)}
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (reading(0), "empty"),
+        (reading(40, None), "unpriced"),
+        (reading(30, rows=30), "shrunk"),
+        (reading(30, rows=50), "unpriced"),
+        (reading(50, "1000"), "scaled"),
+        (reading(50, "0.001"), "scaled"),
+    ],
+)
+def test_feeds_that_cannot_be_meant_are_refused(found: Reading, reason: str) -> None:
+    """Empty, shrunk, priceless or scaled feeds are refused whole, with a reason."""
+    with pytest.raises(FeedRefused) as refused:
+        check_feed(found, Accepted(50, 50), BELIEVED)
+    assert refused.value.reason == reason
+
+
+def test_an_ordinary_feed_passes() -> None:
+    """The same prices, twice the prices, a first reading, and offers not seen before are all believable."""
+    check_feed(reading(50), Accepted(50, 50), BELIEVED)
+    check_feed(reading(60, "2"), Accepted(50, 50), BELIEVED)
+    check_feed(reading(50, "1000"), Accepted(), {})
+    few = replace(reading(50, "1000"), claims=reading(50, None).claims[:49] + reading(1).claims)
+    check_feed(few, Accepted(), BELIEVED)
+    check_feed(reading(50), Accepted(), {"o1": RateTable({})})
+
+
+def test_claims_are_dated() -> None:
+    """A claim's rates are those of the segment in force; before the first there are none."""
+    dated = replace(claim(None), segments=(Segment(make.SINCE, NOON, rates("1")), Segment(NOON, LATER, rates("2"))))
+    assert dated.rates_at(NOON) == rates("2")
+    assert dated.rates_at(make.SINCE) == rates("1")
+    assert dated.rates_at(LATER) is None
+
+
+def test_provider_words_are_exact() -> None:
+    """A known word has its seat, an unknown one stands for itself, another's id is refused."""
+    names = ProviderNames(
+        {"gemini": "google"}, {"hub": "hub"}, {"hub_google": ("hub", "google")}, frozenset({"google", "hub"})
+    )
+    assert names.seat("gemini") == Seat("google", "direct")
+    assert names.seat("hub") == Seat("hub", "hub")
+    assert names.seat("hub_google") == Seat("google", "hub")
+    assert names.seat("Gemini") == Seat("Gemini", "direct", known=False)
+    assert names.seat("google") is None
+    assert names.upstream("gemini") == Seat("google", "direct")
+    assert names.upstream("new") == Seat("new", "direct", known=False)
+    assert names.upstream("google") is None
+    assert Decimal(1)
