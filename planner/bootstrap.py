@@ -173,7 +173,7 @@ def make_home(home: Path, *, empty: bool) -> None:
     missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
     if missing:
         raise CannotInstallError(
-            f"this Python cannot make a virtual environment (its module `{missing[0]}` is missing; Debian and Ubuntu ship it "
+            f"this Python cannot make a virtual environment (its module `{missing[0]}` is missing; Debian and Ubuntu ship it "  # noqa: E501  # one sentence
             "apart). Run `apt install python3-venv` as root and start planner again."
         )
     # A virtual environment made from inside another would die with it, hence the base interpreter.

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         return {name: str(getattr(self, f"{name}_url", "")) for name in names}
 
     def pepper(self) -> bytes:
-        """Return the key pepper; the first call on an embedded install makes one and keeps it, readable by its owner."""
+        """Return the key pepper; an embedded install makes one at its first call and keeps it for its owner."""
         if self.key_pepper is not None:
             return self.key_pepper.get_secret_value().encode()
         path = self.data_dir / PEPPER_FILE

@@ -48,7 +48,7 @@ def terms() -> list[dict[str, str]]:
         return list(csv.DictReader(file, strict=True))
 
 
-def recorded(path: str) -> Any:  # noqa: ANN401  # JSON is whatever the feed sent
+def recorded(path: str) -> Any:  # JSON is whatever the feed sent
     """Read a recorded feed; the test skips where the recordings are absent."""
     body = shared(path).read_bytes()
     return json.loads(gzip.decompress(body) if path.endswith(".gz") else body)

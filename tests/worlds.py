@@ -23,7 +23,8 @@ from tests import make
 
 PROVIDERS = ("acme", "bolt", "cirrus", "delta", "nobody")
 CHANNELS = ("direct", "direct", "openrouter", "broker")
-MODELS = ("acme/small", "acme/large", "bolt/tiny", "cirrus/mid", None)
+NAMED = ("acme/small", "acme/large", "bolt/tiny", "cirrus/mid")
+MODELS = (*NAMED, None)
 PRICES = ("0", "0.02", "0.1", "0.25", "0.3", "1", "2.5", "3", "4", "15")
 INDEX = "artificial_analysis_intelligence"
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -152,9 +153,9 @@ def _terms(dice: random.Random, offers: list[Offer]) -> list[Terms]:
 
 
 def _scores(dice: random.Random) -> dict[tuple[str, str], tuple[Score, ...]]:
-    found = {}
-    for model in MODELS[:4]:
-        if model is not None and dice.random() < 0.7:
+    found: dict[tuple[str, str], tuple[Score, ...]] = {}
+    for model in NAMED:
+        if dice.random() < 0.7:
             score = Decimal(dice.choice((10, 40, 40, 55)))
             made = Score(
                 model=model, index=INDEX, score=score, as_of=date(2026, 7, 22), source="t", source_url="https://t"

@@ -132,13 +132,17 @@ class QualityIn(Sent):
     min: DecimalText
 
 
+def _standard_only() -> list[Tier]:
+    return ["standard"]
+
+
 class NeedsIn(Sent):
     """What a task needs of an offer; an unknown that is asked for refuses."""
 
-    capabilities: Annotated[list[Capability], Field(max_length=LIST_MAX)] = []
+    capabilities: Annotated[list[Capability], Field(max_length=LIST_MAX)] = Field(default_factory=list)
     context_tokens: Count | None = None
     input_modalities: Names | None = None
-    output_modalities: Names = ["text"]
+    output_modalities: Names = Field(default_factory=lambda: ["text"])
     models: Names | None = None
     tiers: Annotated[list[Annotated[int, Field(ge=1, le=9)]], Field(max_length=9)] | None = None
     quality: QualityIn | None = None
@@ -146,7 +150,9 @@ class NeedsIn(Sent):
     throughput_tps_min: Count | DecimalText | None = None
     regions: Names | None = None
     kind: KindName = "chat"
-    service_tiers: Annotated[list[Tier], Field(min_length=1, max_length=len(SERVICE_TIERS))] = ["standard"]
+    service_tiers: Annotated[list[Tier], Field(min_length=1, max_length=len(SERVICE_TIERS))] = Field(
+        default_factory=_standard_only
+    )
 
     def needs(self) -> Needs:
         """Return the needs in core terms."""

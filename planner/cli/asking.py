@@ -16,7 +16,7 @@ from planner.settings import Settings
 _RIGHT, _LEFT = "right", "left"
 
 
-def drop_absent(**fields: Any) -> dict[str, Any]:
+def drop_absent(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  # fields of any kind
     """Return the fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -64,7 +64,7 @@ class Catalogue:
     providers: Mapping[str, Provider] = field(default_factory=dict)
     scores: Mapping[tuple[str, str], tuple[Score, ...]] = field(default_factory=dict)
     fees: tuple[Fee, ...] = ()
-    tier_bands: TierBands = TierBands(())
+    tier_bands: TierBands = field(default_factory=lambda: TierBands(()))
     policies: Mapping[str, Policy] = field(default_factory=dict)
     plans: Mapping[str, Plan] = field(default_factory=dict)
     stale_from: datetime | None = None

@@ -61,7 +61,7 @@ def context_tier(offer: Offer, tier: str) -> str:
     return "standard" if tier == offer.facts.service_tier else tier
 
 
-def needs_codes(
+def needs_codes(  # noqa: C901, PLR0912  # one branch per need, in their order
     offer: Offer, needs: Needs, workload: Workload, quality: Score | None, tier: str | None
 ) -> Iterator[str]:
     """Yield every need one offer does not meet; an unknown that was asked for is not met."""

@@ -16,7 +16,7 @@ _DECIMALS = ("uptime", "throughput_tps")
 _SETS = ("input_modalities", "output_modalities")
 
 
-def write_facts(facts: OfferFacts) -> dict[str, Any]:
+def write_facts(facts: OfferFacts) -> dict[str, Any]:  # noqa: C901  # one line per fact
     """Write the facts a source states; what it does not say, and defaults, are left out."""
     written: dict[str, Any] = {
         "model_spelling": facts.model_spelling,

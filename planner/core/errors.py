@@ -64,7 +64,7 @@ class ImpossibleUsage(InvalidInput):
 
 @dataclass(eq=False)
 class NotFound(PlannerError):
-    """Nothing has this id. ``kind`` is offer, model, provider, plan, task, …"""
+    """Nothing has this id. ``kind`` is offer, model, provider, plan, task and the like."""
 
     code: ClassVar[str] = "not_found"
     title: ClassVar[str] = "Nothing has this id"

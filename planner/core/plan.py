@@ -1,6 +1,6 @@
 """What a plan can afford: the token budget that a price, its fees and a target margin leave."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
@@ -109,7 +109,7 @@ class Task:
 
     id: str
     workload: Workload
-    needs: Needs = Needs()
+    needs: Needs = field(default_factory=Needs)
     objective: str = "cheapest"
     fallbacks: int = 2
 

@@ -83,7 +83,7 @@ def _identity_codes(policy: Policy, offer: Offer) -> list[str]:
     return codes
 
 
-def _terms_codes(policy: Policy, terms: EffectiveTerms) -> list[str]:
+def _terms_codes(policy: Policy, terms: EffectiveTerms) -> list[str]:  # noqa: C901, PLR0912  # one branch per rule
     codes = []
 
     def unknown() -> None:

@@ -106,7 +106,7 @@ class When:
         if not all(1 <= day <= 7 for day in self.weekdays):  # noqa: PLR2004  # a week has seven days
             raise InvalidInput("weekdays", "ISO weekdays are 1 (Monday) to 7 (Sunday)")
 
-    def holds(self, context: Context, input_tokens: int, at: datetime) -> bool:
+    def holds(self, context: Context, input_tokens: int, at: datetime) -> bool:  # noqa: PLR0911  # one per condition
         """Tell whether every condition holds. ``at`` is in UTC; a condition whose context is absent is false."""
         if self.input_tokens_gt is not None and not input_tokens > self.input_tokens_gt:
             return False
@@ -247,7 +247,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class PriceCard:
-    """What planner believes one offer costs from ``valid_from`` (inclusive) to ``valid_to`` (exclusive, None = open)."""
+    """What planner believes one offer costs from ``valid_from`` to before ``valid_to`` (None: until further notice)."""
 
     id: str
     offer: str

@@ -189,7 +189,7 @@ class Snapshot:
         return codes
 
     def _split(self, ask: Ask, eligible: Eligible, pick: Callable[[int], Pick]) -> tuple[Indices, Indices]:
-        """Return positions of (affordable, too dear) among the eligible; what is close to the budget is summed exactly."""
+        """Return positions of (affordable, too dear) among the eligible; near the budget the exact sum decides."""
         everything = np.arange(len(eligible.costs))
         budget, requests = ask.budget_usd, ask.workload.requests_per_period
         if budget is None:

@@ -1,7 +1,7 @@
 """A backend asks: the question as sent becomes an ask, the compiled catalogue answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -27,7 +27,7 @@ class Question:
     workload: Workload | None = None
     economics: Economics | None = None
     policy: str | None = None
-    needs: Needs = Needs()
+    needs: Needs = field(default_factory=Needs)
     at: datetime | None = None
     objective: str | None = None
     fallbacks: int | None = None

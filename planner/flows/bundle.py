@@ -104,7 +104,12 @@ def _reading(header: dict[str, Any], claims: list[dict[str, Any]]) -> Reading:
 
 
 def _read_model(
-    id_: str, name: str, author: str, open_weights: bool | None, released: str | None, kind: str
+    id_: str,
+    name: str,
+    author: str,
+    open_weights: bool | None,  # noqa: FBT001  # a column of the row
+    released: str | None,
+    kind: str,
 ) -> ModelFacts:  # the columns of one row
     day = None if released is None else date.fromisoformat(released)
     return ModelFacts(id=id_, name=name, author=author, open_weights=open_weights, released=day, kind=Kind(kind))

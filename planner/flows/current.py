@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import sqlalchemy.exc
-
 from planner.core.catalogue import Catalogue
 from planner.core.errors import Unavailable
 from planner.core.snapshot import Snapshot, compile_catalogue
@@ -75,7 +73,7 @@ class Current:
         """
         try:
             return self.fresh() or self._load()
-        except (Unavailable, sqlalchemy.exc.OperationalError) as error:
+        except Unavailable as error:
             return self._leased(error)
 
     def _load(self) -> View:

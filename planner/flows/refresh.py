@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from planner.core.claim import Reading
 from planner.core.errors import FeedRefused, PlannerError
-from planner.core.guards import Accepted, check_feed
+from planner.core.guards import check_feed
 from planner.core.reconcile import unpriced_reason
 from planner.sources.feed import Known, Payload, Source
-from planner.store import payloads, status
-from planner.store import tables as t
-from planner.store.engine import Store
+from planner.store import fetches, status
+from planner.store.engine import Connection, Store
 from planner.store.publish import current_rates, publish
 from planner.store.registry import load_names
 
@@ -122,7 +119,7 @@ def _publish(  # one story, its parts side by side
             except FeedRefused as error:
                 summaries[name] = _refusal(name, error)
 
-    def story(connection: sa.Connection) -> RefreshSummary:
+    def story(connection: Connection) -> RefreshSummary:
         return _record(connection, readings, summaries, fetched, at, actor)
 
     return store.tell(story)
@@ -137,28 +134,26 @@ def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime)
     """Parse outside any transaction, then hold the reading against the last accepted one."""
     with store.read() as connection:
         names = load_names(connection, source.name)
-        last = _accepted(connection, source.name)
+        last = fetches.accepted(connection, source.name)
         believed = current_rates(connection, source.name)
     reading = source.parse({payload.url: payload.body for payload in result}, names, at)
     check_feed(reading, last, believed)
     return reading
 
 
-def _accepted(connection: sa.Connection, source: str) -> Accepted:
-    state = t.source_states.c
-    row = connection.execute(sa.select(state.rows_read, state.offers_priced).where(state.source == source)).first()
-    return Accepted() if row is None else Accepted(row.rows_read or 0, row.offers_priced or 0)
+def _known(connection: Connection, source: str) -> dict[str, Known]:
+    return {url: Known(*kept) for url, kept in fetches.kept(connection, source).items()}
 
 
 def _record(  # one story, its parts side by side
-    connection: sa.Connection,
+    connection: Connection,
     readings: Mapping[str, Reading],
     before: Mapping[str, SourceSummary],
     fetched: Mapping[str, Fetched],
     at: datetime,
     actor: str,
 ) -> RefreshSummary:
-    free = frozenset(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
+    free = fetches.free_offers(connection)
     done = publish(connection, list(readings.values()), at=at, actor=actor, reason=f"refresh by {actor}")
     summaries = dict(before)
     for name, reading in readings.items():
@@ -166,7 +161,8 @@ def _record(  # one story, its parts side by side
         summaries[name] = _summary(reading, outcome, free)
         result = fetched[name]
         if not isinstance(result, FeedRefused):
-            _keep(connection, name, result, at)
+            rows = [(payload.url, payload.etag, payload.digest) for payload in result]
+            fetches.keep(connection, name, rows, {payload.digest: payload.body for payload in result}, at)
     for name, summary in summaries.items():
         if summary.error_code is not None:
             status.note_failure(connection, name, at, summary.error_code, summary.error_detail or "")
@@ -220,22 +216,3 @@ def _refusal(name: str, error: PlannerError) -> SourceSummary:
     reason = error.reason if isinstance(error, FeedRefused) else error.code
     detail = error.detail if isinstance(error, FeedRefused) else str(error)
     return SourceSummary(source=name, outcome="refused", error_code=reason, error_detail=detail)
-
-
-def _known(connection: sa.Connection, source: str) -> dict[str, Known]:
-    """Return what was kept of a source's last good fetch."""
-    fetches = t.fetches.c
-    rows = connection.execute(
-        sa.select(fetches.url, fetches.etag, fetches.digest).where(fetches.source == source)
-    ).all()
-    bodies = payloads.fetch(connection, [row.digest for row in rows])
-    return {row.url: Known(row.etag or "", row.digest, bodies[row.digest]) for row in rows}
-
-
-def _keep(connection: sa.Connection, source: str, result: Sequence[Payload], at: datetime) -> None:
-    payloads.keep(connection, {payload.digest: payload.body for payload in result}, at)
-    connection.execute(sa.delete(t.fetches).where(t.fetches.c.source == source))
-    connection.execute(
-        sa.insert(t.fetches),
-        [{"url": p.url, "source": source, "etag": p.etag, "digest": p.digest, "fetched_at": at} for p in result],
-    )

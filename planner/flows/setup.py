@@ -3,14 +3,11 @@
 from datetime import datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from planner.flows import seeds
 from planner.flows.bundle import read_bundle
 from planner.places import seeds_dir
-from planner.store import audit, json_text, registry
-from planner.store import tables as t
-from planner.store.engine import Store
+from planner.store import audit, fetches, json_text, registry
+from planner.store.engine import Connection, Store
 from planner.store.publish import publish
 from planner.store.revision import bump
 
@@ -30,9 +27,9 @@ def install(store: Store, at: datetime, folder: Path | None = None) -> None:
         store.tell(lambda connection, path=path: _load_bundle(connection, path, at))  # type: ignore[misc]  # bound per path
 
 
-def _load_registry(connection: sa.Connection, folder: Path, at: datetime) -> None:
+def _load_registry(connection: Connection, folder: Path, at: datetime) -> None:
     subject = f"seeds {seeds.digest(folder)[:16]}"
-    if _done(connection, "seeds.load", subject):
+    if audit.happened(connection, "seeds.load", subject):
         return
     rows = seeds.curated_rows(folder)
     registry.write_curated(connection, {**rows, **_as_text(rows)})
@@ -54,23 +51,14 @@ def _as_text(rows: dict[str, list[dict[str, object]]]) -> dict[str, list[dict[st
     }
 
 
-def _load_bundle(connection: sa.Connection, path: Path, at: datetime) -> None:
-    if _done(connection, "bundle.load", path.name):
+def _load_bundle(connection: Connection, path: Path, at: datetime) -> None:
+    if audit.happened(connection, "bundle.load", path.name):
         return
     readings = list(read_bundle(path))
     # Once a source was read live, its bundled words are older than what it said itself.
-    spoken = set(
-        connection.execute(
-            sa.select(t.source_states.c.source).where(t.source_states.c.last_success_at.is_not(None))
-        ).scalars()
-    )
+    spoken = fetches.spoken(connection)
     fresh = [reading for reading in readings if reading.source not in spoken]
     done = publish(connection, fresh, at=at, actor=ACTOR, reason=f"bundle {path.name}", announce=False)
     audit.record(
         connection, at=at, actor=ACTOR, action="bundle.load", subject=path.name, after={"revision": done.revision}
     )
-
-
-def _done(connection: sa.Connection, action: str, subject: str) -> bool:
-    query = sa.select(t.audit.c.seq).where(t.audit.c.action == action, t.audit.c.subject == subject).limit(1)
-    return connection.execute(query).first() is not None

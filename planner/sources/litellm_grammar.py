@@ -262,11 +262,12 @@ def _multiplied(row: Mapping[str, Any], table: dict[Unit, UnitPrice], unmapped: 
 def _with_factor(unit: Unit, old: UnitPrice, condition: str, value: str, factor: Decimal) -> UnitPrice:
     if REGISTRY[unit].dimension is not Dimension.TOKEN:
         return old
-    added = [Band(replace(When(), **{condition: value}), _times(old.base, factor))]  # type: ignore[arg-type]  # by name
-    for band in old.bands:
-        # A tier does not multiply another tier; a region multiplies whatever holds in it.
-        if getattr(band.when, condition) is None:
-            added.append(Band(replace(band.when, **{condition: value}), _times(band.rate, factor)))  # type: ignore[arg-type]  # by name
+    # A tier does not multiply another tier; a region multiplies whatever holds in it.
+    free = [band for band in old.bands if getattr(band.when, condition) is None]
+    added = (
+        Band(replace(when, **{condition: value}), _times(rate, factor))  # type: ignore[arg-type]  # by name
+        for when, rate in ((When(), old.base), *((band.when, band.rate) for band in free))
+    )
     return UnitPrice(old.base, (*old.bands, *added))
 
 

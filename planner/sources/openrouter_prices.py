@@ -33,7 +33,7 @@ _CLOCK = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])", re.ASCII)
 _DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 7}
 
 
-def rate_table(pricing: object, unmapped: list[str]) -> RateTable:
+def rate_table(pricing: object, unmapped: list[str]) -> RateTable:  # noqa: C901  # one pass over one object
     """Read a pricing object; a key nobody has mapped is added to ``unmapped``.
 
     Raises:

@@ -38,11 +38,16 @@ def record(
     return int(str(entry["seq"]))
 
 
+def happened(connection: sa.Connection, action: str, subject: str) -> bool:
+    """Tell whether an action on a subject is on record."""
+    query = sa.select(audit.c.seq).where(audit.c.action == action, audit.c.subject == subject).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def verify(connection: sa.Connection) -> int | None:
     """Return the number of the first entry that is missing or was altered, or None when the chain is whole."""
-    previous, number = GENESIS, 0
-    for row in connection.execute(sa.select(audit).order_by(audit.c.seq)).mappings():
-        number += 1
+    previous = GENESIS
+    for number, row in enumerate(connection.execute(sa.select(audit).order_by(audit.c.seq)).mappings(), 1):
         entry = {name: row[name] for name in row if name != "hash"}
         if row["seq"] != number or row["previous_hash"] != previous or row["hash"] != _hash(entry):
             return number

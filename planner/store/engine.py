@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from planner.core.errors import InvalidInput, NotFound
+from planner.core.errors import InvalidInput, NotFound, Unavailable
 
 BUSY_SECONDS = 10
 TRIES_MAX = 5
@@ -18,6 +18,8 @@ TRIES_MAX = 5
 _AGAIN = frozenset({"40001", "40P01"})
 
 Result = TypeVar("Result")
+Connection = sa.Connection
+"""An open transaction, as flows hand it from one store module to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,17 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Open one consistent read: everything in it sees the same moment."""
+        """Open one consistent read: everything in it sees the same moment.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self.engine.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
+        try:
+            with self.engine.connect().execution_options(**options) as connection, connection.begin():
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise Unavailable("the database does not answer") from error
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:

@@ -56,7 +56,7 @@ def prefix_of(key: str) -> str:
 
 
 def mac_of(pepper: bytes, key: str) -> bytes:
-    """Return the digest under which a key is stored. A machine's key is long and random: a slow hash would add nothing."""
+    """Return the digest under which a key is stored. A long random key gains nothing from a slow hash."""
     return hmac.digest(pepper, key.encode(), "sha256")
 
 

@@ -228,7 +228,7 @@ def _stale_from(connection: sa.Connection) -> datetime | None:
     query = sa.select(t.source_states.c.last_success_at, t.sources.c.stale_after_hours).join(
         t.sources, t.sources.c.name == t.source_states.c.source
     )
-    refreshed = [
+    refreshed: list[datetime] = [
         succeeded + timedelta(hours=hours or 24)
         for succeeded, hours in connection.execute(query)
         if succeeded is not None
@@ -238,4 +238,7 @@ def _stale_from(connection: sa.Connection) -> datetime | None:
     newest = connection.execute(
         sa.select(t.quotes.c.observed_at).order_by(t.quotes.c.observed_at.desc()).limit(1)
     ).first()
-    return None if newest is None else newest.observed_at + BUNDLE_FRESH_FOR
+    if newest is None:
+        return None
+    observed_at: datetime = newest.observed_at
+    return observed_at + BUNDLE_FRESH_FOR

@@ -1,4 +1,4 @@
-"""Writing a refresh: quotes, offers, cards, alerts, the revision and the audit entry, in the transaction it is given."""
+"""Writing a refresh: quotes, offers, cards, alerts, revision and audit entry, in the transaction it is given."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

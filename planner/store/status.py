@@ -13,7 +13,7 @@ from planner.store.tables import refreshes, source_states, sources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
-    """The last attempt, success and change of one source, its counts then, and why the last attempt failed, if it did."""
+    """The last attempt, success and change of one source, its counts, and why the last attempt failed, if it did."""
 
     source: str
     rank: int

@@ -18,7 +18,7 @@ metadata = sa.MetaData(
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no zone, so a naive value is refused on the way in and UTC is put back on the way out."""
+    """A moment in UTC. SQLite keeps no zone: naive values are refused on the way in, UTC is put back on the way out."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -40,7 +40,7 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _id(**options: Any) -> sa.Column[int]:  # options are SQLAlchemy's own
+def _id(**options: Any) -> sa.Column[int]:  # noqa: ANN401  # SQLAlchemy's own options
     return sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, **options)
 
 

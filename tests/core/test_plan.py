@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ PRO = Economics(
 
 
 def test_the_budget_and_the_minimum_price_of_the_maths() -> None:
-    """$20 at 70 % with fees and $1 of other costs leaves $4.12; $5 of tokens needs $23.24723…"""
+    """$20 at 70 % with fees and $1 of other costs leaves $4.12; $5 of tokens needs $23.2472."""
     assert PRO.budget_usd == Fraction("4.12")
     price = PRO.minimum_price_usd(Fraction(5))
     assert price is not None
@@ -58,7 +59,7 @@ def test_impossible_economics_are_refused(wrong: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"objective": "best"}, {"fallbacks": 11}])
-def test_impossible_questions_are_refused(wrong: dict[str, object]) -> None:
+def test_impossible_questions_are_refused(wrong: dict[str, Any]) -> None:
     """Objectives planner does not have and chains nobody wants."""
     with pytest.raises(InvalidInput):
         make.ask(**wrong)

@@ -1,6 +1,7 @@
 """A price moves, a feed fails, a process dies: what is published is whole, and only what is believed."""
 
 import gzip
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -199,7 +200,7 @@ def test_the_bundle_installs_once_and_is_whole(store: Store) -> None:
         assert revisions[-1].digest == catalogue_digest(connection)
         catalogue = load_catalogue(connection)
     for cards in catalogue.cards.values():
-        for before, after in zip(cards, cards[1:], strict=False):
+        for before, after in itertools.pairwise(cards):
             assert before.valid_to is not None
             assert before.valid_to <= after.valid_from
     assert catalogue.card("direct:openai/gpt-5", datetime(2025, 8, 25, 12, tzinfo=UTC)) is not None
