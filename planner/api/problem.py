@@ -20,6 +20,7 @@ STATUS: dict[type[PlannerError], int] = {
     errors.TooLarge: 413,
     errors.FeedRefused: 409,
     errors.Unavailable: 503,
+    errors.SchemaMismatch: 503,
     PlannerError: 500,
 }
 

@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from planner.core.errors import SchemaMismatch
+from planner.core.errors import NotFound, SchemaMismatch
 from planner.places import migrations_dir
 from planner.store.engine import Store, open_store
 
@@ -41,10 +41,12 @@ def check(url: str) -> None:
     """Refuse a database whose schema is not this version's.
 
     Raises:
-        NotFound: there is no database.
-        SchemaMismatch: the schema is older or newer than this version.
+        SchemaMismatch: there is no database yet, or its schema is older or newer than this version.
     """
-    store = open_store(url)
+    try:
+        store = open_store(url)
+    except NotFound:
+        raise SchemaMismatch(found=None, wanted=head()) from None
     try:
         with store.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
