@@ -28,8 +28,9 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     opened = store or open_store(settings.url())
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        app.state.current.close()
         if store is None:
             opened.close()
 

@@ -76,6 +76,10 @@ class Current:
         except Unavailable as error:
             return self._leased(error)
 
+    def close(self) -> None:
+        """Close the connection that watches for changes."""
+        self._watch.forget()
+
     def _load(self) -> View:
         # One thread loads; whoever waited for it finds the work done.
         with self._lock:
