@@ -1,6 +1,6 @@
 """Rates of many offers as columns: which offers cannot price a usage, and about what it costs on the others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from planner.core.errors import Unpriced
 from planner.core.money import PICO
-from planner.core.offer import Offer
 from planner.core.price import Context, PriceCard, Rate, RateTable, When
 from planner.core.units import REGISTRY, Unit
 from planner.core.usage import Usage
@@ -18,19 +17,12 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-@dataclass(slots=True)
-class Bands:
-    """The bands of one unit in their order: offer, lowest prompt length at which each holds, window, rate."""
-
-    offers: list[int] = field(default_factory=list)
-    tokens_min: list[int] = field(default_factory=list)
-    windows: list[int] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One unit: base rates in dollars per single unit, who has none, and the bands as arrays."""
+    """One unit: base rates in dollars per single unit, who has none, and the bands in their order.
+
+    A band is an offer, the lowest prompt length at which it holds, a window of the clock, and a rate.
+    """
 
     base: Floats
     missing: Flags
@@ -39,26 +31,32 @@ class Column:
     band_windows: NDArray[np.intp]
     band_rates: Floats
 
+    def of(self, chosen: NDArray[np.intp]) -> "Column":
+        """Return the same column of chosen offers alone, numbered by their place among the chosen."""
+        places = np.full(len(self.base), -1, np.intp)
+        places[chosen] = np.arange(len(chosen))
+        offers = places[self.band_offers]
+        kept = offers >= 0
+        return Column(
+            self.base[chosen],
+            self.missing[chosen],
+            offers[kept],
+            self.band_tokens_min[kept],
+            self.band_windows[kept],
+            self.band_rates[kept],
+        )
 
-class Pricing:
-    """The rates of every offer in one stretch of time, each in the service tier it would serve."""
 
-    def __init__(self, columns: dict[Unit, Column], windows: Sequence[When], unpriced: Flags) -> None:
-        """Keep the columns. ``unpriced`` marks the offers without any card."""
-        self._columns, self._windows, self._unpriced = columns, windows, unpriced
+class Charges:
+    """The rates of chosen offers in the units of one kind of usage."""
 
-    def missing(self, usage: Usage) -> Flags:
-        """Tell which offers cannot price a usage: no card, or a used unit without a rate."""
-        found = self._unpriced.copy()
-        for unit, _count in usage.parts:
-            if REGISTRY[unit].billed_without_rate:
-                column = self._columns.get(unit)
-                found |= True if column is None else column.missing
-        return found
+    def __init__(self, columns: Mapping[Unit, Column], windows: Sequence[When], size: int) -> None:
+        """Keep the columns of the units that are billed."""
+        self._columns, self._windows, self._size = columns, windows, size
 
-    def costs(self, usage: Usage, at: datetime, chosen: NDArray[np.intp]) -> Floats:
-        """Return about what a usage costs at list price on chosen offers, all of which can price it."""
-        total = np.zeros(len(chosen), np.float64)
+    def costs(self, usage: Usage, at: datetime) -> Floats:
+        """Return about what a usage costs on each chosen offer at list price."""
+        total = np.zeros(self._size, np.float64)
         holding = np.array([window.holds(_ANY, 0, at) for window in self._windows], np.bool_)
         for unit, quantity in usage.parts:
             column = self._columns.get(unit)
@@ -67,60 +65,84 @@ class Pricing:
             rates = column.base
             if len(column.band_rates):
                 holds = (column.band_tokens_min <= usage.input_tokens) & holding[column.band_windows]
-                if holds.any():
-                    rates = rates.copy()
-                    # Of several bands of one offer the last that holds is the one that stays.
-                    rates[column.band_offers[holds]] = column.band_rates[holds]
-            total += rates[chosen] * quantity
+                rates = rates.copy()
+                # Of several bands of one offer the last that holds is the one that stays.
+                rates[column.band_offers[holds]] = column.band_rates[holds]
+            total += rates * quantity
         return total
+
+
+class Pricing:
+    """The rates of every offer in one stretch of time, each in the service tier it would serve."""
+
+    def __init__(self, columns: Mapping[Unit, Column], windows: Sequence[When], unpriced: Flags) -> None:
+        """Keep the columns. ``unpriced`` marks the offers without any card."""
+        self._columns, self._windows, self._unpriced = columns, windows, unpriced
+
+    def missing(self, units: Sequence[Unit]) -> Flags:
+        """Tell which offers cannot price a usage of these units: no card, or a unit without a rate."""
+        found = self._unpriced.copy()
+        for unit in units:
+            if REGISTRY[unit].billed_without_rate:
+                column = self._columns.get(unit)
+                found |= True if column is None else column.missing
+        return found
+
+    def of(self, units: Sequence[Unit], chosen: NDArray[np.intp]) -> Charges:
+        """Return the rates of chosen offers, all of which can price these units."""
+        columns = {unit: self._columns[unit].of(chosen) for unit in units if unit in self._columns}
+        return Charges(columns, self._windows, len(chosen))
 
 
 _ANY = Context()
 _ALWAYS = When()
 
 
-def compile_pricing(offers: Sequence[Offer], cards: Sequence[PriceCard | None], tiers: Sequence[str]) -> Pricing:
-    """Lay the rates of each offer's card out in columns, as seen in the service tier it is asked in.
+@dataclass(slots=True)
+class _Draft:
+    """A column while it is filled, bands offer by offer: (offer, lowest prompt length, window, rate)."""
+
+    base: Floats
+    missing: Flags
+    bands: list[tuple[int, int, int, float]] = field(default_factory=list)
+
+    def column(self) -> Column:
+        offers, tokens_min, windows, rates = zip(*self.bands, strict=True) if self.bands else ((), (), (), ())
+        return Column(
+            self.base,
+            self.missing,
+            np.array(offers, np.intp),
+            np.array(tokens_min, np.int64),
+            np.array(windows, np.intp),
+            np.array(rates, np.float64),
+        )
+
+
+def compile_pricing(cards: Sequence[PriceCard | None], contexts: Sequence[Context]) -> Pricing:
+    """Lay the rates of each offer's card out in columns, as seen in the context it is asked in.
 
     What a band asks of tier and region is decided here, once; length and hour are left for the question.
     """
-    size = len(offers)
-    base = {unit: np.zeros(size, np.float64) for unit in Unit}
-    missing = {unit: np.ones(size, np.bool_) for unit in Unit}
-    bands = {unit: Bands() for unit in Unit}
+    size = len(cards)
+    drafts = {unit: _Draft(np.zeros(size, np.float64), np.ones(size, np.bool_)) for unit in Unit}
     windows: dict[When, int] = {_ALWAYS: 0}
-    for i, (offer, card) in enumerate(zip(offers, cards, strict=True)):
+    for i, (card, context) in enumerate(zip(cards, contexts, strict=True)):
         if card is None:
             continue
-        context = Context(tiers[i], offer.facts.region)
-        for unit in Unit:
+        for unit, draft in drafts.items():
             source = card.rates.rate_unit(unit)
             if source is None or not _priced_in(card.rates, unit, context):
                 continue
             price = card.rates[source]
-            base[unit][i], missing[unit][i] = _float(price.base), False
+            draft.base[i], draft.missing[i] = _float(price.base), False
             for band in price.bands:
                 when = band.when
                 if when.service_tier not in (None, context.service_tier) or when.region not in (None, context.region):
                     continue
                 clock = When(utc_start=when.utc_start, utc_end=when.utc_end, weekdays=when.weekdays)
-                listed = bands[unit]
-                listed.offers.append(i)
-                listed.tokens_min.append(_tokens_min(when))
-                listed.windows.append(windows.setdefault(clock, len(windows)))
-                listed.rates.append(_float(band.rate))
-    columns = {
-        unit: Column(
-            base[unit],
-            missing[unit],
-            np.array(bands[unit].offers, np.intp),
-            np.array(bands[unit].tokens_min, np.int64),
-            np.array(bands[unit].windows, np.intp),
-            np.array(bands[unit].rates, np.float64),
-        )
-        for unit in Unit
-        if not missing[unit].all()
-    }
+                window = windows.setdefault(clock, len(windows))
+                draft.bands.append((i, _tokens_min(when), window, _float(band.rate)))
+    columns = {unit: draft.column() for unit, draft in drafts.items() if not draft.missing.all()}
     return Pricing(columns, tuple(windows), np.array([card is None for card in cards], np.bool_))
 
 

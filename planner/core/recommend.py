@@ -22,6 +22,7 @@ from planner.core.tier import ModelTier
 
 CENTS = 2
 BUDGET_PLACES = 12
+_LOWEST = Decimal("-Infinity")
 
 
 def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
@@ -136,10 +137,10 @@ def order(ask: Ask) -> Order:
     """Return the sort key of an objective. Ties end at cost, quality descending, offer id bytes."""
 
     def cheapest(pick: Pick) -> tuple[object, ...]:
-        return (pick.cost_usd, -_or_lowest(pick.quality), pick.offer.id.encode())
+        return (pick.cost_usd, _or_lowest(pick.quality).copy_negate(), pick.offer.id.encode())
 
     def best_quality(pick: Pick) -> tuple[object, ...]:
-        return (-_or_lowest(pick.quality), *cheapest(pick))
+        return (_or_lowest(pick.quality).copy_negate(), *cheapest(pick))
 
     def fastest(pick: Pick) -> tuple[object, ...]:
         return (*_seconds(ask, pick), *cheapest(pick))
@@ -153,8 +154,8 @@ def order(ask: Ask) -> Order:
     return {"cheapest": cheapest, "best_quality": best_quality, "fastest": fastest, "balanced": balanced}[ask.objective]
 
 
-def _or_lowest(quality: Decimal | None) -> Fraction:
-    return Fraction(-(10**9)) if quality is None else Fraction(quality)
+def _or_lowest(quality: Decimal | None) -> Decimal:
+    return _LOWEST if quality is None else quality
 
 
 def _seconds(ask: Ask, pick: Pick) -> tuple[bool, Fraction]:

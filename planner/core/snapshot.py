@@ -8,16 +8,16 @@ tokens, its price and its budget, is computed on arrays. `planner.core.recommend
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.core import checks
+from planner.core import checks, edges
 from planner.core.ask import Answer, Ask, Pick, list_refusals
 from planner.core.catalogue import Catalogue
 from planner.core.cost import cost
@@ -25,18 +25,18 @@ from planner.core.errors import UnknownModel
 from planner.core.offer import Offer
 from planner.core.plan import Needs, Workload
 from planner.core.price import Context, PriceCard
-from planner.core.pricing import Pricing, compile_pricing
+from planner.core.pricing import Charges, Flags, Floats, Pricing, compile_pricing
 from planner.core.recommend import affordable_at, answer, no_answer, order
 from planner.core.tier import ModelTier
+from planner.core.units import Unit
 from planner.core.usage import Usage
 
-Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Indices = NDArray[np.intp]
 
 # Far above the error of a handful of double operations, far below any difference that matters.
 CLOSE = 1e-9
-KEPT_STRETCHES, KEPT_SHAPES = 6, 256
+KEPT_STRETCHES, KEPT_SHAPES, KEPT_FIELDS = 6, 256, 64
 SHORTLIST = 48
 _LIMITS_FREE = Workload(usage=Usage(requests=0))
 
@@ -72,15 +72,34 @@ class Stretch(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """One policy and one set of needs over one stretch: the codes that do not depend on tokens or budget.
+    """One policy and one set of needs over one stretch: what does not depend on tokens or budget.
 
-    ``first`` holds codes decided before limits are looked at, ``last`` those after; 0 passes.
+    ``first`` holds codes decided before limits are looked at, ``last`` those after; 0 passes. ``served`` is
+    the service tier each offer would serve, ``contexts`` what its price is then selected by.
     """
 
     first: Codes
     last: Codes
     served: tuple[str | None, ...]
+    contexts: tuple[Context, ...]
     pricing: Pricing
+
+
+class Field(NamedTuple):
+    """Who is left of a shape for every question that uses the same units, and who was refused on the way.
+
+    ``context`` and ``output`` are limits in tokens, infinite where unknown. All columns go by ``left``.
+    """
+
+    stretch: Stretch
+    shape: Shape
+    left: Indices
+    context: Floats
+    output: Floats
+    last: Codes
+    fees: Floats
+    charges: Charges
+    refused: Mapping[str, int]
 
 
 class Eligible(NamedTuple):
@@ -98,15 +117,15 @@ class Snapshot:
         """Lay out what no question changes."""
         self.catalogue = catalogue
         offers = catalogue.offers
-        self._context = np.array([offer.facts.context_tokens or -1 for offer in offers], np.float64)
-        self._output = np.array([offer.facts.max_output_tokens or -1 for offer in offers], np.float64)
+        self._context = np.array([_known(offer.facts.context_tokens) for offer in offers], np.float64)
+        self._output = np.array([_known(offer.facts.max_output_tokens) for offer in offers], np.float64)
         self._names: list[str] = [""]
         self._numbers: dict[str, int] = {}
-        self._price_edges = sorted(_price_edges(catalogue))
-        self._terms_edges = sorted(_terms_edges(catalogue))
-        self._flips = _window_minutes(catalogue)
+        self._price_edges = edges.of_prices(catalogue)
+        self._terms_edges = edges.of_terms(catalogue)
+        self._minutes = edges.of_the_day(catalogue)
         self._stretches, self._shapes = Kept(KEPT_STRETCHES), Kept(KEPT_SHAPES)
-        self._codes = Kept(KEPT_SHAPES)
+        self._codes, self._fields = Kept(KEPT_SHAPES), Kept(KEPT_FIELDS)
 
     # --- the questions ------------------------------------------------------------------------------------
 
@@ -116,27 +135,30 @@ class Snapshot:
         Raises:
             NoAnswer: as `planner.core.recommend.recommend` does, with the same facts.
         """
-        stretch, shape = self._stretch(ask.at), self._shape(ask)
-        eligible = self._eligible(ask, shape, stretch)
+        field = self._field(ask)
+        eligible = self._eligible(ask, field)
 
         def pick(i: int) -> Pick:
-            return self._pick(ask, i, shape, stretch)
+            return self._pick(ask, i, field)
 
-        fits, dear = self._split(ask, eligible, pick)
-        counts = list_refusals({**eligible.refused, "margin": len(dear)})
-        if not len(fits):
-            cheapest = next(self._by_cost(eligible, dear, pick, _cost_then_id), None)
+        fits = self._affordable(ask, eligible, pick)
+        count = int(np.count_nonzero(fits))
+        counts = list_refusals({**eligible.refused, "margin": len(fits) - count})
+        if not count:
+            cheapest = next(self._by_cost(eligible, pick, _cost_then_id), None)
             raise no_answer(ask, cheapest, counts, self.recommend)
+        if count < len(fits):
+            eligible = Eligible(eligible.indices[fits], eligible.costs[fits], eligible.refused)
         if ask.objective == "cheapest":
-            ordered = self._by_cost(eligible, fits, pick, order(ask))
+            ordered = self._by_cost(eligible, pick, order(ask))
         else:
-            ordered = iter(sorted((pick(int(eligible.indices[i])) for i in fits), key=order(ask)))
-        return answer(ask, ordered, len(fits), counts)
+            ordered = iter(sorted((pick(i) for i in eligible.indices.tolist()), key=order(ask)))
+        return answer(ask, ordered, count, counts)
 
     def rank(self, ask: Ask) -> list[tuple[Offer, Fraction]]:
         """Return every offer that passes everything but the margin with its exact cost, cheapest first."""
-        stretch, shape = self._stretch(ask.at), self._shape(ask)
-        found = [self._pick(ask, int(i), shape, stretch) for i in self._eligible(ask, shape, stretch).indices]
+        field = self._field(ask)
+        found = [self._pick(ask, i, field) for i in self._eligible(ask, field).indices.tolist()]
         ranked = sorted(found, key=lambda pick: (pick.cost_usd, pick.offer.id.encode()))
         return [(pick.offer, pick.cost_usd) for pick in ranked]
 
@@ -150,108 +172,62 @@ class Snapshot:
         None where no such moment is known. A question about another time than the present depends on
         today's terms only.
         """
-        edges = [_next(self._terms_edges, ask.decided_at)]
+        found = [edges.after(self._terms_edges, ask.decided_at)]
         if ask.at == ask.decided_at:
-            edges += [_next(self._price_edges, ask.at), self._next_flip(ask.at)]
-        return min((edge for edge in edges if edge is not None), default=None)
+            found += [edges.after(self._price_edges, ask.at), edges.minute_after(self._minutes, ask.at)]
+        return min((edge for edge in found if edge is not None), default=None)
 
     # --- one question, step by step -----------------------------------------------------------------------
 
-    def _eligible(self, ask: Ask, shape: Shape, stretch: Stretch) -> Eligible:
-        usage = ask.workload.usage
-        models = self._of_models(ask.needs)
-        unpriced = shape.pricing.missing(usage)
-        passed = ~unpriced & (shape.first == 0)
-        if models is not None:
-            passed &= models
-            early = models & ~unpriced
-            refused = {"unpriced": int(np.count_nonzero(models & unpriced))}
-        else:
-            early = ~unpriced
-            refused = {"unpriced": int(np.count_nonzero(unpriced))}
-        self._count(shape.first[early], refused)
-        left = np.flatnonzero(passed)
-        codes = self._limit_codes(ask, left)
-        codes = np.where(codes == 0, shape.last[left], codes)
+    def _eligible(self, ask: Ask, field: Field) -> Eligible:
+        usage, refused = ask.workload.usage, dict(field.refused)
+        codes = field.last.copy()
+        codes[field.output < usage.output_tokens] = self._number("needs:max_output")
+        codes[field.context < max(ask.needs.context_tokens or 0, usage.input_tokens)] = self._number("needs:context")
         self._count(codes, refused)
-        left = left[codes == 0]
-        costs = shape.pricing.costs(usage, ask.at, left) * stretch.fees[left]
-        return Eligible(left, costs, refused)
+        passed = codes == 0
+        costs = field.charges.costs(usage, ask.at) * field.fees
+        return Eligible(field.left[passed], costs[passed], refused)
 
-    def _limit_codes(self, ask: Ask, left: Indices) -> Codes:
-        usage, wanted = ask.workload.usage, ask.needs.context_tokens
-        context, output = self._context[left], self._output[left]
-        codes = np.zeros(len(left), np.int32)
-        codes[(output >= 0) & (output < usage.output_tokens)] = self._number("needs:max_output")
-        codes[(context >= 0) & (context < max(wanted or 0, usage.input_tokens))] = self._number("needs:context")
-        if wanted is not None:
-            codes[context < 0] = self._number("needs:context:unknown")
-        return codes
-
-    def _split(self, ask: Ask, eligible: Eligible, pick: Callable[[int], Pick]) -> tuple[Indices, Indices]:
-        """Return positions of (affordable, too dear) among the eligible; near the budget the exact sum decides."""
-        everything = np.arange(len(eligible.costs))
-        budget, requests = ask.budget_usd, ask.workload.requests_per_period
+    def _affordable(self, ask: Ask, eligible: Eligible, pick: Callable[[int], Pick]) -> Flags:
+        """Tell who among the eligible keeps the margin; near the budget the exact sum decides."""
+        costs, budget, requests = eligible.costs, ask.budget_usd, ask.workload.requests_per_period
         if budget is None:
-            return everything, everything[:0]
+            return np.ones(len(costs), np.bool_)
         # Compared per request; without requests every cost is 0 and only the budget's sign decides.
         limit = float(budget / requests) if requests else (np.inf if budget >= 0 else -np.inf)
-        fits = eligible.costs <= limit
-        for i in np.flatnonzero(np.abs(eligible.costs - limit) <= CLOSE * abs(limit)):
+        fits = costs <= limit
+        for i in np.flatnonzero(np.abs(costs - limit) <= CLOSE * abs(limit)).tolist():
             fits[i] = affordable_at(ask, pick(int(eligible.indices[i])).cost_usd)
-        return np.flatnonzero(fits), np.flatnonzero(~fits)
+        return fits
 
     def _by_cost(
-        self,
-        eligible: Eligible,
-        chosen: Indices,
-        pick: Callable[[int], Pick],
-        key: Callable[[Pick], tuple[object, ...]],
+        self, eligible: Eligible, pick: Callable[[int], Pick], key: Callable[[Pick], tuple[object, ...]]
     ) -> Iterator[Pick]:
         """Yield picks cheapest first, lazily; costs too close to tell apart as floats are ordered exactly."""
-        costs = eligible.costs[chosen]
+        indices, costs = eligible.indices, eligible.costs
         if len(costs) > SHORTLIST:
-            near = np.argpartition(costs, SHORTLIST)[: SHORTLIST + 1]
+            edge = np.partition(costs, SHORTLIST)[SHORTLIST]
             # Everything that could belong among the first by its exact sum, ties at the edge included.
-            edge = costs[near].max() * (1 + 2 * CLOSE)
-            inside = costs <= edge
-            yield from self._groups(eligible, chosen[inside], costs[inside], pick, key)
-            chosen, costs = chosen[~inside], costs[~inside]
-        yield from self._groups(eligible, chosen, costs, pick, key)
+            inside = costs <= edge * (1 + 2 * CLOSE)
+            yield from _groups(indices[inside], costs[inside], pick, key)
+            indices, costs = indices[~inside], costs[~inside]
+        yield from _groups(indices, costs, pick, key)
 
-    def _groups(
-        self,
-        eligible: Eligible,
-        chosen: Indices,
-        costs: Floats,
-        pick: Callable[[int], Pick],
-        key: Callable[[Pick], tuple[object, ...]],
-    ) -> Iterator[Pick]:
-        sequence = np.argsort(costs, kind="stable")
-        group: list[Pick] = []
-        last = -np.inf
-        for position in sequence:
-            value = float(costs[position])
-            if group and value > last + CLOSE * abs(last):
-                yield from sorted(group, key=key)
-                group = []
-            last = value
-            group.append(pick(int(eligible.indices[chosen[position]])))
-        yield from sorted(group, key=key)
-
-    def _pick(self, ask: Ask, i: int, shape: Shape, stretch: Stretch) -> Pick:
+    def _pick(self, ask: Ask, i: int, field: Field) -> Pick:
+        stretch, shape = field.stretch, field.shape
         offer, card, tier = self.catalogue.offers[i], stretch.cards[i], shape.served[i]
         if card is None or tier is None:
             raise AssertionError("only priced offers that serve the tier are picked")
-        context = Context(checks.context_tier(offer, tier), offer.facts.region)
-        at_list = cost(ask.workload.usage, card.rates, ask.at, context)
+        at_list = cost(ask.workload.usage, card.rates, ask.at, shape.contexts[i])
+        factor = stretch.fee_factors[offer.facts.channel]
         quality = checks.quality_of(offer, self.catalogue, ask.needs)
         label = stretch.labels.get(offer.model) if offer.model else None
         return Pick(
             offer=offer,
             card=card,
             list_cost=at_list,
-            cost_usd=at_list.exact_usd * stretch.fee_factors[offer.facts.channel],
+            cost_usd=at_list.exact_usd if factor == 1 else at_list.exact_usd * factor,
             service_tier=tier,
             quality=None if quality is None else quality.score,
             tier=None if label is None else label.tier,
@@ -277,15 +253,39 @@ class Snapshot:
             standing=tuple(_standing(offer, card, at) for offer, card in zip(offers, cards, strict=True)),
         )
 
-    def _shape(self, ask: Ask) -> Shape:
-        place = bisect_right(self._price_edges, ask.at), ask.at.date()
-        terms = bisect_right(self._terms_edges, ask.decided_at)
-        key = (place, terms, ask.policy, ask.needs)
-        return self._shapes.get_or(key, lambda: self._make_shape(ask, (terms, ask.policy)))
+    def _field(self, ask: Ask) -> Field:
+        units = tuple(unit for unit, _count in ask.workload.usage.parts)
+        places = bisect_right(self._price_edges, ask.at), ask.at.date(), bisect_right(self._terms_edges, ask.decided_at)
+        shape_key = (*places, ask.policy, ask.needs)
+        return self._fields.get_or((shape_key, units), lambda: self._make_field(ask, shape_key, units))
 
-    def _make_shape(self, ask: Ask, policy_key: Hashable) -> Shape:
-        stretch, offers = self._stretch(ask.at), self.catalogue.offers
-        policy = self._codes.get_or(policy_key, lambda: self._policy_codes(ask))
+    def _make_field(self, ask: Ask, shape_key: Hashable, units: tuple[Unit, ...]) -> Field:
+        stretch = self._stretch(ask.at)
+        shape = self._shapes.get_or(shape_key, lambda: self._make_shape(ask, stretch))
+        asked = self._of_models(ask.needs)
+        unpriced = shape.pricing.missing(units)
+        refused = {"unpriced": int(np.count_nonzero(asked & unpriced))}
+        codes = shape.first.copy()
+        if ask.needs.context_tokens is not None:
+            codes[(codes == 0) & np.isinf(self._context)] = self._number("needs:context:unknown")
+        self._count(codes[asked & ~unpriced], refused)
+        left = np.flatnonzero(asked & ~unpriced & (codes == 0))
+        return Field(
+            stretch=stretch,
+            shape=shape,
+            left=left,
+            context=self._context[left],
+            output=self._output[left],
+            last=shape.last[left],
+            fees=stretch.fees[left],
+            charges=shape.pricing.of(units, left),
+            refused=refused,
+        )
+
+    def _make_shape(self, ask: Ask, stretch: Stretch) -> Shape:
+        offers = self.catalogue.offers
+        terms = bisect_right(self._terms_edges, ask.decided_at)
+        policy = self._codes.get_or((terms, ask.policy), lambda: self._policy_codes(ask))
         served = tuple(
             None if card is None else checks.served_tier(offer, card.rates, ask.needs.service_tiers)
             for offer, card in zip(offers, stretch.cards, strict=True)
@@ -301,19 +301,19 @@ class Snapshot:
             label = stretch.labels.get(offer.model) if offer.model else None
             after = after or next(checks.tier_codes(ask.needs, label), None)
             first[i], last[i] = self._number(early or before), self._number(after)
-        tiers = [
-            checks.context_tier(offer, tier) if tier else "standard" for offer, tier in zip(offers, served, strict=True)
-        ]
-        pricing = compile_pricing(offers, stretch.cards, tiers)
-        return Shape(first, last, served, pricing)
+        contexts = tuple(
+            Context(checks.context_tier(offer, tier) if tier else "standard", offer.facts.region)
+            for offer, tier in zip(offers, served, strict=True)
+        )
+        return Shape(first, last, served, contexts, compile_pricing(stretch.cards, contexts))
 
     def _policy_codes(self, ask: Ask) -> tuple[str | None, ...]:
         found = (checks.policy_codes(offer, self.catalogue, ask) for offer in self.catalogue.offers)
         return tuple(codes[0] if codes else None for codes in found)
 
-    def _of_models(self, needs: Needs) -> NDArray[np.bool_] | None:
+    def _of_models(self, needs: Needs) -> Flags:
         if needs.models is None:
-            return None
+            return np.ones(len(self.catalogue.offers), np.bool_)
         for model in needs.models:
             if model not in self.catalogue.model_ids:
                 raise UnknownModel(model)
@@ -330,18 +330,10 @@ class Snapshot:
         return number
 
     def _count(self, codes: Codes, into: dict[str, int]) -> None:
-        counts = np.bincount(codes)
-        for number in np.flatnonzero(counts):
-            if number:
+        for number, count in enumerate(np.bincount(codes).tolist()):
+            if number and count:
                 name = self._names[number]
-                into[name] = into.get(name, 0) + int(counts[number])
-
-    def _next_flip(self, at: datetime) -> datetime | None:
-        if not self._flips:
-            return None
-        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        moments = (midnight + timedelta(minutes=minute) for minute in (*self._flips, 24 * 60))
-        return next(moment for moment in moments if moment > at)
+                into[name] = into.get(name, 0) + count
 
 
 _BEFORE_LIMITS = frozenset(
@@ -350,6 +342,27 @@ _BEFORE_LIMITS = frozenset(
         "needs:input_modalities:unknown", "needs:service_tier", "needs:region", "needs:region:unknown",
     }
 )  # fmt: skip
+
+
+def _groups(
+    indices: Indices, costs: Floats, pick: Callable[[int], Pick], key: Callable[[Pick], tuple[object, ...]]
+) -> Iterator[Pick]:
+    """Yield picks in the order of their costs, those too close to tell apart sorted by the exact key."""
+    sequence = np.argsort(costs)
+    group: list[Pick] = []
+    last = -np.inf
+    for i, value in zip(indices[sequence].tolist(), costs[sequence].tolist(), strict=True):
+        if group and value > last + CLOSE * abs(last):
+            yield from sorted(group, key=key) if len(group) > 1 else group
+            group = []
+        last = value
+        group.append(pick(i))
+    yield from sorted(group, key=key)
+
+
+def _known(limit: int | None) -> float:
+    # Nothing is known to be too long for an unknown limit.
+    return np.inf if limit is None else limit
 
 
 def _cost_then_id(pick: Pick) -> tuple[object, ...]:
@@ -364,31 +377,6 @@ def _standing(offer: Offer, card: PriceCard | None, at: datetime) -> str | None:
     if card is not None and checks.half_priced(offer.facts.kind, card.rates):
         return "half_priced"
     return next(checks.standing_codes(offer, at), None)
-
-
-def _price_edges(catalogue: Catalogue) -> set[datetime]:
-    edges = {edge for cards in catalogue.cards.values() for card in cards for edge in (card.valid_from, card.valid_to)}
-    edges |= {edge for fee in catalogue.fees for edge in (fee.valid_from, fee.valid_to)}
-    edges |= {offer.facts.retires_at for offer in catalogue.offers}
-    return {edge for edge in edges if edge is not None}
-
-
-def _terms_edges(catalogue: Catalogue) -> set[datetime]:
-    edges = {row.expires_at for rows in catalogue.terms.values() for row in rows}
-    return {edge for edge in (*edges, catalogue.stale_from) if edge is not None}
-
-
-def _window_minutes(catalogue: Catalogue) -> tuple[int, ...]:
-    """Return the minutes of the day at which some band begins or ends."""
-    tables = {card.rates for cards in catalogue.cards.values() for card in cards}
-    whens = (band.when for table in tables for price in table.values() for band in price.bands)
-    minutes = {minute for when in whens for minute in (when.utc_start, when.utc_end) if minute is not None}
-    return tuple(sorted(minutes))
-
-
-def _next(edges: Sequence[datetime], at: datetime) -> datetime | None:
-    place = bisect_right(edges, at)
-    return edges[place] if place < len(edges) else None
 
 
 def compile_catalogue(catalogue: Catalogue) -> Snapshot:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from itertools import chain
+from itertools import compress
+from operator import attrgetter
 from typing import Self
 
 from planner.core.errors import ImpossibleUsage, InvalidInput
@@ -66,51 +67,43 @@ class Usage:
 
     def __post_init__(self) -> None:
         """Refuse impossible counts and derive the partition."""
-        for name in COUNTS:
-            count = getattr(self, name)
-            # A boolean is an int to Python and a mistake to a bill.
-            if type(count) is not int or not 0 <= count <= COUNT_MAX:
-                raise InvalidInput(name, "an integer from 0 to 2**63 - 1 is needed")
+        counts = _counts(self)
+        # A boolean is an int to Python and a mistake to a bill. The common case is decided without a loop.
+        if {*map(type, counts)} != {int} or min(counts) < 0 or max(counts) > COUNT_MAX:
+            wrong = (type(count) is not int or not 0 <= count <= COUNT_MAX for count in counts)
+            raise InvalidInput(next(compress(COUNTS, wrong)), "an integer from 0 to 2**63 - 1 is needed")
         lifetimes = self.cache_write_5m_tokens + self.cache_write_1h_tokens
         written = max(self.cache_write_tokens, lifetimes)
         if self.cache_write_tokens and lifetimes > self.cache_write_tokens:
             raise ImpossibleUsage("cache_write_tokens", "smaller than its 5-minute and 1-hour parts")
-        object.__setattr__(self, "ttl_assumed", written > lifetimes)
         cached_media = self.cache_read_audio_tokens + self.cache_read_image_tokens + self.cache_read_video_tokens
         media = self.input_audio_tokens + self.input_image_tokens + self.input_video_tokens
-        counts = (
-            (Unit.INPUT, self.input_tokens - self.cache_read_tokens - written - media + cached_media, "input_tokens"),
-            (Unit.CACHE_READ, self.cache_read_tokens - cached_media, "cache_read_tokens"),
-            (Unit.CACHE_READ_AUDIO, self.cache_read_audio_tokens, ""),
-            (Unit.CACHE_READ_IMAGE, self.cache_read_image_tokens, ""),
-            (Unit.CACHE_READ_VIDEO, self.cache_read_video_tokens, ""),
-            (Unit.INPUT_AUDIO, self.input_audio_tokens - self.cache_read_audio_tokens, "input_audio_tokens"),
-            (Unit.INPUT_IMAGE, self.input_image_tokens - self.cache_read_image_tokens, "input_image_tokens"),
-            (Unit.INPUT_VIDEO, self.input_video_tokens - self.cache_read_video_tokens, "input_video_tokens"),
-            (Unit.CACHE_WRITE_5M, written - self.cache_write_1h_tokens, ""),
-            (Unit.CACHE_WRITE_1H, self.cache_write_1h_tokens, ""),
-            (
-                Unit.OUTPUT,
-                self.output_tokens
-                - self.reasoning_tokens
-                - self.output_audio_tokens
-                - self.output_image_tokens
-                - self.output_video_tokens,
-                "output_tokens",
-            ),
-            (Unit.REASONING, self.reasoning_tokens, ""),
-            (Unit.OUTPUT_AUDIO, self.output_audio_tokens, ""),
-            (Unit.OUTPUT_IMAGE, self.output_image_tokens, ""),
-            (Unit.OUTPUT_VIDEO, self.output_video_tokens, ""),
-            (Unit.PAGE, self.pages - self.annotated_pages, "pages"),
-            (Unit.ANNOTATED_PAGE, self.annotated_pages, ""),
+        media_out = self.output_audio_tokens + self.output_image_tokens + self.output_video_tokens
+        nets = (
+            self.input_tokens - self.cache_read_tokens - written - media + cached_media,
+            self.cache_read_tokens - cached_media,
+            self.cache_read_audio_tokens,
+            self.cache_read_image_tokens,
+            self.cache_read_video_tokens,
+            self.input_audio_tokens - self.cache_read_audio_tokens,
+            self.input_image_tokens - self.cache_read_image_tokens,
+            self.input_video_tokens - self.cache_read_video_tokens,
+            written - self.cache_write_1h_tokens,
+            self.cache_write_1h_tokens,
+            self.output_tokens - self.reasoning_tokens - media_out,
+            self.reasoning_tokens,
+            self.output_audio_tokens,
+            self.output_image_tokens,
+            self.output_video_tokens,
+            self.pages - self.annotated_pages,
+            self.annotated_pages,
+            *counts[_PLAIN_FROM:_PLAIN_TO],
         )
-        for _unit, count, whole in counts:
-            if count < 0:
-                raise ImpossibleUsage(whole, "smaller than the parts it contains")
-        plain = ((unit, getattr(self, name)) for unit, name in _PLAIN)
-        parts = ((unit, count) for unit, count, _whole in counts)
-        object.__setattr__(self, "parts", tuple(part for part in chain(parts, plain) if part[1]))
+        if min(nets) < 0:
+            whole = next(name for (_unit, name), net in zip(_PARTS, nets, strict=True) if net < 0)
+            raise ImpossibleUsage(whole, "smaller than the parts it contains")
+        object.__setattr__(self, "ttl_assumed", written > lifetimes)
+        object.__setattr__(self, "parts", tuple(compress(zip(_UNITS, nets, strict=True), nets)))
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> Self:
@@ -129,7 +122,28 @@ class Usage:
 COUNTS: tuple[str, ...] = tuple(f.name for f in fields(Usage) if f.init)
 """The names of the canonical counts, in the order of `Usage`."""
 
-_PLAIN = (
+_counts = attrgetter(*COUNTS)
+_PLAIN_FROM, _PLAIN_TO = COUNTS.index("requests"), COUNTS.index("pages")
+
+# Unit -> the count it is a part of; the order is that of the partition.
+_PARTS: tuple[tuple[Unit, str], ...] = (
+    (Unit.INPUT, "input_tokens"),
+    (Unit.CACHE_READ, "cache_read_tokens"),
+    (Unit.CACHE_READ_AUDIO, "cache_read_audio_tokens"),
+    (Unit.CACHE_READ_IMAGE, "cache_read_image_tokens"),
+    (Unit.CACHE_READ_VIDEO, "cache_read_video_tokens"),
+    (Unit.INPUT_AUDIO, "input_audio_tokens"),
+    (Unit.INPUT_IMAGE, "input_image_tokens"),
+    (Unit.INPUT_VIDEO, "input_video_tokens"),
+    (Unit.CACHE_WRITE_5M, "cache_write_tokens"),
+    (Unit.CACHE_WRITE_1H, "cache_write_tokens"),
+    (Unit.OUTPUT, "output_tokens"),
+    (Unit.REASONING, "reasoning_tokens"),
+    (Unit.OUTPUT_AUDIO, "output_audio_tokens"),
+    (Unit.OUTPUT_IMAGE, "output_image_tokens"),
+    (Unit.OUTPUT_VIDEO, "output_video_tokens"),
+    (Unit.PAGE, "pages"),
+    (Unit.ANNOTATED_PAGE, "pages"),
     (Unit.REQUEST, "requests"),
     (Unit.WEB_SEARCH, "web_searches"),
     (Unit.FILE_SEARCH, "file_searches"),
@@ -145,3 +159,4 @@ _PLAIN = (
     (Unit.CHARACTER, "characters"),
     (Unit.OUTPUT_CHARACTER, "output_characters"),
 )
+_UNITS = tuple(unit for unit, _whole in _PARTS)

@@ -1,5 +1,7 @@
 """The compiled catalogue answers what the plain search answers, in every field, refusals included."""
 
+from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
 
 from planner.core.ask import Answer, Ask
@@ -7,7 +9,8 @@ from planner.core.catalogue import Catalogue
 from planner.core.errors import NoAnswer
 from planner.core.offer import Offer
 from planner.core.recommend import rank, recommend
-from planner.core.snapshot import compile_catalogue
+from planner.core.snapshot import Snapshot, compile_catalogue
+from planner.core.usage import COUNTS, Usage
 from tests.worlds import world
 
 WORLDS = 5_000
@@ -22,9 +25,14 @@ def plain(catalogue: Catalogue, ask: Ask) -> object:
 
 
 def compiled(catalogue: Catalogue, ask: Ask) -> object:
-    """Answer with the compiled catalogue; a refusal is its code and facts."""
+    """Answer with the catalogue compiled for this one question."""
+    return asked(compile_catalogue(catalogue), ask)
+
+
+def asked(snapshot: Snapshot, ask: Ask) -> object:
+    """Answer with a compiled catalogue; a refusal is its code and facts."""
     try:
-        return compile_catalogue(catalogue).recommend(ask)
+        return snapshot.recommend(ask)
     except NoAnswer as error:
         return error.code, error.facts()
 
@@ -49,6 +57,18 @@ def test_compiled_and_plain_search_agree_on_random_worlds() -> None:
     assert answers > WORLDS // 6
 
 
+def test_one_snapshot_answers_question_after_question() -> None:
+    """What a snapshot keeps between questions never changes an answer: tokens, hour and budget move, the rest stays."""
+    for seed in range(300):
+        catalogue, first = world(seed)
+        snapshot = compile_catalogue(catalogue)
+        for turn in range(4):
+            usage = Usage.of({name: getattr(first.workload.usage, name) * (turn + 1) for name in COUNTS})
+            workload = replace(first.workload, usage=usage)
+            ask = replace(first, workload=workload, at=first.at + timedelta(hours=5 * turn))
+            assert asked(snapshot, ask) == plain(catalogue, ask), f"seed {seed}, turn {turn}"
+
+
 def test_compiled_and_plain_ranking_agree() -> None:
     """The ranking of every offer is the same, order and exact cost."""
     for seed in range(300):
@@ -71,9 +91,6 @@ def test_every_offer_is_counted_once() -> None:
 
 def test_an_answer_holds_until_its_edge() -> None:
     """Asked again just before ``valid_until``, the answer is the same."""
-    from dataclasses import replace
-    from datetime import timedelta
-
     for seed in range(400):
         catalogue, ask = world(seed)
         snapshot = compile_catalogue(catalogue)
