@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from planner import __version__
-from planner.api import health, questions, reads
+from planner.api import health, polling, questions, reads
 from planner.api.guard import enter
 from planner.api.limits import Limits
 from planner.api.polled import Polled
@@ -48,6 +48,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
     app.state.default_policy = settings.default_policy
     app.state.polled = Polled(questions.answered, settings.default_policy)
+    polling.add_to(app)
     for router in (health.router, questions.router, reads.router):
         app.include_router(router)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)

@@ -7,10 +7,9 @@ from starlette.concurrency import run_in_threadpool
 
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
-from planner.api.shapes import Shape, standing_shape, time_text
+from planner.api.shapes import source_shape, standing_shape
 from planner.flows import status
 from planner.flows.current import Current
-from planner.store.status import SourceStatus
 
 router = APIRouter(tags=["status"], route_class=GuardedRoute)
 
@@ -35,22 +34,3 @@ def get_status(request: Request) -> dict[str, Any]:
     view, now = view_of(request), now_of(request)
     rows = status.sources(request.app.state.store)
     return {**standing_shape(view.catalogue, now), "sources": [source_shape(row, now) for row in rows]}
-
-
-def source_shape(row: SourceStatus, now: Any) -> Shape:  # noqa: ANN401  # a moment
-    """Write the state of one source; ages are whole seconds."""
-    succeeded = row.last_success_at
-    return {
-        "source": row.source,
-        "rank": row.rank,
-        "last_attempt": time_text(row.last_attempt_at),
-        "last_success": time_text(succeeded),
-        "last_change": time_text(row.last_change_at),
-        "age_seconds": None if succeeded is None else int((now - succeeded).total_seconds()),
-        "rows": row.rows_read,
-        "priced": row.offers_priced,
-        "unpriced": row.offers_unpriced,
-        "refused": row.rows_refused,
-        "holds": 0,
-        "error": None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail},
-    }

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from starlette.responses import Response
@@ -19,20 +18,22 @@ HELD_FOR = timedelta(hours=1)
 Answerer = Callable[[View, Question, str, datetime], Shape]
 
 
-@dataclass(frozen=True, slots=True)
 class Kept:
-    """One written answer: its bytes, their ETag, and the moment from which it may no longer be served."""
+    """One written answer, its ETag, and the moment from which it may no longer be served."""
 
-    body: bytes
-    etag: str
-    until: datetime
+    def __init__(self, body: bytes, until: datetime) -> None:
+        """Write both answers, 200 and 304, once."""
+        self.until = until
+        self.etag = '"' + hashlib.sha256(body).hexdigest()[:32] + '"'
+        headers = {"ETag": self.etag, "Cache-Control": "private, no-cache"}
+        self._whole = Response(body, 200, headers, "application/json")
+        self._same = Response(None, 304, headers)
 
     def response(self, if_none_match: str | None) -> Response:
         """Answer 200 with the bytes, or 304 where the caller holds them already."""
-        headers = {"ETag": self.etag, "Cache-Control": "private, no-cache"}
         if if_none_match is not None and self.etag in (tag.strip() for tag in if_none_match.split(",")):
-            return Response(status_code=304, headers=headers)
-        return Response(self.body, 200, headers, "application/json")
+            return self._same
+        return self._whole
 
 
 class Polled:
@@ -60,10 +61,9 @@ class Polled:
         """
         shape = self._answerer(view, Question(plan=plan, task=task), self._default_policy, now)
         body = json.dumps(shape, separators=(",", ":")).encode()
-        etag = '"' + hashlib.sha256(body).hexdigest()[:32] + '"'
         edge = shape["valid_until"]
         until = now + HELD_FOR if edge is None else min(now + HELD_FOR, datetime.fromisoformat(edge))
-        made = Kept(body, etag, until)
+        made = Kept(body, until)
         held, answers = self._held
         if view is not held or len(answers) >= HELD_MAX:
             answers = {}

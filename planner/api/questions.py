@@ -4,13 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
 
 from planner.api.asked import CostIn, ExplanationIn, RankIn, RecommendationIn
 from planner.api.body import body_of, described
 from planner.api.guard import GuardedRoute, granted, now_of, view_of
-from planner.api.polled import Polled
 from planner.api.problem import documented
 from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, standing_shape, time_text
 from planner.core import errors
@@ -35,7 +32,7 @@ _QUESTION: dict[str, Any] = {
 }
 _COST = {"offer": "direct:openai/gpt-5.4", "usage": {"input_tokens": 271999, "output_tokens": 1000}}
 
-_REFUSALS = documented(
+REFUSALS = documented(
     errors.NotFound, errors.UnknownModel, errors.UnknownPolicy, errors.Unpriced, errors.PolicyNotGranted,
     errors.NothingCompliant, errors.MarginUnreachable, errors.ImpossibleUsage, errors.TooLarge,
 )  # fmt: skip
@@ -49,7 +46,7 @@ def answered(view: View, question: flow.Question, default_policy: str, now: date
     return answer_shape(found, ask, view.catalogue, view.snapshot.valid_until(ask), labels)
 
 
-@router.post("/recommendations", responses=_REFUSALS, openapi_extra=described(RecommendationIn, _QUESTION))
+@router.post("/recommendations", responses=REFUSALS, openapi_extra=described(RecommendationIn, _QUESTION))
 def post_recommendation(
     request: Request, body: Annotated[RecommendationIn, Depends(body_of(RecommendationIn))]
 ) -> dict[str, Any]:
@@ -60,7 +57,7 @@ def post_recommendation(
 
 @router.post(
     "/explanations",
-    responses=_REFUSALS,
+    responses=REFUSALS,
     openapi_extra=described(ExplanationIn, {**_QUESTION, "offer": "direct:openai/gpt-5.4"}),
 )
 def post_explanation(
@@ -86,7 +83,7 @@ def post_explanation(
     }
 
 
-@router.post("/costs", responses=_REFUSALS, openapi_extra=described(CostIn, _COST))
+@router.post("/costs", responses=REFUSALS, openapi_extra=described(CostIn, _COST))
 def post_cost(request: Request, body: Annotated[CostIn, Depends(body_of(CostIn))]) -> dict[str, Any]:
     """Price one usage on one offer, or on a card given inline."""
     return cost_answer(view_of(request), body, now_of(request))
@@ -127,7 +124,7 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
 
 @router.post(
     "/costs/rank",
-    responses=_REFUSALS,
+    responses=REFUSALS,
     openapi_extra=described(RankIn, {"usage": {"input_tokens": 2600, "output_tokens": 450}}),
 )
 def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))]) -> dict[str, Any]:
@@ -156,14 +153,3 @@ def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))
         "at": time_text(ask.at),
         **standing_shape(view.catalogue, now),
     }
-
-
-@router.get("/plans/{plan}/tasks/{task}/recommendation", responses=_REFUSALS)
-async def get_recommendation(request: Request, plan: str, task: str) -> Response:
-    """Return the recommendation of a stored plan and task: the route backends poll, with an ETag."""
-    polled: Polled = request.app.state.polled
-    view, now = view_of(request), now_of(request)
-    kept = polled.kept(view, plan, task, now)
-    if kept is None:
-        kept = await run_in_threadpool(polled.answer, view, plan, task, now)
-    return kept.response(request.headers.get("if-none-match"))

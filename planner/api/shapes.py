@@ -15,6 +15,7 @@ from planner.core.rate_form import write_rates
 from planner.core.terms import EffectiveTerms, Terms
 from planner.core.tier import ModelTier
 from planner.core.units import Direction, Unit
+from planner.store.status import SourceStatus
 
 BUDGET_PLACES = 12
 Shape = dict[str, Any]
@@ -265,4 +266,23 @@ def terms_shape(row: Terms) -> Shape:
         "confidence": row.confidence.name.lower(),
         "curated": row.curated,
         "note": row.note,
+    }
+
+
+def source_shape(row: SourceStatus, now: datetime) -> Shape:
+    """Write the state of one source; ages are whole seconds."""
+    succeeded = row.last_success_at
+    return {
+        "source": row.source,
+        "rank": row.rank,
+        "last_attempt": time_text(row.last_attempt_at),
+        "last_success": time_text(succeeded),
+        "last_change": time_text(row.last_change_at),
+        "age_seconds": None if succeeded is None else int((now - succeeded).total_seconds()),
+        "rows": row.rows_read,
+        "priced": row.offers_priced,
+        "unpriced": row.offers_unpriced,
+        "refused": row.rows_refused,
+        "holds": 0,
+        "error": None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail},
     }

@@ -77,11 +77,15 @@ def worker() -> None:
 
 
 @db.command("upgrade")
-def db_upgrade() -> None:
+def db_upgrade(
+    bundle: Annotated[
+        bool, typer.Option("--bundle/--no-bundle", help="Load the bundled prices; without them the feeds come first.")
+    ] = True,
+) -> None:
     """Create or upgrade the schema and load the bundled catalogue, under a lock."""
     from planner.cli import serving
 
-    serving.upgrade()
+    serving.upgrade(bundle=bundle)
 
 
 @db.command("check")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from planner.flows.current import Current, View
 from planner.settings import Settings
 from planner.store.engine import Store, open_store
-from planner.store.migrate import check
+from planner.store.schema import check
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
 

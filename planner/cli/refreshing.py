@@ -6,8 +6,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from planner.api.health import source_shape
-from planner.api.shapes import Shape
+from planner.api.shapes import Shape, source_shape
 from planner.cli import show
 from planner.cli.opened import now, store_of, view_of
 from planner.core.errors import InvalidInput

@@ -16,22 +16,22 @@ from planner.schedule import Timer
 from planner.settings import Settings
 from planner.store import keys
 from planner.store.engine import Store
-from planner.store.migrate import check
 from planner.store.migrate import upgrade as upgrade_schema
+from planner.store.schema import check
 
 BOOTSTRAP = "bootstrap"
 
 
-def upgrade() -> None:
-    """Create or upgrade the schema, and load the bundled catalogue."""
+def upgrade(*, bundle: bool = True) -> None:
+    """Create or upgrade the schema, and load the curated registry and the bundled catalogue."""
     settings = Settings()
     if settings.database_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with show.err.status("preparing the database"):
         upgrade_schema(settings.url())
         store = store_of(settings)
-        install(store, now())
-    show.note("The schema is current and the bundled catalogue is loaded.")
+        install(store, now(), bundle=bundle)
+    show.note(f"The schema is current; the {'bundled catalogue' if bundle else 'curated registry'} is loaded.")
 
 
 def check_schema() -> None:

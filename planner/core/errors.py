@@ -202,10 +202,10 @@ class FeedRefused(PlannerError):
 
 @dataclass(eq=False)
 class SchemaMismatch(PlannerError):
-    """The database has the schema of another version; ``planner db upgrade`` brings an older one up."""
+    """The database has no schema (``found`` None) or another version's; ``planner db upgrade`` sets it up."""
 
     code: ClassVar[str] = "schema_mismatch"
-    title: ClassVar[str] = "The database schema is of another version; run planner db upgrade"
+    title: ClassVar[str] = "The database is not set up for this version; run planner db upgrade"
 
     found: str | None
     wanted: str

@@ -8,6 +8,7 @@ never floats.
 import json
 import re
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from planner.core.errors import InvalidInput
@@ -17,15 +18,19 @@ DEPTH_MAX = 32
 INTEGER_MAX = 2**63 - 1
 INTEGER_DIGITS_MAX = 19
 
-_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# A string that never ends runs to the end: were it no match, every quote in it would be tried as a beginning.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = bytes.maketrans(b"[{]}", b"\x02\x02\x00\x00")
 
 
-def read(payload: bytes, *, name: str = "body") -> Any:  # noqa: ANN401, C901  # JSON is any of six types; one guard each
+def read(payload: bytes, *, name: str = "body", values_max: int | None = None) -> Any:  # noqa: ANN401, C901  # JSON is any of six types; one guard each
     """Parse one JSON document in UTF-8.
 
     Args:
         payload: the bytes as received.
         name: what to call the document in an error.
+        values_max: the most values the document may hold; None where a document may be as long as its bytes allow.
 
     Raises:
         InvalidInput: not JSON by the letter, or beyond the bounds: nesting over 32, an integer beyond 64
@@ -38,7 +43,10 @@ def read(payload: bytes, *, name: str = "body") -> Any:  # noqa: ANN401, C901  #
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidInput(name, "not UTF-8") from None
-    _check_depth(payload, name)
+    outline = _STRING.sub(b"", payload)
+    _check_depth(outline, name)
+    if values_max is not None and outline.count(b",") >= values_max:
+        raise InvalidInput(name, f"more than {values_max} values")
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
@@ -69,16 +77,11 @@ def read(payload: bytes, *, name: str = "body") -> Any:  # noqa: ANN401, C901  #
     return document
 
 
-def _check_depth(payload: bytes, name: str) -> None:
-    depth = 0
-    for token in _NESTING.finditer(payload):
-        mark = token.group()
-        if mark in (b"[", b"{"):
-            depth += 1
-            if depth > DEPTH_MAX:
-                raise InvalidInput(name, f"nested deeper than {DEPTH_MAX}")
-        elif mark in (b"]", b"}"):
-            depth -= 1
+def _check_depth(outline: bytes, name: str) -> None:
+    brackets = outline.translate(_STEPS, _NOT_BRACKETS)
+    # An opening bracket became 2, a closing one 0: less 1 each, they sum up to the depth at every place.
+    if max(accumulate(step - 1 for step in brackets), default=0) > DEPTH_MAX:
+        raise InvalidInput(name, f"nested deeper than {DEPTH_MAX}")
 
 
 def _check_text(node: object, name: str) -> None:

@@ -15,15 +15,15 @@ ACTOR = "planner"
 BUNDLES = "catalogue-*.jsonl.gz"
 
 
-def install(store: Store, at: datetime, folder: Path | None = None) -> None:
+def install(store: Store, at: datetime, folder: Path | None = None, *, bundle: bool = True) -> None:
     """Load what travels with planner into a database; what is there already is left alone.
 
     Each step is one transaction and leaves a mark in the audit trail, so that an interrupted install goes on
-    where it stopped and a second one does nothing.
+    where it stopped and a second one does nothing. Without ``bundle`` there are no prices before the first refresh.
     """
     source = folder or seeds_dir()
     store.tell(lambda connection: _load_registry(connection, source, at))
-    for path in sorted(source.glob(BUNDLES)):
+    for path in sorted(source.glob(BUNDLES)) if bundle else ():
         store.tell(lambda connection, path=path: _load_bundle(connection, path, at))  # type: ignore[misc]  # bound per path
 
 

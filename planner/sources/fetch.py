@@ -8,10 +8,12 @@ a feed's address is configuration, not something a feed may change.
 import asyncio
 import hashlib
 import random
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx
 
@@ -30,7 +32,8 @@ class Limits:
     tries_max: int = 3
     pause_seconds: float = 0.5
     pause_seconds_max: float = 20.0
-    concurrent_max: int = 16
+    # Few enough for a server that queues five connections: one more is dropped there and tried again a second later.
+    concurrent_max: int = 6
 
 
 DEFAULT = Limits()
@@ -89,7 +92,15 @@ async def fetch_one(
 def _client(limits: Limits) -> httpx.AsyncClient:
     pool = httpx.Limits(max_connections=limits.concurrent_max, max_keepalive_connections=limits.concurrent_max)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "planner"}
-    return httpx.AsyncClient(headers=headers, limits=pool, follow_redirects=False, timeout=limits.deadline_seconds)
+    return httpx.AsyncClient(
+        headers=headers, limits=pool, follow_redirects=False, timeout=limits.deadline_seconds, verify=_trust()
+    )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    # Reading the certificates of the world takes longer than many a fetch, so it is done once.
+    return httpx.create_ssl_context()
 
 
 async def _patiently(client: httpx.AsyncClient, source: str, url: str, known: Known | None, limits: Limits) -> Payload:
@@ -117,9 +128,10 @@ async def _once(client: httpx.AsyncClient, source: str, url: str, known: Known |
     try:
         async with client.stream("GET", url, headers=headers) as response:
             _check(source, response, known)
+            # Also an empty answer is read to its end: an unread one costs its connection.
+            body = await _read(source, response, limits.bytes_max)
             if response.status_code == NOT_MODIFIED and known is not None:
                 return Payload(url, known.body, known.digest, known.etag, unchanged=True)
-            body = await _read(source, response, limits.bytes_max)
     except httpx.InvalidURL:
         raise FeedRefused(source, "unreachable", "not a URL") from None
     except httpx.UnsupportedProtocol:

@@ -1,4 +1,4 @@
-"""The schema: upgraded by a command under a lock, only checked by everybody else."""
+"""Upgrading the schema: done by one command, under a lock; everybody else only checks it."""
 
 import fcntl
 from collections.abc import Iterator
@@ -8,10 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
-from planner.core.errors import NotFound, SchemaMismatch
 from planner.places import migrations_dir
 from planner.store.engine import Store, open_store
 
@@ -35,34 +32,6 @@ def upgrade(url: str) -> None:
                     raise AssertionError(f"the migration left a dangling reference in {broken[0]}")
     finally:
         store.close()
-
-
-def check(url: str) -> None:
-    """Refuse a database whose schema is not this version's.
-
-    Raises:
-        SchemaMismatch: there is no database yet, or its schema is older or newer than this version.
-    """
-    try:
-        store = open_store(url)
-    except NotFound:
-        raise SchemaMismatch(found=None, wanted=head()) from None
-    try:
-        with store.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-    finally:
-        store.close()
-    wanted = head()
-    if found != wanted:
-        raise SchemaMismatch(found=found, wanted=wanted)
-
-
-def head() -> str:
-    """Return the revision this version needs."""
-    revision = ScriptDirectory.from_config(_config(None)).get_current_head()
-    if revision is None:
-        raise AssertionError("the migrations folder is empty")
-    return revision
 
 
 def _config(connection: sa.Connection | None) -> Config:

@@ -19,6 +19,7 @@ from planner.core.snapshot import compile_catalogue
 from planner.core.units import Unit
 from planner.core.usage import Usage
 from tests import make
+from tests.bench.http import planner_server, polled_route, slowest_bad_body
 
 
 def median_us(call: Callable[[int], object], runs: int = 200) -> float:
@@ -81,6 +82,16 @@ def main() -> None:
     print(f"cost of one request               {alone:10.2f} us   {other / alone:.1f}x genai-prices, target >= 5x")
     print(f"usage built and priced            {built:10.2f} us   {other / built:.1f}x genai-prices")
     print(f"genai-prices calc_price           {other:10.2f} us")
+    with planner_server() as port:
+        polled, empty = polled_route(port)
+        slowest, name = slowest_bad_body(port)
+    print(
+        f"polled recommendation over HTTP   {polled:10.0f} /s   {polled / empty:.2f} of an empty route, target >= 0.7"
+    )
+    print(f"empty route, the same bytes, HTTP {empty:10.0f} /s")
+    print(f"slowest refusal of a bad body     {slowest:10.0f} ms   target <= 200 ({name})")
 
 
-main()
+# The servers of the HTTP comparison are started from this file too, and must not start it again.
+if __name__ == "__main__":
+    main()

@@ -5,14 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from planner.core.errors import SchemaMismatch, Unavailable
+from planner.places import migrations_dir
 from planner.store import audit, keys
 from planner.store import tables as t
 from planner.store.engine import Store
-from planner.store.migrate import check, upgrade
+from planner.store.migrate import upgrade
 from planner.store.revision import Heads, Watch
+from planner.store.schema import REVISION, check
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PEPPER = b"pepper"
@@ -25,6 +29,13 @@ def test_tables_match_migrations(store: Store) -> None:
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, t.metadata) == []
+
+
+def test_the_wanted_revision_is_the_newest_migration() -> None:
+    """What servers check for is what `db upgrade` brings."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()))
+    assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
 
 
 def test_a_database_without_schema_is_refused(database_url: str) -> None:

@@ -1,0 +1,172 @@
+"""Over HTTP: the polled recommendation against an empty route with the same bytes, and the slowest refusal."""
+
+import asyncio
+import multiprocessing
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+from starlette.responses import Response
+
+from planner.app import build
+from planner.flows.setup import install
+from planner.settings import Settings
+from planner.store.engine import open_store
+from planner.store.migrate import upgrade
+from tests.api.bad_bodies import BAD_BODIES
+
+KEY = "pk_benchkey_0123456789abcdefghijklmnopqrstuvwxyz"
+PATH = "/v1/plans/pro/tasks/chat/recommendation"
+CONNECTIONS, REQUESTS, ROUNDS = 8, 3_000, 7
+
+
+def serve_empty(port: int, body: bytes, headers: dict[str, str]) -> None:
+    """Serve the same bytes from a route that does nothing."""
+    app = FastAPI()
+
+    @app.get(PATH)
+    async def empty() -> Response:
+        return Response(body, headers=headers)
+
+    uvicorn.run(app, port=port, http="httptools", log_level="warning", server_header=False)
+
+
+def serve_planner(port: int, url: str) -> None:
+    """Serve planner, one worker, from a database that is set up."""
+    settings = Settings(admin_key=SecretStr(KEY), key_pepper=SecretStr("bench"), database_url=url)
+    uvicorn.run(build(settings), port=port, http="httptools", log_level="warning", server_header=False)
+
+
+class Caller(asyncio.Protocol):
+    """One connection that sends its request again as soon as the answer is whole."""
+
+    def __init__(self, request: bytes, length: int, turns: Iterator[int], done: asyncio.Event) -> None:
+        """Take turns from a counter shared by all connections."""
+        self._request, self._length, self._turns, self._done = request, length, turns, done
+        self._missing = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives."""
+        self._missing -= len(data)
+        assert self._missing >= 0, "an answer was longer than the first one"
+        if not self._missing:
+            self._next()
+
+    def _next(self) -> None:
+        if next(self._turns, None) is None:
+            self._done.set()
+            return
+        self._missing = self._length
+        self._transport.write(self._request)
+
+
+def ask_once(port: int, request: bytes) -> bytes:
+    """Return one whole answer, headers included."""
+    with socket.create_connection(("127.0.0.1", port)) as link:
+        link.sendall(request)
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += link.recv(65_536)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        while len(body) < length:
+            body += link.recv(65_536)
+        return head + b"\r\n\r\n" + body
+
+
+async def requests_per_second(port: int, request: bytes, length: int) -> float:
+    """Send many requests over a few connections and return the rate."""
+    turns, done = iter(range(REQUESTS)), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    began = time.perf_counter()
+    for _ in range(CONNECTIONS):
+        await loop.create_connection(lambda: Caller(request, length, turns, done), "127.0.0.1", port)
+    await done.wait()
+    return REQUESTS / (time.perf_counter() - began)
+
+
+@contextmanager
+def running(target: Callable[..., None], port: int, *arguments: object) -> Iterator[None]:
+    """Run a server in its own process until the block ends."""
+    process = multiprocessing.get_context("spawn").Process(target=target, args=(port, *arguments), daemon=True)
+    process.start()
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the server did not start"
+                time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def planner_server() -> Iterator[int]:
+    """Run planner with its bundled catalogue, one worker, and yield its port."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/planner.sqlite3"
+        upgrade(url)
+        store = open_store(url)
+        install(store, datetime(2026, 11, 24, tzinfo=UTC))
+        store.close()
+        port = free_port()
+        with running(serve_planner, port, url):
+            yield port
+
+
+def polled_route(ours: int) -> tuple[float, float]:
+    """Return requests per second of (the polled recommendation, the empty route), medians of alternating rounds."""
+    request = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode()
+    first = httpx.get(f"http://127.0.0.1:{ours}{PATH}", headers={"Authorization": f"Bearer {KEY}"})
+    # The framework writes the date and the length itself.
+    headers = {name: value for name, value in first.headers.items() if name not in ("date", "content-length")}
+    theirs = free_port()
+    with running(serve_empty, theirs, first.content, headers):
+        rates: dict[int, list[float]] = {ours: [], theirs: []}
+        lengths = {port: len(ask_once(port, request)) for port in rates}
+        assert len(set(lengths.values())) == 1, "the two routes answer with different bytes"
+        for _ in range(ROUNDS):
+            for port, found in rates.items():
+                found.append(asyncio.run(requests_per_second(port, request, lengths[port])))
+    return statistics.median(rates[ours]), statistics.median(rates[theirs])
+
+
+def slowest_bad_body(port: int) -> tuple[float, str]:
+    """Return the longest median time to refuse a bad body on any question, in milliseconds, and the body's name."""
+    took: dict[str, list[float]] = {}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {KEY}"}) as client:
+        for path in ("/v1/recommendations", "/v1/explanations", "/v1/costs", "/v1/costs/rank"):
+            for name, body in BAD_BODIES.items():
+                for _ in range(3):
+                    began = time.perf_counter()
+                    client.post(path, content=body)
+                    took.setdefault(f"{name}, {path}", []).append((time.perf_counter() - began) * 1e3)
+    return max((statistics.median(times), name) for name, times in took.items())
