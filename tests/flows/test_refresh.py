@@ -3,11 +3,7 @@
 import gzip
 import itertools
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,50 +15,15 @@ from planner.flows.refresh import RefreshSummary, refresh
 from planner.flows.setup import install
 from planner.places import seeds_dir
 from planner.sources import ADAPTERS
-from planner.sources.fetch import Limits, fetch_one
 from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.load import load_catalogue
 from planner.store.record import catalogue_digest
 from tests.data import shared
+from tests.loopback import Feed
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SOURCE = "models_dev"
-
-
-class Feed:
-    """A loopback feed: what it answers can be changed while it runs."""
-
-    def __init__(self) -> None:
-        self.body = b"{}"
-        self.status = 200
-        self.headers: dict[str, str] = {}
-        self.requests = 0
-
-    @contextmanager
-    def serving(self) -> Iterator[str]:
-        """Serve on a free port and yield the base URL."""
-        feed = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                feed.requests += 1
-                self.send_response(feed.status)
-                for name, value in {"Content-Length": str(len(feed.body)), **feed.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(feed.body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Keep the test's output for the test."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            server.server_close()
 
 
 def listing(price: float = 1, count: int = 60, **more: Any) -> bytes:
@@ -145,49 +106,6 @@ def test_a_bad_feed_changes_nothing_and_says_why(ready: Store, body: bytes, code
     assert (state.last_success_at, state.error_code) == (NOON, code)
     with ready.read() as connection:
         assert len(load_catalogue(connection).cards) == 60
-
-
-async def _faulty(url: str, limits: Limits) -> str:
-    from planner.core.errors import FeedRefused
-
-    try:
-        await fetch_one("s", url, {}, lambda *_: None, limits)
-    except FeedRefused as error:
-        return error.reason
-    return "taken"
-
-
-@pytest.mark.parametrize(
-    ("answer", "headers", "reason", "requests"),
-    [
-        (503, {"Retry-After": "0"}, "http_status", 3),
-        (429, {"Retry-After": "garbage"}, "http_status", 3),
-        (404, {}, "http_status", 1),
-        (304, {}, "redirect", 1),
-        (301, {"Location": "http://127.0.0.1:1/"}, "redirect", 1),
-        (200, {"Content-Encoding": "gzip"}, "encoded", 1),
-    ],
-)
-def test_http_faults_end_with_a_reason(answer: int, headers: Mapping[str, str], reason: str, requests: int) -> None:
-    """Only what may pass is tried again, at most three times; redirects and compression are refused."""
-    import asyncio
-
-    feed = Feed()
-    feed.status, feed.headers, feed.body = answer, dict(headers), b"{}" if answer != 304 else b""
-    limits = Limits(pause_seconds=0.01, deadline_seconds=10)
-    with feed.serving() as url:
-        found = asyncio.run(_faulty(url, limits))
-    assert (found in (reason, "http_status"), feed.requests) == (True, requests)
-
-
-def test_a_body_beyond_the_cap_is_cut_off() -> None:
-    """Bytes are counted as they arrive."""
-    import asyncio
-
-    feed = Feed()
-    feed.body = b"{" + b" " * 100_000
-    with feed.serving() as url:
-        assert asyncio.run(_faulty(url, Limits(bytes_max=1_000))) == "too_large"
 
 
 def test_the_bundle_installs_once_and_is_whole(store: Store) -> None:
