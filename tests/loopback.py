@@ -1,10 +1,12 @@
 """Feeds on loopback: an HTTP server whose answer a test can change, and a raw one that misbehaves below HTTP."""
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 
 class Feed:
@@ -79,3 +81,9 @@ def misbehaving(behave: Callable[[socket.socket], None]) -> Iterator[str]:
         Thread(target=accept, daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
+
+
+def listing(price: float = 1, count: int = 60, **more: Any) -> bytes:
+    """Return a models.dev file of one provider with so many models."""
+    model = {"cost": {"input": price, "output": 2 * price, **more}, "limit": {"context": 1000}}
+    return json.dumps({"acme": {"models": {f"m{n}": model for n in range(count)}}}).encode()

@@ -23,11 +23,12 @@ def create_key(name: str, role: str, policies: list[str] | None, *, as_json: boo
         raise InvalidInput("role", f"one of {', '.join(ROLES)} is needed")
     settings = Settings()
     store = store_of(settings)
-    with store.write() as connection:
-        key = keys.create(
-            connection, settings.pepper(), name=name, role=role, policies=policies, expires_at=None,
-            actor=actor(), at=now(),
-        )  # fmt: skip
+    pepper, present = settings.pepper(), now()
+    key = store.tell(
+        lambda connection: keys.create(
+            connection, pepper, name=name, role=role, policies=policies, expires_at=None, actor=actor(), at=present
+        )
+    )
     if as_json:
         show.json_out({"key": key, "role": role, "name": name})
     else:
@@ -38,9 +39,9 @@ def create_key(name: str, role: str, policies: list[str] | None, *, as_json: boo
 def revoke_key(prefix: str) -> None:
     """Revoke a key."""
     store = store_of(Settings())
-    with store.write() as connection:
-        if not keys.revoke(connection, prefix, actor=actor(), at=now()):
-            raise NotFound("key", prefix)
+    present = now()
+    if not store.tell(lambda connection: keys.revoke(connection, prefix, actor=actor(), at=present)):
+        raise NotFound("key", prefix)
     show.line(f"revoked {prefix}")
 
 

@@ -14,6 +14,8 @@ from planner.flows.current import View
 from planner.settings import Settings
 
 _RIGHT, _LEFT = "right", "left"
+# A count has 64 bits.
+COUNT_DIGITS_MAX = 19
 
 
 def drop_absent(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  # fields of any kind
@@ -96,7 +98,7 @@ def _counts(words: list[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for word in words:
         name, equals, number = word.partition("=")
-        if not equals or not number.isascii() or not number.isdigit():
+        if not equals or not number.isascii() or not number.isdigit() or len(number) > COUNT_DIGITS_MAX:
             raise InvalidInput(name[:40], "counts are written as name=number, such as input_tokens=2600")
         counts[name] = int(number)
     return counts

@@ -15,7 +15,7 @@ from planner.flows.setup import install
 from planner.schedule import Timer
 from planner.settings import Settings
 from planner.store import keys
-from planner.store.engine import Store
+from planner.store.engine import Connection, Store
 from planner.store.migrate import upgrade as upgrade_schema
 from planner.store.schema import check
 
@@ -60,15 +60,20 @@ def up(port: int | None, *, serve_after: bool) -> None:
 
 
 def _bootstrap_key(store: Store, settings: Settings) -> None:
-    with store.write() as connection:
+    pepper, present = settings.pepper(), now()
+
+    def story(connection: Connection) -> str | None:
         if any(row["name"] == BOOTSTRAP and row["revoked_at"] is None for row in keys.listed(connection)):
-            show.line(f"The key named {BOOTSTRAP} was shown when it was made; `planner keys create` makes another.")
-            return
-        key = keys.create(
-            connection, settings.pepper(), name=BOOTSTRAP, role="admin", policies=None, expires_at=None,
-            actor=actor(), at=now(),
-        )  # fmt: skip
-    show.line(f"Admin key, shown once: {key}")
+            return None
+        return keys.create(
+            connection, pepper, name=BOOTSTRAP, role="admin", policies=None, expires_at=None, actor=actor(), at=present
+        )
+
+    key = store.tell(story)
+    if key is None:
+        show.line(f"The key named {BOOTSTRAP} was shown when it was made; `planner keys create` makes another.")
+    else:
+        show.line(f"Admin key, shown once: {key}")
 
 
 def serve(workers: int, port: int | None) -> None:

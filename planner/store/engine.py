@@ -56,14 +56,18 @@ class Store:
             yield connection
 
     def tell(self, story: Callable[[sa.Connection], Result]) -> Result:
-        """Run a whole story in one write, again from its beginning where PostgreSQL could not serialise it."""
+        """Run a whole story in one write, again from its beginning where PostgreSQL could not serialise it.
+
+        Raises:
+            Unavailable: the database does not answer, or has no turn for this story.
+        """
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 with self.write() as connection:
                     return story(connection)
-            except sa.exc.DBAPIError as error:
+            except sa.exc.OperationalError as error:
                 if attempt == TRIES_MAX or getattr(error.orig, "sqlstate", None) not in _AGAIN:
-                    raise
+                    raise Unavailable("the database does not answer, or has no turn for a change") from error
                 # The jitter keeps two stories that collided from colliding again; it decides nothing else.
                 time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  # not for secrets
         raise AssertionError("the last attempt returns or raises")

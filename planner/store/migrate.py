@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from planner.core.errors import Unavailable
 from planner.places import migrations_dir
 from planner.store.engine import Store, open_store
 
@@ -17,7 +18,11 @@ _LOCK = 7_237_265_001
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema to this version's revision. Safe to run from many places at once: one works, the others wait."""
+    """Bring the schema to this version's revision. Safe to run from many places at once: one works, the others wait.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
     store = open_store(url, create=True)
     try:
         with _locked(store), store.engine.connect() as connection:
@@ -30,6 +35,8 @@ def upgrade(url: str) -> None:
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
                 if broken is not None:
                     raise AssertionError(f"the migration left a dangling reference in {broken[0]}")
+    except sa.exc.OperationalError as error:
+        raise Unavailable("the database does not answer") from error
     finally:
         store.close()
 

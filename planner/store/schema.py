@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from planner.core.errors import NotFound, SchemaMismatch
+from planner.core.errors import NotFound, SchemaMismatch, Unavailable
 from planner.store.engine import open_store
 
 # The newest file of migrations/versions; a test holds the two together. Asking Alembic would cost every command
@@ -15,6 +15,7 @@ def check(url: str) -> None:
 
     Raises:
         SchemaMismatch: there is no database or no schema yet, or it is older or newer than this version.
+        Unavailable: the database does not answer, or the file is none.
     """
     try:
         store = open_store(url)
@@ -25,6 +26,8 @@ def check(url: str) -> None:
             found = None
             if sa.inspect(connection).has_table("alembic_version"):
                 found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    except sa.exc.DatabaseError as error:
+        raise Unavailable("the database does not answer, or is none") from error
     finally:
         store.close()
     if found != REVISION:

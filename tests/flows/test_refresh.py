@@ -4,7 +4,6 @@ import gzip
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,16 +19,10 @@ from planner.store.engine import Store
 from planner.store.load import load_catalogue
 from planner.store.record import catalogue_digest
 from tests.data import shared
-from tests.loopback import Feed
+from tests.loopback import Feed, listing
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SOURCE = "models_dev"
-
-
-def listing(price: float = 1, count: int = 60, **more: Any) -> bytes:
-    """Return a models.dev file of one provider with so many models."""
-    model = {"cost": {"input": price, "output": 2 * price, **more}, "limit": {"context": 1000}}
-    return json.dumps({"acme": {"models": {f"m{n}": model for n in range(count)}}}).encode()
 
 
 def told(_source: str, _done: int, _total: int) -> None:

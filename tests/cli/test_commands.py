@@ -1,0 +1,216 @@
+"""The command line as its user meets it: what it prints, where, and with which exit code."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from planner.cli import asking, main
+from planner.store.engine import Store
+from tests.conftest import NOW
+from tests.loopback import Feed, listing
+
+
+class Said(NamedTuple):
+    """What a command said: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The JSON document on stdout."""
+        return json.loads(self.out)
+
+
+Planner = Callable[..., Said]
+
+
+@pytest.fixture
+def planner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Planner:
+    """Run planner with an empty data folder and no feeds."""
+    monkeypatch.setenv("PLANNER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("PLANNER_SOURCES", "")
+    monkeypatch.delenv("PLANNER_DATABASE_URL", raising=False)
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["planner", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        return Said(0 if code is None else int(code), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def reader(planner: Planner, installed: Store, monkeypatch: pytest.MonkeyPatch) -> Planner:
+    """Run planner over the installed catalogue, which must not be written."""
+    monkeypatch.setenv("PLANNER_DATABASE_URL", installed.url)
+    monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
+    monkeypatch.setattr(asking, "now", lambda: NOW + timedelta(minutes=1))
+    return planner
+
+
+@pytest.fixture
+def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
+    """A models.dev on loopback, enabled as the only source."""
+    made = Feed()
+    made.body = listing()
+    with made.serving() as url:
+        monkeypatch.setenv("PLANNER_SOURCES", "models_dev")
+        monkeypatch.setenv("PLANNER_MODELS_DEV_URL", url)
+        yield made
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (), ("up",), ("serve",), ("worker",), ("refresh",), ("recommend",), ("cost",), ("tiers",), ("status",),
+        ("bundle",), ("db",), ("db", "upgrade"), ("db", "check"), ("keys",), ("keys", "create"), ("keys", "revoke"),
+        ("keys", "list"), ("audit",), ("audit", "verify"), ("policies",), ("policies", "list"),
+    ],
+)  # fmt: skip
+def test_every_command_has_help(planner: Planner, words: tuple[str, ...]) -> None:
+    """``--help`` says what a command does and what each of its options means."""
+    said = planner(*words, "--help")
+    assert said.code == 0
+    assert "Usage" in said.out
+
+
+def test_nothing_works_before_the_database_is_set_up(planner: Planner) -> None:
+    """Every command that needs it says which command makes it, and makes nothing itself."""
+    for words in (("status",), ("refresh",), ("tiers",), ("keys", "list"), ("db", "check"), ("audit", "verify")):
+        said = planner(*words)
+        assert (said.code, said.out) == (2, "")
+        assert "planner db upgrade" in said.err
+
+
+def test_a_database_that_does_not_answer_is_said_so(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused connection is one sentence, never a traceback; so is a file that is no database."""
+    monkeypatch.setenv("PLANNER_DATABASE_URL", "postgresql://planner@127.0.0.1:1/planner")
+    for words in (("status",), ("db", "upgrade")):
+        said = planner(*words)
+        assert said.code == 2
+        assert "does not answer" in said.err
+    file = Path(__file__)
+    monkeypatch.setenv("PLANNER_DATABASE_URL", f"sqlite:///{file}")
+    before = file.read_bytes()
+    assert planner("status").code == 2
+    assert file.read_bytes() == before
+
+
+def test_feeds_first(planner: Planner, feed: Feed) -> None:
+    """Set up without the bundle, refresh, refresh again: published, then unchanged; status knows the source."""
+    feed.etag = '"v1"'
+    assert planner("db", "upgrade", "--no-bundle").code == 0
+    assert planner("db", "check").code == 0
+    first = planner("refresh", "--json").json
+    assert (first["revision"], first["cards_opened"]) == (1, 60)
+    assert first["sources"][0]["priced"] == first["sources"][0]["rows_read"] == 60
+    second = planner("refresh").out
+    assert "unchanged" in second
+    assert "Nothing changed" in second
+    state = planner("status", "--json").json["sources"]
+    assert next(row for row in state if row["source"] == "models_dev")["error"] is None
+    assert "60" in planner("status").out
+
+
+def test_a_feed_that_fails_is_exit_1_with_its_reason(planner: Planner, feed: Feed) -> None:
+    """Nothing taken: exit 1, the reason in the table and in the status."""
+    planner("db", "upgrade", "--no-bundle")
+    feed.body = b"<!doctype html>"
+    said = planner("refresh")
+    assert said.code == 1
+    assert "not_json" in said.out
+    assert "not_json" in planner("status").out
+
+
+def test_a_source_is_read_from_a_file(planner: Planner, tmp_path: Path) -> None:
+    """``--from-file`` needs a source and a file; what it reads is published like any feed."""
+    planner("db", "upgrade", "--no-bundle")
+    path = tmp_path / "feed.json"
+    path.write_bytes(listing())
+    assert planner("refresh", "models_dev", "--from-file", str(path), "--json").json["cards_opened"] == 60
+    assert planner("refresh", "--from-file", str(path)).code == 2
+    assert planner("refresh", "nobody", "--from-file", str(path)).code == 2
+    assert "no such file" in planner("refresh", "models_dev", "--from-file", str(tmp_path / "none")).err
+    assert planner("refresh", "litellm").code == 2
+
+
+def test_a_key_is_shown_once_listed_without_secret_and_revoked(planner: Planner) -> None:
+    """Create, list, revoke; a second revocation, an unknown role and an unknown prefix are refused."""
+    planner("db", "upgrade", "--no-bundle")
+    made = planner("keys", "create", "--name", "shop", "--role", "backend", "--json").json
+    listed = planner("keys", "list", "--json")
+    assert made["key"] not in listed.out
+    prefix = listed.json[0]["prefix"]
+    assert made["key"].startswith(prefix)
+    assert "shop" in planner("keys", "list").out
+    assert planner("keys", "revoke", prefix).code == 0
+    assert planner("keys", "revoke", prefix).code == 2
+    assert planner("keys", "create", "--name", "x", "--role", "root").code == 2
+    assert "whole" in planner("audit", "verify").out
+
+
+def test_up_sets_up_answers_and_shows_a_key_once(planner: Planner) -> None:
+    """The first run prints the worked question, its answer and a key; the second one only says where the key is."""
+    first, second = planner("up", "--no-serve"), planner("up", "--no-serve")
+    assert "choice" in first.out
+    assert "Admin key, shown once: pk_" in first.out
+    assert "pk_" not in second.out
+    assert (first.code, second.code) == (0, 0)
+
+
+def test_an_answer_and_a_refusal_as_json(reader: Planner) -> None:
+    """``--json`` is the API's answer; a refusal is its code and facts, on stdout, exit 1."""
+    answer = reader("recommend", "--plan", "pro", "--task", "chat", "--json")
+    assert answer.json["choice"]["offer"]
+    refused = reader(
+        "recommend", "--input-tokens", "2600", "--output-tokens", "450", "--requests", "900", "--revenue-usd", "0.01",
+        "--margin", "0.99", "--json",
+    )  # fmt: skip
+    assert (refused.code, refused.json["code"]) == (1, "margin_unreachable")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("recommend",), 2, "workload"),
+        (("recommend", "--plan", "pro"), 2, "plan and task go together"),
+        (("recommend", "--plan", "nobody", "--task", "chat"), 2, "nobody"),
+        (("recommend", "--input-tokens", "1", "--policy", "nobody"), 1, "unknown_policy"),
+        (("recommend", "--input-tokens", "1", "--model", "no/such"), 1, "unknown_model"),
+        (("recommend", "--input-tokens", "1", "--revenue-usd", "1e999999999"), 2, "revenue_usd"),
+        (("recommend", "--input-tokens", "-1"), 2, "input-tokens"),
+        (("recommend", "--input-tokens", "1", "--at", "yesterday"), 2, "at"),
+        (("cost", "direct:nobody/nothing", "input_tokens=1"), 2, "direct:nobody/nothing"),
+        (("cost", "direct:openai/gpt-5", "input_tokens"), 2, "name=number"),
+        (("cost", "direct:openai/gpt-5", "input_tokens=" + "9" * 5_000), 2, "name=number"),
+        (("cost", "direct:openai/gpt-5", "tokens=1"), 2, "unknown field"),
+        (("cost", "direct:openai/gpt-5", "input_tokens=1", "cache_read_tokens=2"), 2, "impossible_usage"),
+        (("cost", "direct:openai/gpt-5", "input_tokens=1", "--service-tier", "FLEX"), 2, "service_tier"),
+        (("cost", "direct:openai/gpt-5", "pages=1"), 1, "unpriced"),
+        (("tiers", "--at", "2025-08-25"), 2, "at"),
+    ],
+)
+def test_bad_input_is_one_clear_paragraph(reader: Planner, words: tuple[str, ...], code: int, said: str) -> None:
+    """Exit 2 for what cannot be read or found, 1 for a sound question without an answer; the reason on stderr."""
+    found = reader(*words)
+    assert (found.code, found.out) == (code, "")
+    assert said in found.err
+    assert "Traceback" not in found.err
+
+
+def test_tables_for_people(reader: Planner) -> None:
+    """Tiers, status and policies print tables with units in their headings."""
+    assert "output USD/M" in reader("tiers", "--at", "2025-08-25T12:00:00Z").out
+    assert "revision 2" in reader("status").out
+    assert "no-training" in reader("policies", "list").out
+    assert {policy["name"] for policy in reader("policies", "list", "--json").json} > {"no-training"}

@@ -1,0 +1,135 @@
+"""The processes a deployment runs: a server that answers and stops when told, a timer that never dies."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from planner.flows import status
+from planner.schedule import FIRST_AFTER, Timer
+from planner.sources import ADAPTERS
+from planner.store.engine import Store
+from tests.kill import SOURCE, prepare
+from tests.loopback import Feed, listing
+
+PATIENCE_SECONDS = 60
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run a planner command with its own data folder and no feeds; yield the process and the file of its output."""
+    environment = {**os.environ, "PLANNER_DATA_DIR": str(folder), "PLANNER_SOURCES": ""}
+    environment.pop("PLANNER_DATABASE_URL", None)
+    output = folder.with_suffix(".txt")
+    with output.open("wb") as file:
+        command = [sys.executable, "-m", "planner", *arguments]
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+        try:
+            yield process, output
+        finally:
+            process.kill()
+            process.wait()
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server is live."""
+    try:
+        return httpx.get(f"{url}/live").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_up_serves_what_it_printed_and_stops_when_told(tmp_path: Path, stop: signal.Signals) -> None:
+    """The printed key answers the printed question at the printed address; a signal ends it without a traceback."""
+    port = free_port()
+    with running(tmp_path / "data", "up", "--port", str(port)) as (process, output):
+        until(lambda: "Listening on" in output.read_text())
+        printed = output.read_text()
+        url = re.findall(r"http://127\.0\.0\.1:\d+", printed)[0]
+        key = re.findall(r"pk_\S+", printed)[0]
+        until(lambda: answers(url))
+        path = f"{url}/v1/plans/pro/tasks/chat/recommendation"
+        answer = httpx.get(path, headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200
+        assert answer.json()["choice"]["offer"] in printed
+        again = httpx.get(path, headers={"Authorization": f"Bearer {key}", "If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert httpx.get(path).status_code == 401
+        process.send_signal(stop)
+        assert process.wait(PATIENCE_SECONDS) in (0, -stop)
+        assert "Traceback" not in output.read_text()
+
+
+def test_two_workers_serve_one_database(tmp_path: Path) -> None:
+    """``serve --workers 2`` answers from what ``db upgrade`` set up, and stops with all its children."""
+    folder, port = tmp_path / "data", free_port()
+    with running(folder, "db", "upgrade") as (process, _output):
+        assert process.wait(PATIENCE_SECONDS) == 0
+    with running(folder, "serve", "--workers", "2", "--port", str(port)) as (process, output):
+        until(lambda: answers(f"http://127.0.0.1:{port}"))
+        assert httpx.get(f"http://127.0.0.1:{port}/ready").json()["revision"] == 2
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) in (0, -signal.SIGTERM)
+        assert "Traceback" not in output.read_text()
+    until(lambda: not answers(f"http://127.0.0.1:{port}"))
+
+
+def test_a_server_does_not_start_without_its_schema(tmp_path: Path) -> None:
+    """It names the command that sets the database up, and creates nothing."""
+    with running(tmp_path / "data", "serve") as (process, output):
+        assert process.wait(PATIENCE_SECONDS) == 2
+        assert "planner db upgrade" in output.read_text()
+    assert not (tmp_path / "data" / "planner.sqlite3").exists()
+
+
+def test_the_timer_refreshes_and_outlives_a_bad_feed(store: Store) -> None:
+    """A minute after the start the feed is read; what goes wrong there is recorded, and nothing raises."""
+    prepare(store)
+    feed = Feed()
+    feed.body = listing()
+
+    def early() -> datetime:
+        return datetime.now(UTC) - FIRST_AFTER  # noqa: TID251  # the timer runs on the real clock
+
+    with feed.serving() as url:
+        sources = {SOURCE: (ADAPTERS[SOURCE], url)}
+        with Timer(store, sources, 60, early, owner="test"):
+            until(lambda: status.sources(store)[0].last_success_at)
+        feed.body = b"<!doctype html>"
+        with Timer(store, sources, 60, early, owner="test"):
+            until(lambda: status.sources(store)[0].error_code)
+    state = status.sources(store)[0]
+    assert (state.offers_priced, state.error_code) == (60, "not_json")
+
+
+def test_a_timer_without_sources_does_not_even_start(store: Store) -> None:
+    """All feeds turned off means that nothing is fetched, ever."""
+    with Timer(store, {}, 60, lambda: datetime(2026, 11, 24, tzinfo=UTC), owner="test"):
+        assert status.sources(store) == []
