@@ -1,6 +1,8 @@
 """Fixtures that many tests share: databases on both engines, and one installed catalogue to read from."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,5 +54,19 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     upgrade(url)
     opened = open_store(url)
     install(opened, NOW)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def installed_copy(installed: Store, tmp_path: Path) -> Iterator[Store]:
+    """A copy of the installed database that a test may write."""
+    path = tmp_path / "copy.sqlite3"
+    with (
+        closing(sqlite3.connect(installed.engine.url.database or "")) as source,
+        closing(sqlite3.connect(path)) as made,
+    ):
+        source.backup(made)
+    opened = open_store(f"sqlite:///{path}")
     yield opened
     opened.close()

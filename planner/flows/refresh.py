@@ -118,6 +118,8 @@ def _publish(  # one story, its parts side by side
                 readings[name] = _read(store, sources[name][0], result, at)
             except FeedRefused as error:
                 summaries[name] = _refusal(name, error)
+            except Exception as error:  # noqa: BLE001  # a shape nobody thought of must not stop the other feeds
+                summaries[name] = _refusal(name, FeedRefused(name, "unforeseen", type(error).__name__))
 
     def story(connection: Connection) -> RefreshSummary:
         return _record(connection, readings, summaries, fetched, at, actor)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from operator import itemgetter
 from typing import Any
 
 from planner.core.price import DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
@@ -138,7 +139,7 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
     _off_peak(row.get("off_peak_pricing"), lists, unmapped)
     _extras(row, base, unmapped)
     # A band without a base rate has nothing to replace: at standard conditions the unit stays unpriced.
-    for unit in set(lists) - set(base):
+    for unit in [unit for unit in lists if unit not in base]:
         unmapped += [f"{unit.value} band without a base rate"] * len(lists.pop(unit))
     if not base:
         raise Unreadable("missing_price")
@@ -161,8 +162,8 @@ def _tiered(tiers: object, base: dict[Unit, Rate], lists: dict[Unit, list[Band]]
     ):
         unmapped.append("tiered_pricing")
         return
-    for tier in sorted(tiers, key=lambda tier: Decimal(tier["range"][0])):
-        above = count(tier["range"][0])
+    for start, tier in sorted(((_start(tier["range"]), tier) for tier in tiers), key=itemgetter(0)):
+        above = count(start)
         for key, value in tier.items():
             if key == "range":
                 continue
@@ -173,6 +174,13 @@ def _tiered(tiers: object, base: dict[Unit, Rate], lists: dict[Unit, list[Band]]
                 base.setdefault(term.unit, Rate(price(value)))
             else:
                 lists.setdefault(term.unit, []).append(Band(When(input_tokens_gt=above), Rate(price(value))))
+
+
+def _start(bounds: list[Any]) -> int | Decimal:
+    start = bounds[0] if bounds else None
+    if isinstance(start, bool) or not isinstance(start, int | Decimal):
+        raise Unreadable("unreadable_condition")
+    return start
 
 
 def _off_peak(entry: object, lists: dict[Unit, list[Band]], unmapped: list[str]) -> None:
@@ -199,17 +207,25 @@ def _off_peak(entry: object, lists: dict[Unit, list[Band]], unmapped: list[str])
 def _windows(windows: object, ahead: int) -> Iterator[When]:
     """Yield UTC windows; ``ahead`` is how many minutes the weekdays' own zone is ahead of UTC."""
     for window in windows if isinstance(windows, list) else []:
-        hours = window.get("hours_utc")
-        days = frozenset(window.get("weekdays") or ())
-        for text in [hours] if isinstance(hours, str) else hours or []:
-            found = _HOURS.fullmatch(text)
+        if not isinstance(window, dict):
+            raise Unreadable("unreadable_condition")
+        hours, days = window.get("hours_utc"), window.get("weekdays") or []
+        texts = [hours] if isinstance(hours, str) else hours
+        if not isinstance(texts, list) or not isinstance(days, list) or not all(map(_is_weekday, days)):
+            raise Unreadable("unreadable_condition")
+        for text in texts:
+            found = _HOURS.fullmatch(text) if isinstance(text, str) else None
             if found is None:
                 raise Unreadable("unreadable_condition")
             start, end = (int(found[n]) * 60 + int(found[n + 1]) for n in (1, 3))
             if not days or not ahead:
-                yield When(utc_start=start, utc_end=end, weekdays=days)
+                yield When(utc_start=start, utc_end=end, weekdays=frozenset(days))
             else:
-                yield from _shifted(start, end, days, ahead)
+                yield from _shifted(start, end, frozenset(days), ahead)
+
+
+def _is_weekday(day: object) -> bool:
+    return type(day) is int and 1 <= day <= 7  # noqa: PLR2004  # a week has seven days
 
 
 def _shifted(start: int, end: int, days: frozenset[int], ahead: int) -> Iterator[When]:

@@ -57,7 +57,9 @@ def write_policies(connection: sa.Connection, policies: Rows, at: datetime, acto
 
 
 def write_terms(connection: sa.Connection, rows: Iterable[Terms], at: datetime, *, source: str | None = None) -> int:
-    """Write rows of evidence. With a ``source``, its live rows that are not among them are closed.
+    """Write rows of evidence. With a ``source``, what its feed said before and does not say now is closed.
+
+    Curated rows are closed by people, also those that quote the same source: without them nothing is allowed.
 
     Returns how many rows were opened or closed. A row is known by its id, which is a digest of what it says.
     """
@@ -69,7 +71,8 @@ def write_terms(connection: sa.Connection, rows: Iterable[Terms], at: datetime, 
     back = [id_ for id_ in wanted if id_ in ever and id_ not in live]
     gone: list[str] = []
     if source is not None:
-        own = connection.execute(sa.select(terms.id).where(terms.recorded_to.is_(None), terms.source == source))
+        said = terms.recorded_to.is_(None), terms.source == source, terms.curated.is_(False)
+        own = connection.execute(sa.select(terms.id).where(*said))
         gone = [id_ for id_ in own.scalars() if id_ not in wanted]
     if fresh:
         connection.execute(sa.insert(t.terms), fresh)

@@ -3,21 +3,28 @@
 import gzip
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from planner.core.snapshot import compile_catalogue
 from planner.flows import status
+from planner.flows.answer import Question, ask_of
 from planner.flows.bundle import read_bundle
-from planner.flows.refresh import RefreshSummary, refresh
+from planner.flows.refresh import RefreshSummary, Sources, refresh, refresh_from_file
 from planner.flows.setup import install
 from planner.places import seeds_dir
 from planner.sources import ADAPTERS
+from planner.sources.models_dev import ModelsDev
+from planner.sources.openrouter import MODELS_PATH, PROVIDERS_PATH
 from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.load import load_catalogue
 from planner.store.record import catalogue_digest
+from planner.store.registry import write_terms
+from tests import make
 from tests.data import shared
 from tests.loopback import Feed, listing
 
@@ -99,6 +106,57 @@ def test_a_bad_feed_changes_nothing_and_says_why(ready: Store, body: bytes, code
     assert (state.last_success_at, state.error_code) == (NOON, code)
     with ready.read() as connection:
         assert len(load_catalogue(connection).cards) == 60
+
+
+def test_a_mistake_in_one_adapter_does_not_stop_the_others(ready: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its source is refused with a reason; the other one is published."""
+    broken = ModelsDev()
+    monkeypatch.setattr(broken, "parse", lambda *_: next(iter(())))
+    feed = Feed()
+    feed.body = listing()
+    with ready.write() as connection:
+        connection.execute(
+            sa.insert(t.sources).values(name="other", title="t", url="u", licence="l", rank=2, interval_minutes=60)
+        )
+    with feed.serving() as url:
+        sources: Sources = {"other": (broken, url), SOURCE: (ADAPTERS[SOURCE], url)}
+        summary = refresh(ready, sources, NOON, told)
+    assert [(line.outcome, line.error_code) for line in summary.sources] == [
+        ("refused", "unforeseen"),
+        ("published", None),
+    ]
+
+
+def test_a_feed_closes_its_own_terms_and_never_curated_ones(store: Store) -> None:
+    """What an admin granted on a feed's word stays granted when the feed is read again, or falls silent."""
+    source = "openrouter_all_providers"
+    granted = make.terms("acme", id="curated")
+    said = replace(granted, id="said", source=source, curated=False)
+    with store.write() as connection:
+        write_terms(connection, [replace(granted, source=source), said], NOON)
+        write_terms(connection, [replace(said, id="said again")], NOON, source=source)
+        live = sa.select(t.terms.c.id).where(t.terms.c.recorded_to.is_(None)).order_by(t.terms.c.id)
+        assert list(connection.execute(live).scalars()) == ["curated", "said again"]
+
+
+def test_refreshing_openrouter_keeps_what_is_compliant(installed_copy: Store) -> None:
+    """After its models, endpoints and providers were read live, the demo question has as many eligible offers."""
+    question = Question(plan="pro", task="chat")
+
+    def eligible() -> int:
+        with installed_copy.read() as connection:
+            catalogue = load_catalogue(connection)
+        ask = ask_of(catalogue, question, "no-training", NOON)
+        return compile_catalogue(catalogue).recommend(ask).eligible
+
+    before = eligible()
+    base = "https://openrouter.ai"
+    providers = gzip.decompress(shared("openrouter", "or_2026-07-28_providers.json.gz").read_bytes())
+    capture = gzip.decompress(shared("openrouter", "or_endpoints_allmodels_2026-07-22.json.gz").read_bytes())
+    bodies = {f"{base}{MODELS_PATH}": capture, f"{base}{PROVIDERS_PATH}": providers}
+    summary = refresh_from_file(installed_copy, "openrouter", ADAPTERS["openrouter"], bodies, NOON, actor="test")
+    assert summary.revision == 3
+    assert eligible() == before > 500
 
 
 def test_the_bundle_installs_once_and_is_whole(store: Store) -> None:

@@ -5,6 +5,7 @@ commit it: every line of it is a price that changed.
 """
 
 import json
+import sys
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -65,11 +66,18 @@ def written(reading: Reading) -> dict[str, Any]:
     }
 
 
+def text(source: str) -> str:
+    """Return what a feed's payload gives, as the text that is kept beside it."""
+    return json.dumps(written(parse(source, payload(source))), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
 def main() -> None:
-    """Write the expected claims of every payload."""
+    """Write the expected claims of every payload, or print them all (``--print``)."""
     for source in ROWS:
-        expected = json.dumps(written(parse(source, payload(source))), indent=1, ensure_ascii=False, sort_keys=True)
-        (FOLDER / f"{source}.claims.json").write_text(expected + "\n", encoding="utf-8")
+        if sys.argv[1:] == ["--print"]:
+            sys.stdout.write(text(source))
+        else:
+            (FOLDER / f"{source}.claims.json").write_text(text(source), encoding="utf-8")
 
 
 if __name__ == "__main__":
