@@ -104,7 +104,7 @@ def kills(url: str, count: int, seed: int) -> int:
     for _ in range(count):
         # The child is a copy of this process and must not share its connections.
         store.close()
-        kill_once(url, revision, dice.uniform(0, 2 * took))
+        kill_once(url, revision, dice.uniform(0, 5 * took))
         found = check_whole(store)
         assert found >= revision
         # What was interrupted is simply done again.

@@ -2,11 +2,14 @@
 
 import logging
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from planner.flows.current import Current, View
 from planner.settings import Settings
 from planner.store.engine import Store, open_store
 from planner.store.schema import check
+
+if TYPE_CHECKING:
+    from planner.flows.current import View
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
@@ -26,6 +29,9 @@ def store_of(settings: Settings) -> Store:
     return open_store(settings.url())
 
 
-def view_of(settings: Settings) -> View:
+def view_of(settings: Settings) -> "View":
     """Return the newest view of the catalogue."""
+    # Compiling needs numpy, which commands that answer no question do without.
+    from planner.flows.current import Current
+
     return Current(store_of(settings), settings.pepper(), now).view()

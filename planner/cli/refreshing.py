@@ -1,6 +1,7 @@
 """Refreshing on the command line: a progress bar per source, then a table of what came of each."""
 
 import gzip
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
     """Refresh the enabled sources, or one, or one from a file; exit 1 when no source was taken."""
     settings = Settings()
     store = store_of(settings)
+    began = time.monotonic()
     if from_file is not None:
         name = source or ""
         if name not in ADAPTERS:
@@ -62,7 +64,7 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
     if as_json:
         show.json_out(summary_shape(summary))
     else:
-        print_summary(summary)
+        print_summary(summary, time.monotonic() - began)
     if summary.sources and all(line.error_code is not None for line in summary.sources):
         raise SystemExit(EXIT_NOTHING_TAKEN)
 
@@ -105,8 +107,8 @@ def summary_shape(summary: RefreshSummary) -> Shape:
     }
 
 
-def print_summary(summary: RefreshSummary) -> None:
-    """Print a line per source, then the reasons by code."""
+def print_summary(summary: RefreshSummary, seconds: float) -> None:
+    """Print a line per source with the reasons by code, the keys nobody has mapped, and how long it took."""
     headings = [("source", "left"), ("outcome", "left")]
     numbers = [(name, "right") for name in ("rows", "priced", "unpriced", "refused", "merged")]
     show.table("refresh", [*headings, *numbers, ("why", "left")], [_row(line) for line in summary.sources])
@@ -116,11 +118,11 @@ def print_summary(summary: RefreshSummary) -> None:
             listed = ", ".join(f"{key.removeprefix('unmapped:')} {count}" for key, count in sorted(unmapped.items()))
             show.note(f"{line.source}: price keys read and not mapped: {listed}")
     if summary.revision is None:
-        show.line("Nothing changed; nothing was published.")
+        show.line(f"Nothing changed; nothing was published. ({seconds:.1f} s)")
     else:
         show.line(
             f"Published revision {summary.revision}: {summary.cards_opened} price cards opened, "
-            f"{summary.cards_closed} closed, {summary.alerts} alerts."
+            f"{summary.cards_closed} closed, {summary.alerts} alerts. ({seconds:.1f} s)"
         )
 
 

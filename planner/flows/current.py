@@ -12,7 +12,8 @@ from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.store.engine import Store
 from planner.store.keys import KeyRing, load_keys
 from planner.store.load import load_catalogue
-from planner.store.revision import Heads, Watch
+from planner.store.revision import Heads
+from planner.store.watch import Watch
 
 LEASE_SECONDS = 30.0
 

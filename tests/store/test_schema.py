@@ -15,8 +15,9 @@ from planner.store import audit, keys
 from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.migrate import upgrade
-from planner.store.revision import Heads, Watch
+from planner.store.revision import Heads
 from planner.store.schema import REVISION, check
+from planner.store.watch import Watch
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PEPPER = b"pepper"
