@@ -4,7 +4,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+
+from tests.loopback import free_port
 
 START_SECONDS = 30
 
@@ -37,7 +38,7 @@ def postgres_server() -> Iterator[str]:
             owner = pwd.getpwnam(user)
             os.chown(data, owner.pw_uid, owner.pw_gid)
         _run([binaries / "initdb", "-D", data, "-U", "planner", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], user)
-        port = _free_port()
+        port = free_port()
         settings = {
             "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off",
             "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "50",
@@ -101,13 +102,6 @@ def _run(command: list[object], user: str | None) -> None:
     done = subprocess.run([str(word) for word in command], capture_output=True, check=False, user=user)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.decode(errors='replace')[-500:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _await(server: subprocess.Popen[bytes], url: str, log: Path) -> None:

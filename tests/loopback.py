@@ -9,6 +9,14 @@ from threading import Thread
 from typing import Any
 
 
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
 class Feed:
     """A feed that answers every request alike: what it answers can be changed while it runs."""
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from planner.schedule import FIRST_AFTER, Timer
 from planner.sources import ADAPTERS
 from planner.store.engine import Store
 from tests.kill import SOURCE, prepare
-from tests.loopback import Feed, listing
+from tests.loopback import Feed, free_port, listing
 
 PATIENCE_SECONDS = 60
 
@@ -31,14 +30,6 @@ def until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from planner.settings import Settings
 from planner.store.engine import open_store
 from planner.store.migrate import upgrade
 from tests.api.bad_bodies import BAD_BODIES
+from tests.loopback import free_port
 
 KEY = "pk_benchkey_0123456789abcdefghijklmnopqrstuvwxyz"
 PATH = "/v1/plans/pro/tasks/chat/recommendation"
@@ -118,14 +119,6 @@ def running(target: Callable[..., None], port: int, *arguments: object) -> Itera
     finally:
         process.terminate()
         process.join()
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager
