@@ -9,6 +9,7 @@ from planner.core.policy_form import write_policy
 from planner.settings import Settings
 from planner.store import audit, keys
 
+EXIT_BROKEN = 1
 ROLES = ("backend", "finance", "admin")
 
 
@@ -36,13 +37,16 @@ def create_key(name: str, role: str, policies: list[str] | None, *, as_json: boo
         show.note("Shown once; only its digest is stored.")
 
 
-def revoke_key(prefix: str) -> None:
+def revoke_key(prefix: str, *, as_json: bool) -> None:
     """Revoke a key."""
     store = store_of(Settings())
     present = now()
     if not store.tell(lambda connection: keys.revoke(connection, prefix, actor=actor(), at=present)):
         raise NotFound("key", prefix)
-    show.line(f"revoked {prefix}")
+    if as_json:
+        show.json_out({"revoked": prefix})
+    else:
+        show.line(f"revoked {prefix}")
 
 
 def list_keys(*, as_json: bool) -> None:
@@ -57,15 +61,19 @@ def list_keys(*, as_json: bool) -> None:
     show.table("keys", [(column, "left") for column in columns], [[row[column] for column in columns] for row in rows])
 
 
-def verify_audit() -> None:
+def verify_audit(*, as_json: bool) -> None:
     """Check the hash chain of the audit trail; a broken link exits 1."""
     store = store_of(Settings())
     with store.read() as connection:
         broken = audit.verify(connection)
-    if broken is not None:
+    if as_json:
+        show.json_out({"whole": broken is None, "broken_at": broken})
+    elif broken is None:
+        show.line("The audit trail is whole.")
+    else:
         show.note(f"The audit trail is broken at entry {broken}.")
-        raise SystemExit(1)
-    show.line("The audit trail is whole.")
+    if broken is not None:
+        raise SystemExit(EXIT_BROKEN)
 
 
 def list_policies(*, as_json: bool) -> None:

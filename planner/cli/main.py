@@ -50,11 +50,12 @@ def up(
     serve_after: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve until Ctrl-C after setting up.")
     ] = True,
+    as_json: Json = False,
 ) -> None:
     """Set up the embedded database, answer one worked question, and serve until Ctrl-C."""
     from planner.cli import serving
 
-    serving.up(port, serve_after=serve_after)
+    serving.up(port, serve_after=serve_after, as_json=as_json)
 
 
 @cli.command()
@@ -81,19 +82,20 @@ def db_upgrade(
     bundle: Annotated[
         bool, typer.Option("--bundle/--no-bundle", help="Load the bundled prices; without them the feeds come first.")
     ] = True,
+    as_json: Json = False,
 ) -> None:
     """Create or upgrade the schema and load the bundled catalogue, under a lock."""
     from planner.cli import serving
 
-    serving.upgrade(bundle=bundle)
+    serving.upgrade(bundle=bundle, as_json=as_json)
 
 
 @db.command("check")
-def db_check() -> None:
+def db_check(as_json: Json = False) -> None:
     """Exit 0 when the schema is the one this version needs."""
     from planner.cli import serving
 
-    serving.check_schema()
+    serving.check_schema(as_json=as_json)
 
 
 @cli.command()
@@ -114,11 +116,12 @@ def bundle(
     files: Annotated[
         list[str], typer.Argument(help="SOURCE=FILE@DATE, one per recorded feed; DATE is when it was observed.")
     ],
+    as_json: Json = False,
 ) -> None:
     """Write a bundled catalogue from recorded feeds."""
     from planner.cli import refreshing
 
-    refreshing.bundle(out, files)
+    refreshing.bundle(out, files, as_json=as_json)
 
 
 @cli.command()
@@ -212,11 +215,11 @@ def keys_create(
 
 
 @keys.command("revoke")
-def keys_revoke(prefix: Annotated[str, typer.Argument(help="The key's public prefix.")]) -> None:
+def keys_revoke(prefix: Annotated[str, typer.Argument(help="The key's public prefix.")], as_json: Json = False) -> None:
     """Revoke a key at once, everywhere."""
     from planner.cli import administering
 
-    administering.revoke_key(prefix)
+    administering.revoke_key(prefix, as_json=as_json)
 
 
 @keys.command("list")
@@ -228,11 +231,11 @@ def keys_list(as_json: Json = False) -> None:
 
 
 @audit.command("verify")
-def audit_verify() -> None:
+def audit_verify(as_json: Json = False) -> None:
     """Check the hash chain of the audit trail."""
     from planner.cli import administering
 
-    administering.verify_audit()
+    administering.verify_audit(as_json=as_json)
 
 
 @policies.command("list")

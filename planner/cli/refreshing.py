@@ -155,7 +155,7 @@ def status(*, as_json: bool) -> None:
     )
 
 
-def bundle(out: Path, files: list[str]) -> None:
+def bundle(out: Path, files: list[str], *, as_json: bool) -> None:
     """Write a bundle from recorded feeds, given as SOURCE=FILE@DATE."""
     licences = {row["name"]: row["licence"] for row in curated_rows(seeds_dir())["sources"]}
     store = store_of(Settings())
@@ -171,4 +171,7 @@ def bundle(out: Path, files: list[str]) -> None:
         readings.append(RECORDED[name](_bytes(Path(path)), names, observed_at))
     with show.err.status("writing"):
         count = write_bundle(out, readings, licences)
-    show.line(f"{out.name}: {count} claims of {len(readings)} sources, {out.stat().st_size} bytes")
+    if as_json:
+        show.json_out({"file": out.name, "claims": count, "sources": len(readings), "bytes": out.stat().st_size})
+    else:
+        show.line(f"{out.name}: {count} claims of {len(readings)} sources, {out.stat().st_size} bytes")

@@ -6,6 +6,7 @@ import threading
 
 import uvicorn
 
+from planner.api.shapes import Shape
 from planner.app import build
 from planner.cli import asking, refreshing, show
 from planner.cli.administering import actor
@@ -17,49 +18,72 @@ from planner.settings import Settings
 from planner.store import keys
 from planner.store.engine import Connection, Store
 from planner.store.migrate import upgrade as upgrade_schema
-from planner.store.schema import check
+from planner.store.schema import REVISION, check
 
 BOOTSTRAP = "bootstrap"
 
 
-def upgrade(*, bundle: bool = True) -> None:
+def upgrade(*, bundle: bool = True, as_json: bool = False) -> None:
     """Create or upgrade the schema, and load the curated registry and the bundled catalogue."""
     settings = Settings()
+    _set_up(settings, bundle=bundle)
+    if as_json:
+        show.json_out({"schema": REVISION, "bundle": bundle})
+    else:
+        show.note(f"The schema is current; the {'bundled catalogue' if bundle else 'curated registry'} is loaded.")
+
+
+def _set_up(settings: Settings, *, bundle: bool) -> Store:
     if settings.database_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with show.err.status("preparing the database"):
         upgrade_schema(settings.url())
         store = store_of(settings)
         install(store, now(), bundle=bundle)
-    show.note(f"The schema is current; the {'bundled catalogue' if bundle else 'curated registry'} is loaded.")
+    return store
 
 
-def check_schema() -> None:
+def check_schema(*, as_json: bool) -> None:
     """Refuse a schema of another version."""
     check(Settings().url())
-    show.line("The schema is current.")
+    if as_json:
+        show.json_out({"schema": REVISION})
+    else:
+        show.line("The schema is current.")
 
 
-def up(port: int | None, *, serve_after: bool) -> None:
+def up(port: int | None, *, serve_after: bool, as_json: bool) -> None:
     """Set up the embedded default, answer the worked question, and serve until Ctrl-C."""
-    upgrade()
     settings = Settings()
-    store = store_of(settings)
-    view = Current(store, settings.pepper(), now).view()
+    store = _set_up(settings, bundle=True)
+    shape = asking.demo(Current(store, settings.pepper(), now).view(), settings.default_policy)
+    key = _bootstrap_key(store, settings)
+    listen = settings.port if port is None else port
+    address = f"http://{settings.host}:{listen}"
+    if as_json:
+        show.json_out({"answer": shape, "admin_key": key, "address": address if serve_after else None})
+    else:
+        _welcome(shape, key, address if serve_after else None)
+    if serve_after:
+        with _timer(store, settings):
+            _run(settings, listen)
+
+
+def _welcome(shape: Shape, key: str | None, address: str | None) -> None:
     show.line("Question: which model may the demo plan `pro` use for `chat`, at a margin of 70 %?")
     show.line("")
-    asking.print_answer(asking.demo(view, settings.default_policy))
+    asking.print_answer(shape)
     show.line("")
-    _bootstrap_key(store, settings)
-    if not serve_after:
-        return
-    listen = settings.port if port is None else port
-    show.line(f"Listening on http://{settings.host}:{listen}  (Ctrl-C stops)")
-    with _timer(store, settings):
-        _run(settings, listen)
+    if key is None:
+        show.line(f"The key named {BOOTSTRAP} was shown when it was made; `planner keys create` makes another.")
+    else:
+        show.line(f"Admin key, shown once: {key}")
+    if address is not None:
+        show.line(f"Listening on {address}  (Ctrl-C stops)")
 
 
-def _bootstrap_key(store: Store, settings: Settings) -> None:
+def _bootstrap_key(store: Store, settings: Settings) -> str | None:
+    """Make the first admin key; None where it was made before."""
     pepper, present = settings.pepper(), now()
 
     def story(connection: Connection) -> str | None:
@@ -69,11 +93,7 @@ def _bootstrap_key(store: Store, settings: Settings) -> None:
             connection, pepper, name=BOOTSTRAP, role="admin", policies=None, expires_at=None, actor=actor(), at=present
         )
 
-    key = store.tell(story)
-    if key is None:
-        show.line(f"The key named {BOOTSTRAP} was shown when it was made; `planner keys create` makes another.")
-    else:
-        show.line(f"Admin key, shown once: {key}")
+    return store.tell(story)
 
 
 def serve(workers: int, port: int | None) -> None:

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from planner.cli import asking, main
+from planner.flows.bundle import read_bundle
 from planner.store.engine import Store
+from planner.store.schema import REVISION
 from tests.conftest import NOW
 from tests.loopback import Feed, listing
 
@@ -110,7 +112,7 @@ def test_feeds_first(planner: Planner, feed: Feed) -> None:
     """Set up without the bundle, refresh, refresh again: published, then unchanged; status knows the source."""
     feed.etag = '"v1"'
     assert planner("db", "upgrade", "--no-bundle").code == 0
-    assert planner("db", "check").code == 0
+    assert planner("db", "check", "--json").json == {"schema": REVISION}
     first = planner("refresh", "--json").json
     assert (first["revision"], first["cards_opened"]) == (1, 60)
     assert first["sources"][0]["priced"] == first["sources"][0]["rows_read"] == 60
@@ -157,15 +159,34 @@ def test_a_key_is_shown_once_listed_without_secret_and_revoked(planner: Planner)
     assert planner("keys", "revoke", prefix).code == 2
     assert planner("keys", "create", "--name", "x", "--role", "root").code == 2
     assert "whole" in planner("audit", "verify").out
+    assert planner("audit", "verify", "--json").json == {"whole": True, "broken_at": None}
+    assert planner("db", "upgrade", "--json").json == {"schema": REVISION, "bundle": True}
 
 
 def test_up_sets_up_answers_and_shows_a_key_once(planner: Planner) -> None:
     """The first run prints the worked question, its answer and a key; the second one only says where the key is."""
-    first, second = planner("up", "--no-serve"), planner("up", "--no-serve")
+    first, second, third = (
+        planner("up", "--no-serve"),
+        planner("up", "--no-serve"),
+        planner("up", "--no-serve", "--json"),
+    )
     assert "choice" in first.out
     assert "Admin key, shown once: pk_" in first.out
     assert "pk_" not in second.out
     assert (first.code, second.code) == (0, 0)
+    assert third.json["answer"]["choice"]["offer"] in first.out
+    assert (third.json["admin_key"], third.json["address"]) == (None, None)
+
+
+def test_recorded_feeds_become_a_bundle(planner: Planner, tmp_path: Path) -> None:
+    """A file, its source and its day are written as claims; a word that is not of that form is refused."""
+    planner("db", "upgrade", "--no-bundle")
+    feed, out = tmp_path / "feed.json", tmp_path / "out.jsonl.gz"
+    feed.write_bytes(listing())
+    made = planner("bundle", "--out", str(out), f"models_dev={feed}@2026-11-24", "--json").json
+    assert (made["claims"], made["sources"]) == (60, 1)
+    assert sum(len(reading.claims) for reading in read_bundle(out)) == 60
+    assert planner("bundle", "--out", str(out), str(feed)).code == 2
 
 
 def test_an_answer_and_a_refusal_as_json(reader: Planner) -> None:
