@@ -3,10 +3,9 @@
 import getpass
 
 from planner.cli import show
-from planner.cli.opened import now, store_of, view_of
+from planner.cli.opened import now, read_settings, store_of, view_of
 from planner.core.errors import InvalidInput, NotFound
 from planner.core.policy_form import write_policy
-from planner.settings import Settings
 from planner.store import audit, keys
 
 EXIT_BROKEN = 1
@@ -22,7 +21,7 @@ def create_key(name: str, role: str, policies: list[str] | None, *, as_json: boo
     """Create a key and print it, once."""
     if role not in ROLES:
         raise InvalidInput("role", f"one of {', '.join(ROLES)} is needed")
-    settings = Settings()
+    settings = read_settings()
     store = store_of(settings)
     pepper, present = settings.pepper(), now()
     key = store.tell(
@@ -39,7 +38,7 @@ def create_key(name: str, role: str, policies: list[str] | None, *, as_json: boo
 
 def revoke_key(prefix: str, *, as_json: bool) -> None:
     """Revoke a key."""
-    store = store_of(Settings())
+    store = store_of(read_settings())
     present = now()
     if not store.tell(lambda connection: keys.revoke(connection, prefix, actor=actor(), at=present)):
         raise NotFound("key", prefix)
@@ -51,7 +50,7 @@ def revoke_key(prefix: str, *, as_json: bool) -> None:
 
 def list_keys(*, as_json: bool) -> None:
     """Print the keys without their secrets."""
-    store = store_of(Settings())
+    store = store_of(read_settings())
     with store.read() as connection:
         rows = keys.listed(connection)
     if as_json:
@@ -63,7 +62,7 @@ def list_keys(*, as_json: bool) -> None:
 
 def verify_audit(*, as_json: bool) -> None:
     """Check the hash chain of the audit trail; a broken link exits 1."""
-    store = store_of(Settings())
+    store = store_of(read_settings())
     with store.read() as connection:
         broken = audit.verify(connection)
     if as_json:
@@ -78,7 +77,7 @@ def verify_audit(*, as_json: bool) -> None:
 
 def list_policies(*, as_json: bool) -> None:
     """Print the policies and their rules."""
-    policies = view_of(Settings()).catalogue.policies
+    policies = view_of(read_settings()).catalogue.policies
     written = [write_policy(policies[name]) for name in sorted(policies)]
     if as_json:
         show.json_out(written)

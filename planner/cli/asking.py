@@ -8,10 +8,9 @@ from planner.api.questions import answered, cost_answer
 from planner.api.reads import tiers_answer
 from planner.api.shapes import Shape
 from planner.cli import show
-from planner.cli.opened import now, view_of
+from planner.cli.opened import now, read_settings, view_of
 from planner.core.errors import InvalidInput
 from planner.flows.current import View
-from planner.settings import Settings
 
 _RIGHT, _LEFT = "right", "left"
 # A count has 64 bits.
@@ -25,7 +24,7 @@ def drop_absent(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  # fields of a
 
 def recommend(body: dict[str, Any], *, as_json: bool) -> None:
     """Answer the main question from the local catalogue, and print the answer."""
-    settings = Settings()
+    settings = read_settings()
     question = checked(RecommendationIn, body).question()
     shape = answered(view_of(settings), question, settings.default_policy, now())
     if as_json:
@@ -82,7 +81,7 @@ def print_lines(lines: list[Shape]) -> None:
 def cost(offer: str, counts: list[str], context: dict[str, Any], at: str | None, *, as_json: bool) -> None:
     """Price one usage on one offer, and print the bill."""
     body = checked(CostIn, drop_absent(offer=offer, usage=_counts(counts), context=context, at=at))
-    shape = cost_answer(view_of(Settings()), body, now())
+    shape = cost_answer(view_of(read_settings()), body, now())
     if as_json:
         show.json_out(shape)
         return
@@ -107,7 +106,7 @@ def _counts(words: list[str]) -> dict[str, int]:
 def tiers(at: str | None, *, as_json: bool) -> None:
     """Print the tiers at a moment."""
     present = now()
-    shape = tiers_answer(view_of(Settings()), present if at is None else _moment(at), present)
+    shape = tiers_answer(view_of(read_settings()), present if at is None else _moment(at), present)
     if as_json:
         show.json_out(shape)
         return

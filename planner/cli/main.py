@@ -1,5 +1,6 @@
 """Commands and their options; the work is imported inside each, so that ``--help`` stays quick."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -42,6 +43,13 @@ def main() -> None:
 
         refusal(error, as_json="--json" in sys.argv)
         raise SystemExit(EXIT_NO_ANSWER if isinstance(error, NoAnswer) else EXIT_USAGE) from None
+    except BrokenPipeError:
+        # Whoever read the output has read enough; what is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(EXIT_USAGE) from None
+    except OSError as error:
+        sys.stderr.write(f"{error.strerror or error}: {error.filename or 'planner'}\n")
+        raise SystemExit(EXIT_USAGE) from None
 
 
 @cli.command()

@@ -4,6 +4,9 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
+from planner.core.errors import InvalidInput
 from planner.settings import Settings
 from planner.store.engine import Store, open_store
 from planner.store.schema import check
@@ -17,6 +20,19 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 def now() -> datetime:
     """Return the present moment in UTC."""
     return datetime.now(UTC)
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        InvalidInput: one of them cannot be read; its value is not repeated, it may be a secret.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise InvalidInput(f"PLANNER_{first['loc'][0]}".upper(), str(first["msg"])) from None
 
 
 def store_of(settings: Settings) -> Store:

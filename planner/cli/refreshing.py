@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from planner.api.shapes import Shape, source_shape
 from planner.cli import show
-from planner.cli.opened import now, store_of, view_of
+from planner.cli.opened import now, read_settings, store_of, view_of
 from planner.core.errors import InvalidInput
 from planner.flows import status as status_flow
 from planner.flows.bundle import write_bundle
@@ -40,7 +40,7 @@ def enabled(settings: Settings) -> Sources:
 
 def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> None:
     """Refresh the enabled sources, or one, or one from a file; exit 1 when no source was taken."""
-    settings = Settings()
+    settings = read_settings()
     store = store_of(settings)
     began = time.monotonic()
     if from_file is not None:
@@ -139,7 +139,7 @@ def _row(line: SourceSummary) -> tuple[object, ...]:
 
 def status(*, as_json: bool) -> None:
     """Print the revision and the state of every source."""
-    settings = Settings()
+    settings = read_settings()
     present = now()
     catalogue = view_of(settings).catalogue
     rows = [source_shape(row, present) for row in status_flow.sources(store_of(settings))]
@@ -158,7 +158,7 @@ def status(*, as_json: bool) -> None:
 def bundle(out: Path, files: list[str], *, as_json: bool) -> None:
     """Write a bundle from recorded feeds, given as SOURCE=FILE@DATE."""
     licences = {row["name"]: row["licence"] for row in curated_rows(seeds_dir())["sources"]}
-    store = store_of(Settings())
+    store = store_of(read_settings())
     readings = []
     for word in files:
         name, equals, rest = word.partition("=")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import threading
 
 import uvicorn
@@ -10,7 +11,8 @@ from planner.api.shapes import Shape
 from planner.app import build
 from planner.cli import asking, refreshing, show
 from planner.cli.administering import actor
-from planner.cli.opened import now, store_of
+from planner.cli.opened import now, read_settings, store_of
+from planner.core.errors import InvalidInput
 from planner.flows.current import Current
 from planner.flows.setup import install
 from planner.schedule import Timer
@@ -25,7 +27,7 @@ BOOTSTRAP = "bootstrap"
 
 def upgrade(*, bundle: bool = True, as_json: bool = False) -> None:
     """Create or upgrade the schema, and load the curated registry and the bundled catalogue."""
-    settings = Settings()
+    settings = read_settings()
     _set_up(settings, bundle=bundle)
     if as_json:
         show.json_out({"schema": REVISION, "bundle": bundle})
@@ -45,7 +47,7 @@ def _set_up(settings: Settings, *, bundle: bool) -> Store:
 
 def check_schema(*, as_json: bool) -> None:
     """Refuse a schema of another version."""
-    check(Settings().url())
+    check(read_settings().url())
     if as_json:
         show.json_out({"schema": REVISION})
     else:
@@ -54,22 +56,22 @@ def check_schema(*, as_json: bool) -> None:
 
 def up(port: int | None, *, serve_after: bool, as_json: bool) -> None:
     """Set up the embedded default, answer the worked question, and serve until Ctrl-C."""
-    settings = Settings()
+    settings = read_settings()
     store = _set_up(settings, bundle=True)
     shape = asking.demo(Current(store, settings.pepper(), now).view(), settings.default_policy)
-    key = _bootstrap_key(store, settings)
-    listen = settings.port if port is None else port
-    address = f"http://{settings.host}:{listen}"
-    if as_json:
-        show.json_out({"answer": shape, "admin_key": key, "address": address if serve_after else None})
-    else:
-        _welcome(shape, key, address if serve_after else None)
-    if serve_after:
+    if not serve_after:
+        _welcome(shape, _bootstrap_key(store, settings), None, as_json=as_json)
+        return
+    with _listening(settings.host, settings.port if port is None else port) as listener:
+        _welcome(shape, _bootstrap_key(store, settings), _address(listener), as_json=as_json)
         with _timer(store, settings):
-            _run(settings, listen)
+            _run(settings, listener)
 
 
-def _welcome(shape: Shape, key: str | None, address: str | None) -> None:
+def _welcome(shape: Shape, key: str | None, address: str | None, *, as_json: bool) -> None:
+    if as_json:
+        show.json_out({"answer": shape, "admin_key": key, "address": address})
+        return
     show.line("Question: which model may the demo plan `pro` use for `chat`, at a margin of 70 %?")
     show.line("")
     asking.print_answer(shape)
@@ -98,33 +100,48 @@ def _bootstrap_key(store: Store, settings: Settings) -> str | None:
 
 def serve(workers: int, port: int | None) -> None:
     """Serve from a database that is already set up; feeds are refreshed by `planner worker`."""
-    settings = Settings()
+    settings = read_settings()
     store_of(settings).close()
-    listen = settings.port if port is None else port
-    if workers > 1:
-        # Child processes read the same environment and build their own application.
-        uvicorn.run(
-            "planner.cli.serving:application", factory=True, host=settings.host, port=listen, workers=workers,
-            http="httptools", log_level="warning", server_header=False,
-        )  # fmt: skip
-        return
-    _run(settings, listen)
+    with _listening(settings.host, settings.port if port is None else port) as listener:
+        show.line(f"Listening on {_address(listener)}  (Ctrl-C stops)")
+        if workers == 1:
+            _run(settings, listener)
+            return
+        host, listen = listener.getsockname()[:2]
+    # Child processes read the same environment, build their own application and share a socket of the server's own.
+    uvicorn.run(
+        "planner.cli.serving:application", factory=True, host=host, port=listen, workers=workers,
+        http="httptools", log_level="warning", server_header=False,
+    )  # fmt: skip
 
 
 def application() -> object:
     """Build the application of one server process."""
-    return build(Settings())
+    return build(read_settings())
 
 
-def _run(settings: Settings, port: int) -> None:
-    uvicorn.run(
-        build(settings), host=settings.host, port=port, http="httptools", log_level="warning", server_header=False
-    )
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise InvalidInput("PLANNER_PORT", f"cannot listen on {host}:{port}: {error}") from None
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
+    config = uvicorn.Config(build(settings), http="httptools", log_level="warning", server_header=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def worker() -> None:
     """Refresh the enabled feeds on a timer until Ctrl-C."""
-    settings = Settings()
+    settings = read_settings()
     store = store_of(settings)
     show.note(f"Refreshing {settings.sources or 'nothing'} every {settings.refresh_minutes} minutes.")
     with _timer(store, settings), contextlib.suppress(KeyboardInterrupt):

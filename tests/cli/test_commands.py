@@ -1,6 +1,7 @@
 """The command line as its user meets it: what it prints, where, and with which exit code."""
 
 import json
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -106,6 +107,37 @@ def test_a_database_that_does_not_answer_is_said_so(planner: Planner, monkeypatc
     before = file.read_bytes()
     assert planner("status").code == 2
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PLANNER_PORT", "abc", "PLANNER_PORT"),
+        ("PLANNER_REFRESH_MINUTES", "0", "PLANNER_REFRESH_MINUTES"),
+        ("PLANNER_DATA_DIR", "/proc/nothing", "/proc/nothing"),
+        ("PLANNER_DATABASE_URL", "mysql://x/y", "database_url"),
+        ("PLANNER_SOURCES", "nobody", "PLANNER_SOURCES"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    """One sentence with its name, exit 2, no traceback."""
+    if variable == "PLANNER_SOURCES":
+        planner("db", "upgrade", "--no-bundle")
+    monkeypatch.setenv(variable, value)
+    found = planner("refresh") if variable == "PLANNER_SOURCES" else planner("db", "upgrade", "--no-bundle")
+    assert found.code == 2
+    assert said in found.err
+
+
+def test_a_taken_port_is_said_before_anything_listens(planner: Planner) -> None:
+    """The address is not printed as if it were served; the reason is."""
+    planner("db", "upgrade", "--no-bundle")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = planner("serve", "--port", str(taken.getsockname()[1]))
+    assert (found.code, found.out) == (2, "")
+    assert "cannot listen on 127.0.0.1" in found.err
 
 
 def test_feeds_first(planner: Planner, feed: Feed) -> None:
