@@ -1,4 +1,8 @@
-"""Rates of many offers as columns: which offers cannot price a usage, and about what it costs on the others."""
+"""Rates of many offers as columns: which offers cannot price a usage, and what it costs on the others, in doubles.
+
+Rates are in 1e-12 USD per single unit, so most of them are whole numbers, and sums of whole numbers below 2**53 are
+exact in doubles. Where a rate is not whole, or a sum is larger, the result is close, and is known to be no more.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.core.errors import Unpriced
-from planner.core.money import PICO
 from planner.core.price import Context, PriceCard, Rate, RateTable, When
 from planner.core.units import REGISTRY, Unit
 from planner.core.usage import Usage
@@ -19,13 +22,14 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One unit: base rates in dollars per single unit, who has none, and the bands in their order.
+    """One unit: base rates, who has none, whose rates are all whole, and the bands in their order.
 
     A band is an offer, the lowest prompt length at which it holds, a window of the clock, and a rate.
     """
 
     base: Floats
     missing: Flags
+    whole: Flags
     band_offers: NDArray[np.intp]
     band_tokens_min: NDArray[np.int64]
     band_windows: NDArray[np.intp]
@@ -40,6 +44,7 @@ class Column:
         return Column(
             self.base[chosen],
             self.missing[chosen],
+            self.whole[chosen],
             offers[kept],
             self.band_tokens_min[kept],
             self.band_windows[kept],
@@ -53,9 +58,16 @@ class Charges:
     def __init__(self, columns: Mapping[Unit, Column], windows: Sequence[When], size: int) -> None:
         """Keep the columns of the units that are billed."""
         self._columns, self._windows, self._size = columns, windows, size
+        self._whole = np.ones(size, np.bool_)
+        for column in columns.values():
+            self._whole &= column.whole
+
+    def exact(self, costs: Floats) -> Flags:
+        """Tell which of these costs are exact: sums of whole rates, and small enough."""
+        return self._whole & (costs < EXACT_BELOW)
 
     def costs(self, usage: Usage, at: datetime) -> Floats:
-        """Return about what a usage costs on each chosen offer at list price."""
+        """Return what a usage costs on each chosen offer at list price, in 1e-12 USD, close or exact."""
         total = np.zeros(self._size, np.float64)
         holding = np.array([window.holds(_ANY, 0, at) for window in self._windows], np.bool_)
         for unit, quantity in usage.parts:
@@ -94,6 +106,7 @@ class Pricing:
         return Charges(columns, self._windows, len(chosen))
 
 
+EXACT_BELOW = 2.0**53
 _ANY = Context()
 _ALWAYS = When()
 
@@ -104,6 +117,7 @@ class _Draft:
 
     base: Floats
     missing: Flags
+    whole: Flags
     bands: list[tuple[int, int, int, float]] = field(default_factory=list)
 
     def column(self) -> Column:
@@ -111,6 +125,7 @@ class _Draft:
         return Column(
             self.base,
             self.missing,
+            self.whole,
             np.array(offers, np.intp),
             np.array(tokens_min, np.int64),
             np.array(windows, np.intp),
@@ -124,7 +139,9 @@ def compile_pricing(cards: Sequence[PriceCard | None], contexts: Sequence[Contex
     What a band asks of tier and region is decided here, once; length and hour are left for the question.
     """
     size = len(cards)
-    drafts = {unit: _Draft(np.zeros(size, np.float64), np.ones(size, np.bool_)) for unit in Unit}
+    drafts = {
+        unit: _Draft(np.zeros(size, np.float64), np.ones(size, np.bool_), np.ones(size, np.bool_)) for unit in Unit
+    }
     windows: dict[When, int] = {_ALWAYS: 0}
     for i, (card, context) in enumerate(zip(cards, contexts, strict=True)):
         if card is None:
@@ -134,14 +151,15 @@ def compile_pricing(cards: Sequence[PriceCard | None], contexts: Sequence[Contex
             if source is None or not _priced_in(card.rates, unit, context):
                 continue
             price = card.rates[source]
-            draft.base[i], draft.missing[i] = _float(price.base), False
+            draft.base[i], draft.missing[i] = _pico(price.base), False
+            draft.whole[i] = all(rate.pico_per == 1 for rate in (price.base, *(band.rate for band in price.bands)))
             for band in price.bands:
                 when = band.when
                 if when.service_tier not in (None, context.service_tier) or when.region not in (None, context.region):
                     continue
                 clock = When(utc_start=when.utc_start, utc_end=when.utc_end, weekdays=when.weekdays)
                 window = windows.setdefault(clock, len(windows))
-                draft.bands.append((i, _tokens_min(when), window, _float(band.rate)))
+                draft.bands.append((i, _tokens_min(when), window, _pico(band.rate)))
     columns = {unit: draft.column() for unit, draft in drafts.items() if not draft.missing.all()}
     return Pricing(columns, tuple(windows), np.array([card is None for card in cards], np.bool_))
 
@@ -156,8 +174,8 @@ def _priced_in(rates: RateTable, unit: Unit, context: Context) -> bool:
     return True
 
 
-def _float(rate: Rate) -> float:
-    return rate.pico / rate.pico_per / PICO
+def _pico(rate: Rate) -> float:
+    return rate.pico / rate.pico_per
 
 
 def _tokens_min(when: When) -> int:

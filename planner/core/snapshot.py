@@ -7,12 +7,13 @@ tokens, its price and its budget, is computed on arrays. `planner.core.recommend
 """
 
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
-from typing import NamedTuple, TypeVar
+from math import lcm
+from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +23,13 @@ from planner.core.ask import Answer, Ask, Pick, list_refusals
 from planner.core.catalogue import Catalogue
 from planner.core.cost import cost
 from planner.core.errors import UnknownModel
+from planner.core.kept import Kept
+from planner.core.money import PICO
 from planner.core.offer import Offer
 from planner.core.plan import Needs, Workload
 from planner.core.price import Context, PriceCard
 from planner.core.pricing import Charges, Flags, Floats, Pricing, compile_pricing
+from planner.core.ranking import Ranking
 from planner.core.recommend import affordable_at, answer, no_answer, order
 from planner.core.tier import ModelTier
 from planner.core.units import Unit
@@ -36,37 +40,23 @@ Indices = NDArray[np.intp]
 
 # Far above the error of a handful of double operations, far below any difference that matters.
 CLOSE = 1e-9
+NUMERATOR_BELOW = 2**10
 KEPT_STRETCHES, KEPT_SHAPES, KEPT_FIELDS = 6, 256, 64
 SHORTLIST = 48
 _LIMITS_FREE = Workload(usage=Usage(requests=0))
 
-Made = TypeVar("Made")
-
-
-class Kept(OrderedDict[Hashable, object]):
-    """The most recently used results; making one twice is allowed, so no lock is needed."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._size = size
-
-    def get_or(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """Return what is kept under a key, or make and keep it."""
-        found = self.get(key)
-        if found is None:
-            found = make()
-            self[key] = found
-            while len(self) > self._size:
-                self.popitem(last=False)
-        return found  # type: ignore[return-value]  # a key always keeps what its own maker makes
-
 
 class Stretch(NamedTuple):
-    """A stretch of time without a change of cards, fees or retirements: what every question in it shares."""
+    """A stretch of time without a change of cards, fees or retirements: what every question in it shares.
+
+    ``fee_numerators`` over ``fee_denominator`` are the fee factors by offer, exactly; ``fees`` the same as doubles.
+    """
 
     cards: tuple[PriceCard | None, ...]
     labels: Mapping[str, ModelTier]
     fees: Floats
+    fee_numerators: NDArray[np.int64]
+    fee_denominator: int
     fee_factors: Mapping[str, Fraction]
     standing: tuple[str | None, ...]
 
@@ -103,7 +93,7 @@ class Field(NamedTuple):
 
 
 class Eligible(NamedTuple):
-    """Offers that pass everything before the margin, with their effective cost as floats, and the refusals."""
+    """Offers that pass everything before the margin, with about their effective cost in 1e-12 USD, and the refusals."""
 
     indices: Indices
     costs: Floats
@@ -121,6 +111,7 @@ class Snapshot:
         self._output = np.array([_known(offer.facts.max_output_tokens) for offer in offers], np.float64)
         self._names: list[str] = [""]
         self._numbers: dict[str, int] = {}
+        self._naming = Lock()
         self._price_edges = edges.of_prices(catalogue)
         self._terms_edges = edges.of_terms(catalogue)
         self._minutes = edges.of_the_day(catalogue)
@@ -155,12 +146,23 @@ class Snapshot:
             ordered = iter(sorted((pick(i) for i in eligible.indices.tolist()), key=order(ask)))
         return answer(ask, ordered, count, counts)
 
-    def rank(self, ask: Ask) -> list[tuple[Offer, Fraction]]:
-        """Return every offer that passes everything but the margin with its exact cost, cheapest first."""
+    def rank(self, ask: Ask) -> Ranking:
+        """Rank every offer that passes everything but the margin by its exact cost, cheapest first."""
         field = self._field(ask)
-        found = [self._pick(ask, i, field) for i in self._eligible(ask, field).indices.tolist()]
-        ranked = sorted(found, key=lambda pick: (pick.cost_usd, pick.offer.id.encode()))
-        return [(pick.offer, pick.cost_usd) for pick in ranked]
+        stretch, passed = field.stretch, self._limit_codes(ask, field) == 0
+        indices, listed = field.left[passed], field.charges.costs(ask.workload.usage, ask.at)
+        numerators = stretch.fee_numerators[indices]
+        # Sums below 2**53 times a small numerator stay inside 64 bits; the denominator is the same for all.
+        exact = field.charges.exact(listed)[passed] & (numerators < NUMERATOR_BELOW)
+        scaled = listed[passed][exact].astype(np.int64) * numerators[exact]
+        # Offers are in the order of their ids, and so are equal costs.
+        sequence = np.argsort(scaled, kind="stable")
+        ranking = Ranking(
+            self.catalogue.offers, indices[exact][sequence].tolist(), scaled[sequence].tolist(), stretch.fee_denominator
+        )
+        for i in indices[~exact].tolist():
+            ranking.insert(i, self._pick(ask, i, field).cost_usd)
+        return ranking
 
     def labels(self, at: datetime) -> Mapping[str, ModelTier]:
         """Return the tier labels of all models at a moment."""
@@ -180,14 +182,18 @@ class Snapshot:
     # --- one question, step by step -----------------------------------------------------------------------
 
     def _eligible(self, ask: Ask, field: Field) -> Eligible:
-        usage, refused = ask.workload.usage, dict(field.refused)
-        codes = field.last.copy()
-        codes[field.output < usage.output_tokens] = self._number("needs:max_output")
-        codes[field.context < max(ask.needs.context_tokens or 0, usage.input_tokens)] = self._number("needs:context")
+        refused = dict(field.refused)
+        codes = self._limit_codes(ask, field)
         self._count(codes, refused)
         passed = codes == 0
-        costs = field.charges.costs(usage, ask.at) * field.fees
+        costs = field.charges.costs(ask.workload.usage, ask.at) * field.fees
         return Eligible(field.left[passed], costs[passed], refused)
+
+    def _limit_codes(self, ask: Ask, field: Field) -> Codes:
+        usage, codes = ask.workload.usage, field.last.copy()
+        codes[field.output < usage.output_tokens] = self._number("needs:max_output")
+        codes[field.context < max(ask.needs.context_tokens or 0, usage.input_tokens)] = self._number("needs:context")
+        return codes
 
     def _affordable(self, ask: Ask, eligible: Eligible, pick: Callable[[int], Pick]) -> Flags:
         """Tell who among the eligible keeps the margin; near the budget the exact sum decides."""
@@ -195,7 +201,7 @@ class Snapshot:
         if budget is None:
             return np.ones(len(costs), np.bool_)
         # Compared per request; without requests every cost is 0 and only the budget's sign decides.
-        limit = float(budget / requests) if requests else (np.inf if budget >= 0 else -np.inf)
+        limit = float(budget * PICO / requests) if requests else (np.inf if budget >= 0 else -np.inf)
         fits = costs <= limit
         for i in np.flatnonzero(np.abs(costs - limit) <= CLOSE * abs(limit)).tolist():
             fits[i] = affordable_at(ask, pick(int(eligible.indices[i])).cost_usd)
@@ -245,10 +251,14 @@ class Snapshot:
         channels = {offer.facts.channel for offer in offers}
         factors = {channel: self.catalogue.fee_factor(channel, at) for channel in channels}
         cards = tuple(self.catalogue.card(offer.id, at) for offer in offers)
+        denominator = lcm(*(factor.denominator for factor in factors.values()))
+        numerators = [int(factors[offer.facts.channel] * denominator) for offer in offers]
         return Stretch(
             cards=cards,
             labels=self.catalogue.model_tiers(at),
-            fees=np.array([float(factors[offer.facts.channel]) for offer in offers], np.float64),
+            fees=np.array(numerators, np.float64) / denominator,
+            fee_numerators=np.array(numerators, np.int64),
+            fee_denominator=denominator,
             fee_factors=factors,
             standing=tuple(_standing(offer, card, at) for offer, card in zip(offers, cards, strict=True)),
         )
@@ -325,8 +335,11 @@ class Snapshot:
             return 0
         number = self._numbers.get(code)
         if number is None:
-            self._names.append(code)
-            number = self._numbers[code] = len(self._names) - 1
+            # A name and its number belong together, whoever else is naming a code right now.
+            with self._naming:
+                number = self._numbers.setdefault(code, len(self._names))
+                if number == len(self._names):
+                    self._names.append(code)
         return number
 
     def _count(self, codes: Codes, into: dict[str, int]) -> None:

@@ -1,5 +1,6 @@
 """Ratios against baselines measured in the same run: ``python -m tests.bench``."""
 
+import contextlib
 import random
 import statistics
 import time
@@ -15,7 +16,7 @@ from planner.core.offer import Offer, OfferFacts
 from planner.core.plan import Needs, Workload
 from planner.core.policy import Policy
 from planner.core.price import Rate, RateTable
-from planner.core.snapshot import compile_catalogue
+from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.core.units import Unit
 from planner.core.usage import Usage
 from tests import make
@@ -32,8 +33,8 @@ def median_us(call: Callable[[int], object], runs: int = 200) -> float:
     return statistics.median(times) * 1e6
 
 
-def recommendation(size: int) -> float:
-    """Recommend from so many synthetic offers under all constraints, workload and budget new each time."""
+def synthetic(size: int) -> Snapshot:
+    """Compile a catalogue of so many synthetic offers of 400 models and 60 providers."""
     dice = random.Random(size)
     offers = {}
     for number in range(size):
@@ -47,7 +48,12 @@ def recommendation(size: int) -> float:
             **flat
         )
     rows = [make.terms(f"p{n}", trains_on_prompts=n % 7 == 0) for n in range(55)]
-    snapshot = compile_catalogue(make.catalogue(offers, terms=make.by_subject(*rows)))
+    return compile_catalogue(make.catalogue(offers, terms=make.by_subject(*rows)))
+
+
+def recommendation(size: int) -> float:
+    """Recommend from so many offers under all constraints, workload and budget new each time."""
+    snapshot = synthetic(size)
     needs = Needs(capabilities=("tools", "json_schema"), context_tokens=16_000, tiers=(1, 2, 3))
     question = make.ask(policy=Policy(name="p", version=1, deny_training=True), needs=needs, economics=make.economics())
 
@@ -57,6 +63,28 @@ def recommendation(size: int) -> float:
 
     one(0)
     return median_us(one)
+
+
+def ranking() -> tuple[float, float, int]:
+    """Rank as many offers as genai-prices knows for one usage, here and there, in us; and how many they are."""
+    providers = genai_prices.data_snapshot.get_snapshot().providers
+    known = [(model.id, provider.id) for provider in providers for model in provider.models]
+    snapshot, question = synthetic(len(known)), make.ask()
+    usage = genai_prices.Usage(input_tokens=2_600, output_tokens=450)
+
+    def one(number: int) -> object:
+        workload = Workload(usage=Usage(input_tokens=2_600 + number, output_tokens=450))
+        return snapshot.rank(replace(question, workload=workload))
+
+    def other(_number: int) -> object:
+        found = []
+        for model, provider in known:
+            with contextlib.suppress(LookupError, ValueError):
+                found.append((genai_prices.calc_price(usage, model, provider_id=provider).total_price, model))
+        return sorted(found)
+
+    one(0)
+    return median_us(one), median_us(other, 5), len(known)
 
 
 def pricing() -> tuple[float, float, float]:
@@ -82,6 +110,8 @@ def main() -> None:
     print(f"cost of one request               {alone:10.2f} us   {other / alone:.1f}x genai-prices, target >= 5x")
     print(f"usage built and priced            {built:10.2f} us   {other / built:.1f}x genai-prices")
     print(f"genai-prices calc_price           {other:10.2f} us")
+    ours, theirs, size = ranking()
+    print(f"ranking {size:,} offers            {ours:10.0f} us   {theirs / ours:.0f}x genai-prices, target >= 100x")
     with planner_server() as port:
         polled, empty = polled_route(port)
         slowest, name = slowest_bad_body(port)

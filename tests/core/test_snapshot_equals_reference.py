@@ -2,15 +2,22 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from planner.core.ask import Answer, Ask
-from planner.core.catalogue import Catalogue
+from planner.core.catalogue import Catalogue, Fee
 from planner.core.errors import NoAnswer
 from planner.core.offer import Offer
+from planner.core.price import Rate, RateTable
 from planner.core.recommend import rank, recommend
 from planner.core.snapshot import Snapshot, compile_catalogue
+from planner.core.units import Unit
 from planner.core.usage import COUNTS, Usage
+from tests import make
 from tests.worlds import world
 
 WORLDS = 5_000
@@ -74,10 +81,34 @@ def test_compiled_and_plain_ranking_agree() -> None:
     for seed in range(300):
         catalogue, ask = world(seed)
         try:
-            found: object = compile_catalogue(catalogue).rank(ask)
+            found: object = list(compile_catalogue(catalogue).rank(ask))
         except NoAnswer as error:
             found = error.code
         assert found == ranked(catalogue, ask), f"seed {seed}"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from((1, 3, 7, 1_000_000))), min_size=1, max_size=12),
+    st.booleans(),
+)
+def test_rates_that_are_not_whole_rank_exactly(rates: list[tuple[int, int]], brokered: bool) -> None:
+    """Thirds of a trillionth of a dollar, equal costs, a broker's fee: order and sums are those of the plain search."""
+    channel = "openrouter" if brokered else "direct"
+    offers = {
+        make.offer(f"{channel}:acme/m{number}", channel=channel): RateTable.flat(
+            {Unit.INPUT: make.rate("1"), Unit.OUTPUT: Rate(Decimal(usd).scaleb(-12), per)}
+        )
+        for number, (usd, per) in enumerate(rates)
+    }
+    fee = Fee(
+        channel="openrouter", percent=Fraction(11, 2), basis="b", valid_from=make.SINCE, valid_to=None, source="s",
+        source_url="u",
+    )  # fmt: skip
+    catalogue = make.catalogue(offers, fees=(fee,))
+    ask = make.ask(Usage(input_tokens=1, output_tokens=21))
+    ranking = compile_catalogue(catalogue).rank(ask)
+    assert list(ranking) == rank(catalogue, ask)
+    assert ranking[:2] == list(ranking)[:2]
 
 
 def test_every_offer_is_counted_once() -> None:

@@ -1,0 +1,25 @@
+"""Results that are dear to make and asked for again, in a bounded number."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+Made = TypeVar("Made")
+
+
+class Kept(OrderedDict[Hashable, object]):
+    """The results made last; making one twice is allowed, so no lock is needed."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+
+    def get_or(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what is kept under a key, or make and keep it."""
+        found = self.get(key)
+        if found is None:
+            found = make()
+            self[key] = found
+            while len(self) > self._size:
+                self.popitem(last=False)
+        return found  # type: ignore[return-value]  # a key always keeps what its own maker makes
