@@ -6,13 +6,13 @@ once per revision, stretch of time and question shape, and kept as codes; only w
 tokens, its price and its budget, is computed on arrays. `planner.core.recommend` is the reference.
 """
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from math import lcm
-from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -109,9 +109,9 @@ class Snapshot:
         offers = catalogue.offers
         self._context = np.array([_known(offer.facts.context_tokens) for offer in offers], np.float64)
         self._output = np.array([_known(offer.facts.max_output_tokens) for offer in offers], np.float64)
-        self._names: list[str] = [""]
+        self._names: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
-        self._naming = Lock()
+        self._fresh = itertools.count(1)
         self._price_edges = edges.of_prices(catalogue)
         self._terms_edges = edges.of_terms(catalogue)
         self._minutes = edges.of_the_day(catalogue)
@@ -335,11 +335,10 @@ class Snapshot:
             return 0
         number = self._numbers.get(code)
         if number is None:
-            # A name and its number belong together, whoever else is naming a code right now.
-            with self._naming:
-                number = self._numbers.setdefault(code, len(self._names))
-                if number == len(self._names):
-                    self._names.append(code)
+            # The name is there before its number is; who comes second to a code takes the first one's number.
+            fresh = next(self._fresh)
+            self._names[fresh] = code
+            number = self._numbers.setdefault(code, fresh)
         return number
 
     def _count(self, codes: Codes, into: dict[str, int]) -> None:
