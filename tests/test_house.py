@@ -11,9 +11,9 @@ FOLDERS = {"planner", "migrations", "seeds", "tests"}
 FILES = {"pyproject.toml", "alembic.ini", "README.md", "LICENSE", "requirements.lock"}
 LINES_MAX = 400
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-# Distribution -> module, where they differ; a server and a driver are named in text, not imported.
+# Distribution -> module, where they differ; some are named in text or looked for by others, and not imported here.
 MODULES = {"pydantic-settings": "pydantic_settings", "psycopg[binary]": "psycopg"}
-NAMED_ONLY = {"httptools"}
+NAMED_ONLY = {"httptools", "sniffio"}
 
 
 def tracked() -> list[Path]:

@@ -4,22 +4,17 @@ import gzip
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from planner.api.shapes import Shape, source_shape
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
 from planner.core.errors import InvalidInput
-from planner.flows import status as status_flow
-from planner.flows.bundle import write_bundle
 from planner.flows.refresh import RefreshSummary, Sources, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
-from planner.flows.seeds import curated_rows
-from planner.places import seeds_dir
 from planner.settings import Settings
 from planner.sources import ADAPTERS, RECORDED
-from planner.store.registry import load_names
 
 EXIT_NOTHING_TAKEN = 1
 
@@ -81,7 +76,7 @@ def _bytes(path: Path) -> bytes:
     return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
 
 
-def summary_shape(summary: RefreshSummary) -> Shape:
+def summary_shape(summary: RefreshSummary) -> dict[str, Any]:
     """Write a refresh summary."""
     return {
         "revision": summary.revision,
@@ -139,10 +134,13 @@ def _row(line: SourceSummary) -> tuple[object, ...]:
 
 def status(*, as_json: bool) -> None:
     """Print the revision and the state of every source."""
+    from planner.api.shapes import source_shape
+    from planner.flows.status import sources as states
+
     settings = read_settings()
     present = now()
     catalogue = view_of(settings).catalogue
-    rows = [source_shape(row, present) for row in status_flow.sources(store_of(settings))]
+    rows = [source_shape(row, present) for row in states(store_of(settings))]
     if as_json:
         show.json_out({"revision": catalogue.revision, "stale": catalogue.stale(present), "sources": rows})
         return
@@ -157,6 +155,11 @@ def status(*, as_json: bool) -> None:
 
 def bundle(out: Path, files: list[str], *, as_json: bool) -> None:
     """Write a bundle from recorded feeds, given as SOURCE=FILE@DATE."""
+    from planner.flows.bundle import write_bundle
+    from planner.flows.seeds import curated_rows
+    from planner.places import seeds_dir
+    from planner.store.registry import load_names
+
     licences = {row["name"]: row["licence"] for row in curated_rows(seeds_dir())["sources"]}
     store = store_of(read_settings())
     readings = []

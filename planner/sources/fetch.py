@@ -32,8 +32,9 @@ class Limits:
     tries_max: int = 3
     pause_seconds: float = 0.5
     pause_seconds_max: float = 20.0
-    # Few enough for a server that queues five connections: one more is dropped there and tried again a second later.
-    concurrent_max: int = 6
+    # Polite, and the least work: a server that queues five connections drops one more for a second, and the library
+    # looks at every open connection for every request.
+    concurrent_max: int = 4
 
 
 DEFAULT = Limits()
