@@ -18,7 +18,7 @@ HELD_FOR = timedelta(hours=1)
 Answerer = Callable[[View, Question, str, datetime], Shape]
 
 
-class Kept:
+class Written:
     """One written answer, its ETag, and the moment from which it may no longer be served."""
 
     def __init__(self, body: bytes, until: datetime) -> None:
@@ -44,15 +44,15 @@ class Polled:
         self._answerer, self._default_policy = answerer, default_policy
         # View and answers change together, in one assignment: a thread that still answers for an old view
         # can only ever write into the old view's answers.
-        self._held: tuple[View | None, dict[tuple[str, str], Kept]] = (None, {})
+        self._held: tuple[View | None, dict[tuple[str, str], Written]] = (None, {})
 
-    def kept(self, view: View, plan: str, task: str, now: datetime) -> Kept | None:
+    def kept(self, view: View, plan: str, task: str, now: datetime) -> Written | None:
         """Return the answer held for this view, if its time has not run out."""
         held, answers = self._held
         found = answers.get((plan, task)) if view is held else None
         return found if found is not None and now < found.until else None
 
-    def answer(self, view: View, plan: str, task: str, now: datetime) -> Kept:
+    def answer(self, view: View, plan: str, task: str, now: datetime) -> Written:
         """Answer, write and keep.
 
         Raises:
@@ -63,7 +63,7 @@ class Polled:
         body = json.dumps(shape, separators=(",", ":")).encode()
         edge = shape["valid_until"]
         until = now + HELD_FOR if edge is None else min(now + HELD_FOR, datetime.fromisoformat(edge))
-        made = Kept(body, until)
+        made = Written(body, until)
         held, answers = self._held
         if view is not held or len(answers) >= HELD_MAX:
             answers = {}

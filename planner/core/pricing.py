@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from planner.core.errors import Unpriced
 from planner.core.price import Context, PriceCard, Rate, RateTable, When
 from planner.core.units import REGISTRY, Unit
-from planner.core.usage import Usage
+from planner.core.usage import COUNT_MAX, Usage
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -157,9 +157,13 @@ def compile_pricing(cards: Sequence[PriceCard | None], contexts: Sequence[Contex
                 when = band.when
                 if when.service_tier not in (None, context.service_tier) or when.region not in (None, context.region):
                     continue
+                tokens_min = _tokens_min(when)
+                if tokens_min > COUNT_MAX:
+                    # No prompt is that long, and no column of 64 bits holds the number.
+                    continue
                 clock = When(utc_start=when.utc_start, utc_end=when.utc_end, weekdays=when.weekdays)
                 window = windows.setdefault(clock, len(windows))
-                draft.bands.append((i, _tokens_min(when), window, _pico(band.rate)))
+                draft.bands.append((i, tokens_min, window, _pico(band.rate)))
     columns = {unit: draft.column() for unit, draft in drafts.items() if not draft.missing.all()}
     return Pricing(columns, tuple(windows), np.array([card is None for card in cards], np.bool_))
 

@@ -49,7 +49,8 @@ _LIMITS_FREE = Workload(usage=Usage(requests=0))
 class Stretch(NamedTuple):
     """A stretch of time without a change of cards, fees or retirements: what every question in it shares.
 
-    ``fee_numerators`` over ``fee_denominator`` are the fee factors by offer, exactly; ``fees`` the same as doubles.
+    ``fee_numerators`` over ``fee_denominator`` are the fee factors by offer, exactly where below ``NUMERATOR_BELOW``;
+    ``fees`` are the same as doubles.
     """
 
     cards: tuple[PriceCard | None, ...]
@@ -252,12 +253,13 @@ class Snapshot:
         factors = {channel: self.catalogue.fee_factor(channel, at) for channel in channels}
         cards = tuple(self.catalogue.card(offer.id, at) for offer in offers)
         denominator = lcm(*(factor.denominator for factor in factors.values()))
-        numerators = [int(factors[offer.facts.channel] * denominator) for offer in offers]
+        # A numerator too large for the exact ranking is only told from the others, so it need not fit its column.
+        scaled = {channel: min(int(factor * denominator), NUMERATOR_BELOW) for channel, factor in factors.items()}
         return Stretch(
             cards=cards,
             labels=self.catalogue.model_tiers(at),
-            fees=np.array(numerators, np.float64) / denominator,
-            fee_numerators=np.array(numerators, np.int64),
+            fees=np.array([float(factors[offer.facts.channel]) for offer in offers], np.float64),
+            fee_numerators=np.array([scaled[offer.facts.channel] for offer in offers], np.int64),
             fee_denominator=denominator,
             fee_factors=factors,
             standing=tuple(_standing(offer, card, at) for offer, card in zip(offers, cards, strict=True)),

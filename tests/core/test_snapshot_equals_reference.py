@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from planner.core.ask import Answer, Ask
 from planner.core.catalogue import Catalogue, Fee
 from planner.core.errors import NoAnswer
 from planner.core.offer import Offer
-from planner.core.price import Rate, RateTable
+from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.recommend import rank, recommend
 from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.core.units import Unit
@@ -109,6 +110,31 @@ def test_rates_that_are_not_whole_rank_exactly(rates: list[tuple[int, int]], bro
     ranking = compile_catalogue(catalogue).rank(ask)
     assert list(ranking) == rank(catalogue, ask)
     assert ranking[:2] == list(ranking)[:2]
+
+
+@pytest.mark.parametrize("tokens", [2**63 - 2, 2**63 - 1, 10**20])
+def test_a_band_beyond_every_prompt_does_not_stop_the_answers(tokens: int) -> None:
+    """A feed may state any length: the longest prompt is priced as the plain search prices it."""
+    rate = make.rate("1")
+    banded = UnitPrice(rate, (Band(When(input_tokens_gt=tokens), make.rate("2")),))
+    table = RateTable({Unit.INPUT: banded, Unit.OUTPUT: UnitPrice(rate)})
+    catalogue = make.catalogue({make.offer("direct:acme/small"): table})
+    for usage in (Usage(input_tokens=1), Usage(input_tokens=2**63 - 1)):
+        ask = make.ask(usage)
+        assert compiled(catalogue, ask) == plain(catalogue, ask)
+        assert list(compile_catalogue(catalogue).rank(ask)) == rank(catalogue, ask)
+
+
+def test_a_fee_of_many_digits_is_exact() -> None:
+    """Where a fee's fraction fits no column, the offers are priced one by one."""
+    fee = Fee(
+        channel="direct", percent=Fraction("5.12345678901234567891"), basis="b", valid_from=make.SINCE, valid_to=None,
+        source="s", source_url="u",
+    )  # fmt: skip
+    offers = {make.offer(f"direct:acme/m{number}"): make.rates(output=str(number)) for number in (3, 1, 2)}
+    catalogue, ask = make.catalogue(offers, fees=(fee,)), make.ask()
+    assert compiled(catalogue, ask) == plain(catalogue, ask)
+    assert list(compile_catalogue(catalogue).rank(ask)) == rank(catalogue, ask)
 
 
 def test_every_offer_is_counted_once() -> None:
