@@ -18,7 +18,7 @@ from planner.store import audit
 from planner.store import tables as t
 from planner.store.engine import Store, open_store
 from planner.store.load import load_catalogue
-from planner.store.record import catalogue_digest
+from planner.store.recall import catalogue_digest
 from planner.store.revision import read_heads
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -40,7 +40,8 @@ def publish(store: Store, turn: int) -> int:
     models = {
         f"m{number}": {"cost": {"input": usd, "output": 2 * usd}} for number in range(turn % 3, OFFERS + turn % 3)
     }
-    body = json.dumps({"acme": {"models": models}}).encode()
+    # The turn keeps two lists with the same prices apart: yesterday's bytes would be refused as such.
+    body = json.dumps({"acme": {"turn": turn, "models": models}}).encode()
     at = NOON + timedelta(minutes=turn)
     done = refresh_from_file(store, SOURCE, ADAPTERS[SOURCE], {"https://feed.test": body}, at, actor="kill")
     assert done.revision is not None

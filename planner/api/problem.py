@@ -17,6 +17,8 @@ STATUS: dict[type[PlannerError], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.PolicyNotGranted: 403,
+    errors.Conflict: 409,
+    errors.Changed: 412,
     errors.TooLarge: 413,
     errors.FeedRefused: 409,
     errors.Unavailable: 503,

@@ -83,6 +83,8 @@ def summary_shape(summary: RefreshSummary) -> dict[str, Any]:
         "cards_opened": summary.cards_opened,
         "cards_closed": summary.cards_closed,
         "alerts": summary.alerts,
+        "repriced": len(summary.repriced),
+        "held": len(summary.held),
         "sources": [
             {
                 "source": line.source,
@@ -92,6 +94,7 @@ def summary_shape(summary: RefreshSummary) -> dict[str, Any]:
                 "unpriced": line.unpriced,
                 "refused": line.refused,
                 "merged": line.merged,
+                "held": line.held,
                 "unpriced_reasons": dict(line.unpriced_reasons),
                 "refused_reasons": dict(line.refused_reasons),
                 "notes": dict(line.notes),
@@ -105,7 +108,7 @@ def summary_shape(summary: RefreshSummary) -> dict[str, Any]:
 def print_summary(summary: RefreshSummary, seconds: float) -> None:
     """Print a line per source with the reasons by code, the keys nobody has mapped, and how long it took."""
     headings = [("source", "left"), ("outcome", "left")]
-    numbers = [(name, "right") for name in ("rows", "priced", "unpriced", "refused", "merged")]
+    numbers = [(name, "right") for name in ("rows", "priced", "unpriced", "refused", "merged", "held")]
     show.table("refresh", [*headings, *numbers, ("why", "left")], [_row(line) for line in summary.sources])
     for line in summary.sources:
         unmapped = {key: count for key, count in line.notes.items() if key.startswith("unmapped:")}
@@ -119,6 +122,8 @@ def print_summary(summary: RefreshSummary, seconds: float) -> None:
             f"Published revision {summary.revision}: {summary.cards_opened} price cards opened, "
             f"{summary.cards_closed} closed, {summary.alerts} alerts. ({seconds:.1f} s)"
         )
+    if summary.held:
+        show.line(f"{len(summary.held)} new prices wait for a person: planner holds list")
 
 
 def _row(line: SourceSummary) -> tuple[object, ...]:
@@ -128,8 +133,9 @@ def _row(line: SourceSummary) -> tuple[object, ...]:
     if line.error_detail:
         why = f"{why}: {line.error_detail}"
     if line.outcome != "published":
-        return (line.source, line.outcome, "", "", "", "", "", why)
-    return (line.source, line.outcome, line.rows_read, line.priced, line.unpriced, line.refused, line.merged, why)
+        return (line.source, line.outcome, "", "", "", "", "", "", why)
+    counts = (line.rows_read, line.priced, line.unpriced, line.refused, line.merged, line.held)
+    return (line.source, line.outcome, *counts, why)
 
 
 def status(*, as_json: bool) -> None:

@@ -16,6 +16,8 @@ The tree::
     |   |-- Unauthenticated     no valid key
     |   |-- Forbidden           the key's role does not reach here
     |   `-- PolicyNotGranted    the key may not name this policy
+    |-- Conflict                somebody or something was faster, or was there before
+    |   `-- Changed             what a write was based on is not the newest any more
     |-- TooLarge                a body beyond the limit
     |-- FeedRefused             a source sent what cannot be believed
     |-- SchemaMismatch          the database is of another version
@@ -176,6 +178,26 @@ class PolicyNotGranted(AccessRefused):
     title: ClassVar[str] = "This key may not name that policy"
 
     policy: str
+
+
+@dataclass(eq=False)
+class Conflict(PlannerError):
+    """What is asked does not fit what is there: already decided, already taken, used for something else."""
+
+    code: ClassVar[str] = "conflict"
+    title: ClassVar[str] = "That does not fit what is there"
+
+    kind: str
+    id: str
+    problem: str
+
+
+@dataclass(eq=False)
+class Changed(Conflict):
+    """The caller looked at an older state than the one that would be written over."""
+
+    code: ClassVar[str] = "changed"
+    title: ClassVar[str] = "It has changed since it was read"
 
 
 @dataclass(eq=False)

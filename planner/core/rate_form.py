@@ -25,7 +25,7 @@ def write_rates(rates: RateTable) -> list[dict[str, Any]]:
     return [
         {"unit": unit.value, **_write_rate(price.base), **({"bands": bands} if bands else {})}
         for unit, price in sorted(rates.items())
-        for bands in [[{"when": _write_when(band.when), **_write_rate(band.rate)} for band in price.bands]]
+        for bands in [[{"when": write_when(band.when), **_write_rate(band.rate)} for band in price.bands]]
     ]
 
 
@@ -33,7 +33,8 @@ def _write_rate(rate: Rate) -> dict[str, Any]:
     return {"usd": plain(rate.usd), "per": rate.per}
 
 
-def _write_when(when: When) -> dict[str, Any]:
+def write_when(when: When) -> dict[str, Any]:
+    """Write the conditions of a band."""
     written: dict[str, Any] = {
         name: value
         for name in ("input_tokens_gt", "input_tokens_gte", "service_tier", "region")

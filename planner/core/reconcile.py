@@ -6,8 +6,7 @@ from datetime import datetime
 
 from planner.core.claim import Claim, Segment
 from planner.core.offer import OfferFacts
-from planner.core.price import Rate, RateTable
-from planner.core.units import Unit
+from planner.core.price import RateTable
 
 # Identity comes from the believed claim alone; these facts may come from whoever states them.
 _STATED = (
@@ -107,7 +106,9 @@ class Redating:
     past_undated: int = 0
 
 
-def redate(record: Sequence[Span], segments: Sequence[Segment], at: datetime) -> Redating:
+def redate(
+    record: Sequence[Span], segments: Sequence[Segment], at: datetime, corrections: Sequence[Segment] = ()
+) -> Redating:
     """Lay the claimed segments over the record of one offer.
 
     Args:
@@ -115,6 +116,7 @@ def redate(record: Sequence[Span], segments: Sequence[Segment], at: datetime) ->
         segments: the believed claim's; empty ends the offer's price at ``at``.
         at: when the claim was observed. A segment that does not say since when it holds begins here, or
             goes on where the same rates are already in force.
+        corrections: what a person entered about stretches of the past; it stands over whatever a source says.
 
     Returns:
         The changes. What the record says about the time before the first claimed moment stays as it is;
@@ -136,13 +138,31 @@ def redate(record: Sequence[Span], segments: Sequence[Segment], at: datetime) ->
     kept = [span for span in record if span.valid_from < start]
     if kept and _open_at(kept[-1], start):
         kept[-1] = replace(kept[-1], valid_to=start)
-    wanted = _joined([*kept, *sorted(spans, key=lambda span: span.valid_from)])
+    laid = [*kept, *sorted(spans, key=lambda span: span.valid_from)]
+    for correction in corrections:
+        laid = _corrected(laid, correction)
+    wanted = _joined(laid)
     # Between the last claimed moment and nothing: a claim whose segments all ended leaves no price.
     return Redating(
         close=tuple(span for span in record if span not in wanted),
         write=tuple(span for span in wanted if span not in record),
         past_undated=past_undated,
     )
+
+
+def _corrected(spans: Sequence[Span], correction: Segment) -> list[Span]:
+    """Put a corrected stretch in place of whatever the spans say about it."""
+    start, end = correction.valid_from, correction.valid_to
+    if start is None or end is None:
+        raise AssertionError("a correction says from when to when")
+    laid = [Span(start, end, correction.rates)]
+    for span in spans:
+        if span.valid_from < start:
+            ends = span.valid_to is not None and span.valid_to <= start
+            laid.append(span if ends else replace(span, valid_to=start))
+        if _open_at(span, end):
+            laid.append(span if span.valid_from >= end else replace(span, valid_from=end))
+    return sorted(laid, key=lambda span: span.valid_from)
 
 
 def _open_at(span: Span, at: datetime) -> bool:
@@ -158,30 +178,3 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
         else:
             joined.append(span)
     return joined
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """How the base rate of one unit moved."""
-
-    unit: Unit
-    before: Rate
-    after: Rate
-
-    @property
-    def rises(self) -> bool:
-        """Whether the new rate is dearer."""
-        return self.after.pico * self.before.pico_per > self.before.pico * self.after.pico_per
-
-    def falls_by(self, factor: int) -> bool:
-        """Tell whether the new rate is less than a ``factor``-th of the old one."""
-        return self.after.pico * self.before.pico_per * factor < self.before.pico * self.after.pico_per
-
-
-def moves(before: RateTable, after: RateTable) -> tuple[Move, ...]:
-    """Return how input and output prices moved between two rate tables; finance is told about these."""
-    return tuple(
-        Move(unit, before[unit].base, after[unit].base)
-        for unit in (Unit.INPUT, Unit.OUTPUT)
-        if unit in before and unit in after and before[unit].base != after[unit].base
-    )

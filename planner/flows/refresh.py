@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from planner.core.claim import Reading
+from planner.core.doubt import Bounds
 from planner.core.errors import FeedRefused, PlannerError
 from planner.core.guards import check_feed
 from planner.core.reconcile import unpriced_reason
 from planner.sources.feed import Known, Payload, Source
-from planner.store import fetches, status
+from planner.store import fetches, holds, recall, status
 from planner.store.engine import Connection, Store
 from planner.store.publish import current_rates, publish
 from planner.store.registry import load_names
@@ -29,7 +31,7 @@ class SourceSummary:
     """What became of one source.
 
     ``outcome`` is published, unchanged or refused. ``rows_read`` = ``priced`` + ``unpriced`` +
-    ``refused`` + ``merged``; reasons are by code. ``unmapped`` counts price keys nobody has mapped.
+    ``refused`` + ``merged``; reasons are by code. ``held`` counts the offers whose new price waits for a person.
     """
 
     source: str
@@ -39,6 +41,7 @@ class SourceSummary:
     unpriced: int = 0
     refused: int = 0
     merged: int = 0
+    held: int = 0
     unpriced_reasons: Mapping[str, int] = field(default_factory=dict)
     refused_reasons: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
@@ -48,19 +51,47 @@ class SourceSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshSummary:
-    """What a refresh did: the revision it published (None: nothing changed), the cards, and a line per source."""
+    """What a refresh did: the revision it published (None: nothing changed), the cards, and a line per source.
+
+    ``repriced`` are the offers whose published price moved, ``held`` those whose new price began to wait.
+    """
 
     revision: int | None
     cards_opened: int
     cards_closed: int
     alerts: int
+    repriced: tuple[str, ...]
+    held: tuple[str, ...]
     sources: tuple[SourceSummary, ...]
 
 
 Fetched = tuple[Payload, ...] | FeedRefused
+Fence = Callable[[Connection], None]
 
 
-def refresh(store: Store, sources: Sources, at: datetime, told: Told, *, actor: str = "refresh") -> RefreshSummary:
+def unfenced(_connection: Connection) -> None:
+    """Let a refresh that a person asked for through."""
+
+
+class _Terms(NamedTuple):
+    """Under what a refresh is published: when, by whom, within which bounds, and whose turn it is."""
+
+    at: datetime
+    actor: str
+    bounds: Bounds
+    fence: Fence
+
+
+def refresh(
+    store: Store,
+    sources: Sources,
+    at: datetime,
+    told: Told,
+    *,
+    actor: str = "refresh",
+    bounds: Bounds = Bounds(),  # noqa: B008  # frozen
+    fence: Fence = unfenced,
+) -> RefreshSummary:
     """Refresh sources. One that fails is noted with its reason and changes nothing; the others go on.
 
     Args:
@@ -69,21 +100,31 @@ def refresh(store: Store, sources: Sources, at: datetime, told: Told, *, actor: 
         at: when; claims are dated by it.
         told: hears about progress.
         actor: who asked, for the audit trail.
+        bounds: how far a price may move before it waits for a person.
+        fence: called in the writing transaction; raises when somebody else has taken this turn over.
     """
     with store.read() as connection:
         known = {name: _known(connection, name) for name in sources}
     fetched = asyncio.run(_fetch_all(sources, known, told))
-    return _publish(store, sources, fetched, known, at, actor)
+    return _publish(store, sources, fetched, known, _Terms(at, actor, bounds, fence))
 
 
 def refresh_from_file(
-    store: Store, name: str, source: Source, urls: Mapping[str, bytes], at: datetime, *, actor: str
+    store: Store,
+    name: str,
+    source: Source,
+    urls: Mapping[str, bytes],
+    at: datetime,
+    *,
+    actor: str,
+    bounds: Bounds = Bounds(),  # noqa: B008  # frozen
 ) -> RefreshSummary:
     """Publish one source from bytes at hand, as if they had been fetched from ``urls``."""
     payloads_ = tuple(
         Payload(url, body, hashlib.sha256(body).hexdigest(), None, unchanged=False) for url, body in urls.items()
     )
-    return _publish(store, {name: (source, "")}, {name: payloads_}, {name: {}}, at, actor)
+    terms = _Terms(at, actor, bounds, unfenced)
+    return _publish(store, {name: (source, "")}, {name: payloads_}, {name: {}}, terms)
 
 
 async def _fetch_all(sources: Sources, known: Mapping[str, Mapping[str, Known]], told: Told) -> dict[str, Fetched]:
@@ -98,13 +139,12 @@ async def _fetch_all(sources: Sources, known: Mapping[str, Mapping[str, Known]],
     return dict(zip(sources, results, strict=True))
 
 
-def _publish(  # one story, its parts side by side
+def _publish(
     store: Store,
     sources: Sources,
     fetched: Mapping[str, Fetched],
     known: Mapping[str, Mapping[str, Known]],
-    at: datetime,
-    actor: str,
+    terms: _Terms,
 ) -> RefreshSummary:
     readings: dict[str, Reading] = {}
     summaries: dict[str, SourceSummary] = {}
@@ -115,14 +155,15 @@ def _publish(  # one story, its parts side by side
             summaries[name] = SourceSummary(source=name, outcome="unchanged")
         else:
             try:
-                readings[name] = _read(store, sources[name][0], result, at)
+                readings[name] = _read(store, sources[name][0], result, terms.at)
             except FeedRefused as error:
                 summaries[name] = _refusal(name, error)
             except Exception as error:  # noqa: BLE001  # a shape nobody thought of must not stop the other feeds
                 summaries[name] = _refusal(name, FeedRefused(name, "unforeseen", type(error).__name__))
 
     def story(connection: Connection) -> RefreshSummary:
-        return _record(connection, readings, summaries, fetched, at, actor)
+        terms.fence(connection)
+        return _record(connection, readings, summaries, fetched, terms)
 
     return store.tell(story)
 
@@ -132,42 +173,67 @@ def _unchanged(result: Sequence[Payload], known: Mapping[str, Known]) -> bool:
     return {p.url: p.digest for p in result} == {url: k.digest for url, k in known.items()}
 
 
+def _digest(result: Sequence[Payload]) -> str:
+    return hashlib.sha256("".join(sorted(payload.digest for payload in result)).encode()).hexdigest()
+
+
 def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime) -> Reading:
     """Parse outside any transaction, then hold the reading against the last accepted one."""
     with store.read() as connection:
         names = load_names(connection, source.name)
         last = fetches.accepted(connection, source.name)
         believed = current_rates(connection, source.name)
+        golden = recall.golden_of(connection)
+        waived = holds.feed_passes(connection, source.name, at)
+        seen = fetches.seen(connection, source.name)
+    _check_order(source.name, _digest(result), seen, waived)
     reading = source.parse({payload.url: payload.body for payload in result}, names, at)
-    check_feed(reading, last, believed)
+    check_feed(reading, last, believed, golden, waived)
     return reading
+
+
+def _check_order(source: str, digest: str, seen: Mapping[str, datetime], waived: frozenset[str]) -> None:
+    """Refuse an older answer that comes again, byte for byte, after a newer one: somebody serves yesterday's file."""
+    if digest in seen and seen[digest] < max(seen.values()) and "rollback" not in waived:
+        raise FeedRefused(source, "rollback", f"the same bytes were last sent on {seen[digest]:%Y-%m-%d %H:%M} UTC")
 
 
 def _known(connection: Connection, source: str) -> dict[str, Known]:
     return {url: Known(*kept) for url, kept in fetches.kept(connection, source).items()}
 
 
-def _record(  # one story, its parts side by side
+# What a whole feed can be refused for that a person may waive; the rest cannot be read at all.
+WAIVABLE = frozenset({"shrunk", "unpriced", "scaled", "golden", "rollback"})
+
+
+def _record(
     connection: Connection,
     readings: Mapping[str, Reading],
     before: Mapping[str, SourceSummary],
     fetched: Mapping[str, Fetched],
-    at: datetime,
-    actor: str,
+    terms: _Terms,
 ) -> RefreshSummary:
+    at = terms.at
     free = fetches.free_offers(connection)
-    done = publish(connection, list(readings.values()), at=at, actor=actor, reason=f"refresh by {actor}")
+    done = publish(
+        connection, list(readings.values()), at=at, actor=terms.actor, reason=f"refresh by {terms.actor}",
+        bounds=terms.bounds,
+    )  # fmt: skip
     summaries = dict(before)
     for name, reading in readings.items():
         outcome = "published" if done.quotes.get(name) else "unchanged"
-        summaries[name] = _summary(reading, outcome, free)
+        summaries[name] = _summary(reading, outcome, free, done.waiting.get(name, 0))
         result = fetched[name]
         if not isinstance(result, FeedRefused):
             rows = [(payload.url, payload.etag, payload.digest) for payload in result]
             fetches.keep(connection, name, rows, {payload.digest: payload.body for payload in result}, at)
+            fetches.note_seen(connection, name, _digest(result), at)
+        holds.end_feed_holds(connection, name, at)
     for name, summary in summaries.items():
         if summary.error_code is not None:
             status.note_failure(connection, name, at, summary.error_code, summary.error_detail or "")
+            if summary.error_code in WAIVABLE:
+                holds.hold_feed(connection, name, summary.error_code, summary.error_detail or "", at)
         else:
             moved = done.revision if summary.outcome == "published" else None
             status.note_success(connection, name, at, moved, _counts(summary) if name in readings else {})
@@ -176,11 +242,13 @@ def _record(  # one story, its parts side by side
         cards_opened=done.opened,
         cards_closed=done.closed,
         alerts=done.alerts,
+        repriced=tuple(done.repriced),
+        held=tuple(done.held),
         sources=tuple(summaries[name] for name in fetched),
     )
 
 
-def _summary(reading: Reading, outcome: str, free: frozenset[str]) -> SourceSummary:
+def _summary(reading: Reading, outcome: str, free: frozenset[str], held: int) -> SourceSummary:
     reasons = Counter(
         reason
         for claim in reading.claims
@@ -195,6 +263,7 @@ def _summary(reading: Reading, outcome: str, free: frozenset[str]) -> SourceSumm
         unpriced=reasons.total(),
         refused=refused.total(),
         merged=reading.merged,
+        held=held,
         unpriced_reasons=dict(reasons.most_common()),
         refused_reasons=dict(refused.most_common()),
         notes=dict(reading.notes),
@@ -208,6 +277,7 @@ def _counts(summary: SourceSummary) -> dict[str, object]:
         "offers_unpriced": summary.unpriced,
         "rows_refused": summary.refused,
         "merged": summary.merged,
+        "held": summary.held,
         "unpriced_reasons": dict(summary.unpriced_reasons),
         "refused_reasons": dict(summary.refused_reasons),
         "notes": dict(summary.notes),

@@ -39,6 +39,23 @@ def accepted(connection: sa.Connection, source: str) -> Accepted:
     return Accepted() if row is None else Accepted(row.rows_read or 0, row.offers_priced or 0)
 
 
+def seen(connection: sa.Connection, source: str) -> dict[str, datetime]:
+    """Return the whole readings a source was accepted with: digest of their bytes -> when it was last said."""
+    columns = t.seen_readings.c
+    query = sa.select(columns.digest, columns.last_seen_at).where(columns.source == source)
+    return {row.digest: row.last_seen_at for row in connection.execute(query)}
+
+
+def note_seen(connection: sa.Connection, source: str, digest: str, at: datetime) -> None:
+    """Remember that a source said this; what it said last is what was seen last."""
+    row = t.seen_readings
+    done = connection.execute(
+        sa.update(row).where(row.c.source == source, row.c.digest == digest).values(last_seen_at=at)
+    )
+    if not done.rowcount:
+        connection.execute(sa.insert(row).values(source=source, digest=digest, first_seen_at=at, last_seen_at=at))
+
+
 def spoken(connection: sa.Connection) -> frozenset[str]:
     """Return the sources that were read live at least once."""
     state = t.source_states.c

@@ -62,11 +62,15 @@ def canonical_model(channel: str, provider: str, spelling: str, aliases: Mapping
     return aliases.get((provider if channel == "direct" else channel, spelling))
 
 
+def aliases_of(connection: sa.Connection) -> dict[tuple[str, str], str]:
+    """Return every curated alias: (namespace, spelling) -> canonical model."""
+    columns = t.aliases.c
+    rows = connection.execute(sa.select(columns.namespace, columns.spelling, columns.model_id))
+    return {(namespace, spelling): model for namespace, spelling, model in rows}
+
+
 def _offers(connection: sa.Connection) -> tuple[Offer, ...]:
-    aliases = {
-        (row.namespace, row.spelling): row.model_id
-        for row in connection.execute(sa.select(t.aliases.c.namespace, t.aliases.c.spelling, t.aliases.c.model_id))
-    }
+    aliases = aliases_of(connection)
     free = set(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
     query = sa.select(t.offers.c.id, t.offers.c.facts).where(t.offers.c.gone_at.is_(None))
     offers = []

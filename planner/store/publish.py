@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from planner.core.claim import Reading
 from planner.core.claim_form import read_claim, write_claim
+from planner.core.doubt import Bounds
 from planner.core.price import RateTable
 from planner.store import audit, json_text
 from planner.store import tables as t
-from planner.store.record import Change, Published, Spoken, catalogue_digest, lay
+from planner.store.recall import Spoken, catalogue_digest
+from planner.store.record import Change, Published, lay
 from planner.store.registry import register
 from planner.store.revision import bump, read_heads
 
@@ -31,8 +33,9 @@ def publish(
     actor: str,
     reason: str,
     announce: bool = True,
+    bounds: Bounds = Bounds(),  # noqa: B008  # frozen
 ) -> Published:
-    """Publish readings whole: each source's claims replace what it claimed before.
+    """Publish readings: each source's claims replace what it claimed before.
 
     Args:
         connection: an open write transaction; the caller commits it.
@@ -41,6 +44,7 @@ def publish(
         actor: who publishes, for the audit entry.
         reason: why, for the revision.
         announce: whether price moves are alerts; the bundled catalogue moves nothing anybody relied on.
+        bounds: how far a price may move before it waits for a person.
 
     Returns:
         What was done. Nothing changed: no revision, no audit entry.
@@ -52,7 +56,7 @@ def publish(
     rows: list[dict[str, Any]] = []
     withdrawn: list[int] = []
     for reading in readings:
-        fresh, gone = _compare(reading, current.get(reading.source, {}), changes, next_id)
+        fresh, gone = _compare(reading, current.get(reading.source, {}), changes, next_id, at)
         next_id += len(fresh)
         rows += fresh
         withdrawn += gone
@@ -60,6 +64,43 @@ def publish(
     registered = register(connection, readings, at)
     if not (changes or registered):
         return done
+    write_revision(
+        connection,
+        changes,
+        (rows, withdrawn),
+        done,
+        at=at,
+        actor=actor,
+        reason=reason,
+        announce=announce,
+        bounds=bounds,
+    )
+    return done
+
+
+def reconsider(
+    connection: sa.Connection, offers: Sequence[str], *, at: datetime, actor: str, reason: str, bounds: Bounds
+) -> Published:
+    """Decide offers anew from what sources say already, because a person decided about one of their claims."""
+    done = Published()
+    changes = {offer: Change(at, late=True) for offer in offers}
+    write_revision(connection, changes, ([], []), done, at=at, actor=actor, reason=reason, announce=True, bounds=bounds)
+    return done
+
+
+def write_revision(
+    connection: sa.Connection,
+    changes: Mapping[str, Change],
+    quotes: tuple[Sequence[dict[str, Any]], Sequence[int]],
+    done: Published,
+    *,
+    at: datetime,
+    actor: str,
+    reason: str,
+    announce: bool,
+    bounds: Bounds,
+) -> None:
+    """Write the next revision: its cards, its digest and its audit entry. ``done`` is completed."""
     done.revision = read_heads(connection).catalogue + 1
     # The cards point at their revision, so its row comes first and is completed last.
     connection.execute(
@@ -68,7 +109,7 @@ def publish(
         )
     )
     if changes:
-        lay(connection, changes, (rows, withdrawn), done, at=at, announce=announce)
+        lay(connection, changes, quotes, done, at=at, announce=announce, bounds=bounds)
     connection.execute(
         sa.update(t.revisions)
         .where(t.revisions.c.number == done.revision)
@@ -77,9 +118,8 @@ def publish(
     bump(connection, catalogue=done.revision)
     audit.record(
         connection, at=at, actor=actor, action="catalogue.publish", subject=f"revision {done.revision}", reason=reason,
-        after={"opened": done.opened, "closed": done.closed, "quotes": done.quotes},
+        after={"opened": done.opened, "closed": done.closed, "quotes": done.quotes, "held": len(done.held)},
     )  # fmt: skip
-    return done
 
 
 def current_rates(connection: sa.Connection, source: str) -> dict[str, RateTable]:
@@ -101,7 +141,7 @@ def _current_quotes(connection: sa.Connection, sources: Sequence[str]) -> dict[s
 
 
 def _compare(
-    reading: Reading, current: Mapping[str, Known], changes: dict[str, Change], next_id: int
+    reading: Reading, current: Mapping[str, Known], changes: dict[str, Change], next_id: int, at: datetime
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """Return quote rows to insert and quote ids to withdraw, and note the offers they change."""
     rows: list[dict[str, Any]] = []
@@ -129,8 +169,12 @@ def _compare(
                 "claim": text,
                 "claim_digest": digest,
                 "unpriced": claim.unpriced,
+                "recorded_at": at,
             }
         )
+    spoken = {claim.offer_id for claim in reading.claims}
+    # A part of a source's words leaves the rest of them standing.
+    gone = [(offer, id_) for offer, id_ in gone if reading.whole or offer in spoken]
     for offer, _id in gone:
         if offer not in kept:
             change = changes.setdefault(offer, Change(reading.observed_at))

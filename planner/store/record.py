@@ -1,53 +1,50 @@
-"""Laying what is believed now over the record: offers merged, cards closed and opened, moves announced."""
+"""Laying what is believed now over the record: offers merged, cards closed and opened, doubtful prices held."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from planner.core.claim import Claim
-from planner.core.claim_form import read_claim, write_facts
+from planner.core.claim import Segment
+from planner.core.claim_form import write_facts
+from planner.core.doubt import Bounds, Move, Reason, doubts, moves
+from planner.core.market import Listed, Market
+from planner.core.offer import OfferFacts
 from planner.core.price import RateTable
-from planner.core.rate_form import read_rates, write_rates
-from planner.core.reconcile import Belief, Ranking, Span, believe, moves, redate
-from planner.store import json_text
+from planner.core.rate_form import write_rates
+from planner.core.reconcile import Belief, Ranking, Redating, Span, believe, redate
+from planner.store import holds, json_text, recall
 from planner.store import tables as t
+from planner.store.holds import Verdict, Waiting
+from planner.store.load import aliases_of, canonical_model
+from planner.store.recall import Kept, Spoken
 
-BATCH = 500
-FALL_ANNOUNCED = 2
-"""A price that falls to less than half is announced; every rise is."""
-
-
-class Spoken(NamedTuple):
-    """What one source says of an offer: the quote's row, the claim, and when it was observed."""
-
-    quote: int
-    claim: Claim
-    observed_at: datetime
-
-
-class Kept(NamedTuple):
-    """The rows behind a span of the record: its card and the quote the card rests on."""
-
-    card: int
-    quote: int
+CORRECTION = "correction"
+"""The source whose claims are stretches of the past a person corrected; they stand over every other source."""
 
 
 @dataclass(slots=True)
 class Change:
-    """One offer that some source now speaks of differently: since when, and what those sources say now."""
+    """One offer to decide anew: since when, and what the sources that spoke anew say.
+
+    ``late`` marks a decision about a price heard before: it holds from when it was first heard.
+    """
 
     at: datetime
     claims: dict[str, Spoken] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
+    late: bool = False
 
 
 @dataclass(slots=True)
 class Published:
-    """What one publication did. ``revision`` is None when nothing changed."""
+    """What one publication did. ``revision`` is None when nothing changed.
+
+    ``repriced`` are the published offers with a rate that moved, ``held`` those that began to wait, ``waiting``
+    all that were found waiting, by source.
+    """
 
     revision: int | None = None
     opened: int = 0
@@ -55,6 +52,10 @@ class Published:
     past_undated: int = 0
     alerts: int = 0
     quotes: dict[str, int] = field(default_factory=dict)
+    repriced: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
+    released: int = 0
 
 
 @dataclass(slots=True)
@@ -67,6 +68,147 @@ class _Rows:
     cards_closed: list[dict[str, Any]] = field(default_factory=list)
     cards_new: list[dict[str, Any]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+
+
+class _Case(NamedTuple):
+    """One offer with everything its decision rests on."""
+
+    offer: str
+    change: Change
+    claims: dict[str, Spoken]
+    corrections: Spoken | None
+    spans: dict[Span, Kept]
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        return () if self.corrections is None else self.corrections.claim.segments
+
+
+class _Draft(NamedTuple):
+    """What believing one claim would change."""
+
+    belief: Belief
+    redating: Redating
+    fresh: tuple[tuple[RateTable | None, Span], ...]
+    """Spans whose rates differ from the record's, each with the rates in force before it."""
+
+
+class _Desk:
+    """Decides offer by offer, with what all of them share."""
+
+    def __init__(self, connection: sa.Connection, cases: Sequence[_Case], at: datetime, bounds: Bounds) -> None:
+        self._connection, self._at, self._bounds = connection, at, bounds
+        self._ranking: Ranking = recall.ranking_of(connection)
+        self._free = set(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
+        self.verdicts = holds.verdicts(connection, [case.offer for case in cases])
+        self._aliases = aliases_of(connection)
+        self._drafts = {case.offer: self._draft(case, case.claims) for case in cases if case.claims}
+        self._market = self._make_market()
+
+    def decide(self, case: _Case, rows: _Rows) -> tuple[Belief, Redating | None]:
+        """Return whom to believe, and what that changes; None keeps the record as it stands while a price waits."""
+        draft = self._drafts[case.offer]
+        best, claims = draft.belief, dict(case.claims)
+        while True:
+            reasons = self._reasons(case, draft)
+            source = draft.belief.source
+            digest = holds.digest_of(draft.belief.segments) if reasons else ""
+            verdict = self.verdicts.get((case.offer, source, digest))
+            if not reasons or (verdict is not None and verdict.state == holds.APPROVED):
+                return draft.belief, draft.redating
+            if verdict is None or verdict.state != holds.REJECTED:
+                rows.waiting.append(self._waiting(case, draft, reasons, digest))
+            if any(span.valid_to is None for span in case.spans):
+                return best, None
+            # Nothing is believed of this offer yet, so the next source may be.
+            del claims[source]
+            if not claims:
+                return best, Redating((), ())
+            draft = self._draft(case, claims)
+
+    def _draft(self, case: _Case, claims: Mapping[str, Spoken]) -> _Draft:
+        said = [(source, spoken.claim) for source, spoken in claims.items()]
+        belief = believe(said, self._ranking, free=case.offer in self._free)
+        redating = lay_out(case.spans, belief.segments, self._moment(case, belief), self._at, case.segments)
+        fresh = []
+        for span in redating.write:
+            before = _in_force(case.spans, span.valid_from)
+            if before != span.rates and not _is_correction(span, case.segments):
+                fresh.append((before, span))
+        return _Draft(belief, redating, tuple(fresh))
+
+    def _moment(self, case: _Case, belief: Belief) -> datetime:
+        if case.change.late:
+            verdict = self.verdicts.get((case.offer, belief.source, holds.digest_of(belief.segments)))
+            return case.change.at if verdict is None else verdict.opened_at
+        heard = case.change.claims.get(belief.source)
+        return case.change.at if heard is None else heard.observed_at
+
+    def _make_market(self) -> Market | None:
+        if not any(draft.fresh for draft in self._drafts.values()):
+            return None
+        listed = recall.market_of(self._connection)
+        for offer, draft in self._drafts.items():
+            if draft.belief.segments and offer not in listed:
+                listed[offer] = self._listed(draft.belief.facts, draft.belief.segments[-1].rates)
+        return Market(listed, recall.golden_of(self._connection))
+
+    def _listed(self, facts: OfferFacts, rates: RateTable) -> Listed:
+        model = canonical_model(facts.channel, facts.provider, facts.model_spelling, self._aliases)
+        return Listed(model, facts, rates)
+
+    def _reasons(self, case: _Case, draft: _Draft) -> tuple[Reason, ...]:
+        if not draft.fresh or self._market is None:
+            return ()
+        own = self._listed(draft.belief.facts, draft.fresh[-1][1].rates)
+        others = {
+            source: spoken.claim.segments[-1].rates
+            for source, spoken in case.claims.items()
+            if source != draft.belief.source and spoken.claim.segments
+        }
+        around = self._market.around(case.offer, own, others)
+        found = (
+            reason
+            for before, span in draft.fresh
+            for reason in doubts(before, span.rates, span.valid_from, self._at, around, self._bounds)
+        )
+        # Several stretches of one claim may be doubted for the same reason.
+        return tuple({(reason.code, *sorted(reason.facts.items())): reason for reason in found}.values())
+
+    def _waiting(self, case: _Case, draft: _Draft, reasons: tuple[Reason, ...], digest: str) -> Waiting:
+        changed = [move for before, span in draft.fresh if before is not None for move in moves(before, span.rates)]
+        return Waiting(
+            offer=case.offer,
+            source=draft.belief.source,
+            quote=case.claims[draft.belief.source].quote,
+            digest=digest,
+            reasons=reasons,
+            moves=tuple(changed),
+        )
+
+
+def _in_force(spans: Mapping[Span, Kept], at: datetime) -> RateTable | None:
+    """Return the recorded rates at a moment, or the last ones before it."""
+    before = [span for span in spans if span.valid_from <= at]
+    return before[-1].rates if before else None
+
+
+def _is_correction(span: Span, corrections: Sequence[Segment]) -> bool:
+    return any(segment.valid_from == span.valid_from and segment.rates == span.rates for segment in corrections)
+
+
+def lay_out(
+    spans: Mapping[Span, Kept],
+    segments: Sequence[Segment],
+    moment: datetime,
+    at: datetime,
+    corrections: Sequence[Segment] = (),
+) -> Redating:
+    """Return what a claim observed at ``moment`` changes on a record."""
+    # Time does not run backwards: a claim observed before the span in force began speaks from that beginning.
+    starts = [span.valid_from for span in spans if span.valid_from <= at]
+    return redate(list(spans), segments, max([moment, *starts]), corrections)
 
 
 def lay(
@@ -77,59 +219,69 @@ def lay(
     *,
     at: datetime,
     announce: bool,
+    bounds: Bounds,
 ) -> None:
     """Decide every changed offer anew from all its current claims, and write what that changes.
 
     ``quotes`` are (rows to insert, ids to withdraw); ``done`` is completed with the counts.
     """
-    others = _other_claims(connection, changes)
-    ranking = _ranking(connection)
-    free = set(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
-    known: dict[str, str] = dict(_of_offers(connection, (t.offers.c.id, t.offers.c.facts), t.offers.c.id, changes))
-    record = _spans(connection, changes)
+    cases = _cases(connection, changes)
+    known = recall.facts_of(connection, changes)
+    desk = _Desk(connection, cases, at, bounds)
     rows = _Rows()
-    for offer, change in changes.items():
-        claims = {**others.get(offer, {}), **change.claims}
-        spans = record.get(offer, {})
-        if not claims:
-            rows.offers_gone.append({"b_id": offer, "at": at})
-            _redate(offer, spans, None, None, change.at, rows, done, at)
+    for case in cases:
+        if not case.claims:
+            rows.offers_gone.append({"b_id": case.offer, "at": at})
+            rows.alerts += [_alert(done, at, "offer_gone", case.offer, {})] if announce and case.spans else []
+            _write_spans(case, None, lay_out(case.spans, (), case.change.at, at, case.segments), rows, done, at)
             continue
-        said = [(source, spoken.claim) for source, spoken in claims.items()]
-        belief = believe(said, ranking, free=offer in free)
-        believed = claims[belief.source]
-        moment = believed.observed_at if belief.source in change.claims else change.at
-        _note_offer(offer, belief, known.get(offer), change.at, rows)
-        written = _redate(offer, spans, belief, believed, moment, rows, done, at)
-        if announce:
-            rows.alerts += _announcements(offer, spans, written, done, at)
+        belief, redating = desk.decide(case, rows)
+        _note_offer(case.offer, belief.facts, known.get(case.offer), case.change.at, rows)
+        if redating is None:
+            continue
+        _write_spans(case, belief, redating, rows, done, at)
+        moved = _moved(case.spans, redating.write)
+        if moved:
+            done.repriced.append(case.offer)
+            if announce:
+                kind = "price_rise" if any(move.rises for move in moved) else "price_fall"
+                facts = {"source": belief.source, "moves": [holds.move_shape(move) for move in moved]}
+                rows.alerts.append(_alert(done, at, kind, case.offer, facts))
     _write(connection, rows, quotes, done, at)
+    _note_waiting(connection, rows.waiting, desk.verdicts, done, at, announce=announce)
 
 
-def _redate(  # one offer's whole story
-    offer: str,
-    spans: Mapping[Span, Kept],
-    belief: Belief | None,
-    believed: Spoken | None,
-    moment: datetime,
-    rows: _Rows,
-    done: Published,
-    at: datetime,
-) -> Sequence[Span]:
-    # Time does not run backwards: a claim observed before the span in force began speaks from that beginning.
-    starts = [span.valid_from for span in spans if span.valid_from <= at]
-    redating = redate(list(spans), () if belief is None else belief.segments, max([moment, *starts]))
+def _cases(connection: sa.Connection, changes: Mapping[str, Change]) -> list[_Case]:
+    said = recall.claims_of(connection, changes)
+    record = recall.spans_of(connection, changes)
+    cases = []
+    for offer, change in changes.items():
+        others = {source: spoken for source, spoken in said.get(offer, {}).items() if source not in change.withdrawn}
+        claims = {**others, **change.claims}
+        corrections = claims.pop(CORRECTION, None)
+        cases.append(_Case(offer, change, claims, corrections, record.get(offer, {})))
+    return cases
+
+
+def _write_spans(
+    case: _Case, belief: Belief | None, redating: Redating, rows: _Rows, done: Published, at: datetime
+) -> None:
     done.past_undated += redating.past_undated
-    rows.cards_closed += [{"b_id": spans[span].card, "at": at} for span in redating.close]
-    begun = {(span.valid_from, span.rates): kept.quote for span, kept in spans.items()}
+    rows.cards_closed += [{"b_id": case.spans[span].card, "at": at} for span in redating.close]
+    begun = {(span.valid_from, span.rates): kept.quote for span, kept in case.spans.items()}
+    if case.corrections is not None:
+        said = case.corrections.quote
+        begun |= {(segment.valid_from, segment.rates): said for segment in case.segments if segment.valid_from}
+    of_rates = {span.rates: kept.quote for span, kept in case.spans.items()}
     for span in redating.write:
-        # A span that was only cut or prolonged still rests on the quote it was built from.
-        quote = begun.get((span.valid_from, span.rates), None if believed is None else believed.quote)
+        believed = None if belief is None else case.claims[belief.source].quote
+        # A span that was only cut, prolonged or corrected around still rests on the quote it was built from.
+        quote = begun.get((span.valid_from, span.rates)) or of_rates.get(span.rates) or believed
         if quote is None:
             raise AssertionError("a new span needs a claim")
         rows.cards_new.append(
             {
-                "offer_id": offer,
+                "offer_id": case.offer,
                 "quote_id": quote,
                 "rates": json_text.dump(write_rates(span.rates)),
                 "valid_from": span.valid_from,
@@ -138,12 +290,10 @@ def _redate(  # one offer's whole story
                 "revision": done.revision,
             }
         )
-    return redating.write
 
 
-def _note_offer(offer: str, belief: Belief, known: str | None, at: datetime, rows: _Rows) -> None:
-    text = json_text.dump(write_facts(belief.facts))
-    facts = belief.facts
+def _note_offer(offer: str, facts: OfferFacts, known: str | None, at: datetime, rows: _Rows) -> None:
+    text = json_text.dump(write_facts(facts))
     if known is None:
         rows.offers_new.append(
             {
@@ -159,23 +309,39 @@ def _note_offer(offer: str, belief: Belief, known: str | None, at: datetime, row
         rows.offers_changed.append({"b_id": offer, "text": text})
 
 
-def _announcements(
-    offer: str, spans: Mapping[Span, Kept], written: Sequence[Span], done: Published, at: datetime
-) -> Iterator[dict[str, Any]]:
-    """Yield an alert for each price that rose, or fell to less than half, against the price in force before."""
+def _moved(spans: Mapping[Span, Kept], written: Sequence[Span]) -> tuple[Move, ...]:
+    """Return how the price in force until further notice moved."""
     before = next((span for span in spans if span.valid_to is None), None)
     after = next((span for span in written if span.valid_to is None), None)
-    if before is None or after is None:
-        return
-    for move in moves(before.rates, after.rates):
-        if move.rises or move.falls_by(FALL_ANNOUNCED):
-            facts = {
-                "unit": move.unit,
-                "before_usd_per_mtok": move.before.usd_per_mtok(),
-                "after_usd_per_mtok": move.after.usd_per_mtok(),
-            }
-            kind = "price_rise" if move.rises else "price_fall"
-            yield {"at": at, "kind": kind, "subject": offer, "facts": json_text.dump(facts), "revision": done.revision}
+    return () if before is None or after is None else moves(before.rates, after.rates)
+
+
+def _alert(done: Published, at: datetime, kind: str, subject: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {"at": at, "kind": kind, "subject": subject, "facts": json_text.dump(facts), "revision": done.revision}
+
+
+def _note_waiting(
+    connection: sa.Connection,
+    found: Sequence[Waiting],
+    verdicts: Mapping[holds.Key, Verdict],
+    done: Published,
+    at: datetime,
+    *,
+    announce: bool,
+) -> None:
+    fresh, done.released = holds.note(connection, found, verdicts, at)
+    for waiting in found:
+        done.waiting[waiting.source] = done.waiting.get(waiting.source, 0) + 1
+    done.held += [waiting.offer for waiting in fresh]
+    if announce and fresh:
+        told = [
+            _alert(done, at, "hold_waiting", waiting.offer, {
+                "source": waiting.source, "reasons": sorted({reason.code for reason in waiting.reasons}),
+            })
+            for waiting in fresh
+        ]  # fmt: skip
+        connection.execute(sa.insert(t.alerts), told)
+        done.alerts += len(told)
 
 
 def _write(
@@ -188,88 +354,32 @@ def _write(
     fresh, withdrawn = quotes
     id_: sa.BindParameter[Any] = sa.bindparam("b_id")
     offers, cards = t.offers, t.price_cards
-    _run(connection, sa.insert(offers), rows.offers_new)
-    change = sa.update(offers).where(offers.c.id == id_).values(facts=sa.bindparam("text"), gone_at=None)
-    _run(connection, change, rows.offers_changed)
-    _run(connection, sa.update(offers).where(offers.c.id == id_).values(gone_at=sa.bindparam("at")), rows.offers_gone)
-    withdraw = sa.update(t.quotes).where(t.quotes.c.id == id_).values(withdrawn_at=sa.bindparam("at"))
-    _run(connection, withdraw, [{"b_id": quote, "at": at} for quote in withdrawn])
-    _run(connection, sa.insert(t.quotes), fresh)
-    # Closed before opened: the index allows one open card per offer at any moment.
-    close = sa.update(cards).where(cards.c.id == id_).values(recorded_to=sa.bindparam("at"))
-    _run(connection, close, rows.cards_closed)
+    statements: Iterator[tuple[sa.Executable, Sequence[dict[str, Any]]]] = iter(
+        (
+            (sa.insert(offers), rows.offers_new),
+            (
+                sa.update(offers).where(offers.c.id == id_).values(facts=sa.bindparam("text"), gone_at=None),
+                rows.offers_changed,
+            ),
+            (sa.update(offers).where(offers.c.id == id_).values(gone_at=sa.bindparam("at")), rows.offers_gone),
+            (
+                sa.update(t.quotes).where(t.quotes.c.id == id_).values(withdrawn_at=sa.bindparam("at")),
+                [{"b_id": quote, "at": at} for quote in withdrawn],
+            ),
+            (sa.insert(t.quotes), fresh),
+            # Closed before opened: the index allows one open card per offer at any moment.
+            (sa.update(cards).where(cards.c.id == id_).values(recorded_to=sa.bindparam("at")), rows.cards_closed),
+        )
+    )
+    for statement, values in statements:
+        if values:
+            connection.execute(statement, values)
     next_id = (connection.execute(sa.select(sa.func.max(cards.c.id))).scalar() or 0) + 1
     made = [{**row, "id": number} for number, row in enumerate(rows.cards_new, next_id)]
-    _run(connection, sa.insert(cards), made)
-    _run(connection, sa.insert(t.alerts), rows.alerts)
+    if made:
+        connection.execute(sa.insert(cards), made)
+    if rows.alerts:
+        connection.execute(sa.insert(t.alerts), rows.alerts)
     done.opened += len(made)
     done.closed += len(rows.cards_closed)
     done.alerts += len(rows.alerts)
-
-
-def _run(connection: sa.Connection, statement: sa.Executable, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
-
-
-def _of_offers(
-    connection: sa.Connection, columns: Sequence[sa.ColumnElement[Any]], key: sa.Column[str], offers: Iterable[str]
-) -> Iterator[Any]:
-    """Yield rows of the named offers, a batch of ids at a time: a statement takes only so many parameters."""
-    ids = list(offers)
-    for start in range(0, len(ids), BATCH):
-        yield from connection.execute(sa.select(*columns).where(key.in_(ids[start : start + BATCH])))
-
-
-def _other_claims(connection: sa.Connection, changes: Mapping[str, Change]) -> dict[str, dict[str, Spoken]]:
-    """Return what the sources that did not speak anew say of the changed offers."""
-    quotes = t.quotes.c
-    found: dict[str, dict[str, Spoken]] = {}
-    columns = (quotes.id, quotes.offer_id, quotes.source, quotes.claim, quotes.observed_at, quotes.withdrawn_at)
-    for id_, offer, source, text, observed_at, withdrawn_at in _of_offers(
-        connection, columns, quotes.offer_id, changes
-    ):
-        change = changes[offer]
-        if withdrawn_at is None and source not in change.claims and source not in change.withdrawn:
-            found.setdefault(offer, {})[source] = Spoken(id_, read_claim(json_text.load(text)), observed_at)
-    return found
-
-
-def _ranking(connection: sa.Connection) -> Ranking:
-    rows = connection.execute(sa.select(t.sources.c.name, t.sources.c.rank, t.sources.c.own_channel)).all()
-    return Ranking(
-        {row.name: row.rank for row in rows}, {row.own_channel: row.name for row in rows if row.own_channel is not None}
-    )
-
-
-def _spans(connection: sa.Connection, changes: Iterable[str]) -> dict[str, dict[Span, Kept]]:
-    cards = t.price_cards.c
-    columns = (
-        cards.id,
-        cards.offer_id,
-        cards.quote_id,
-        cards.rates,
-        cards.valid_from,
-        cards.valid_to,
-        cards.recorded_to,
-    )
-    tables: dict[str, RateTable] = {}
-    found: dict[str, list[tuple[Span, Kept]]] = {}
-    for id_, offer, quote, text, valid_from, valid_to, recorded_to in _of_offers(
-        connection, columns, cards.offer_id, changes
-    ):
-        if recorded_to is None:
-            rates = tables.get(text) or tables.setdefault(text, read_rates(json_text.load(text)))
-            found.setdefault(offer, []).append((Span(valid_from, valid_to, rates), Kept(id_, quote)))
-    return {offer: dict(sorted(spans, key=lambda item: item[0].valid_from)) for offer, spans in found.items()}
-
-
-def catalogue_digest(connection: sa.Connection) -> str:
-    """Return the SHA-256 over every card believed now: a revision is whole when its digest fits its cards."""
-    cards = t.price_cards.c
-    query = sa.select(cards.offer_id, cards.valid_from, cards.valid_to, cards.rates).where(cards.recorded_to.is_(None))
-    lines = sorted(
-        f"{offer}\t{valid_from.isoformat()}\t{'' if valid_to is None else valid_to.isoformat()}\t{rates}\n"
-        for offer, valid_from, valid_to, rates in connection.execute(query)
-    )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,48 +1,21 @@
-"""Every table, once; the migrations are checked against this file."""
-
-from datetime import UTC, datetime
-from typing import Any
+"""Every table, once; the migrations are checked against this file and the one of operations beside it."""
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeDecorator
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_N_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from planner.store.columns import UtcTime, id_column, metadata
+from planner.store.operations import (
+    channel_payments,
+    contracts,
+    deliveries,
+    fx_rates,
+    golden_facts,
+    holds,
+    plan_states,
+    replies,
+    seen_readings,
+    slots,
+    webhooks,
 )
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no zone: naive values are refused on the way in, UTC is put back on the way out."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Refuse a naive moment; store SQLite's without the zone it cannot keep."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment without a zone cannot be stored")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Give every moment back in UTC."""
-        del dialect
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _id(**options: Any) -> sa.Column[int]:  # noqa: ANN401  # SQLAlchemy's own options
-    return sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, **options)
-
 
 # --- the curated registry -------------------------------------------------------------------------------
 
@@ -88,6 +61,8 @@ aliases = sa.Table(
     sa.Column("spelling", sa.Text, primary_key=True),
     sa.Column("model_id", sa.Text, sa.ForeignKey("models.id"), nullable=False),
     sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("settled_at", UtcTime),  # when an admin settled it; NULL came with planner
+    sa.Column("settled_by", sa.Text),
 )
 
 free_offers = sa.Table(
@@ -110,12 +85,13 @@ sources = sa.Table(
     sa.Column("own_channel", sa.Text),  # the channel whose own API this source is
     sa.Column("interval_minutes", sa.Integer),
     sa.Column("stale_after_hours", sa.Integer),
+    sa.Column("frozen_after_days", sa.Integer),  # a living list that says the same for longer has stopped
 )
 
 fees = sa.Table(
     "fees",
     metadata,
-    _id(),
+    id_column(),
     sa.Column("channel_id", sa.Text, sa.ForeignKey("channels.id"), nullable=False),
     sa.Column("percent", sa.Text, nullable=False),  # a canonical decimal
     sa.Column("basis", sa.Text, nullable=False),
@@ -123,6 +99,11 @@ fees = sa.Table(
     sa.Column("valid_to", UtcTime),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("source_url", sa.Text, nullable=False),
+    sa.Column("payment", sa.Text, nullable=False, server_default="credit"),  # which way of paying it belongs to
+    sa.Column("allowance_usd_per_month", sa.Text),  # list-price usage a month without this fee, a decimal
+    sa.Column("minimum_usd", sa.Text),  # at least this much per purchase, a decimal
+    sa.Column("recorded_from", UtcTime),  # when an admin entered it; NULL came with planner
+    sa.Column("recorded_to", UtcTime),
 )
 
 price_bands = sa.Table(
@@ -231,7 +212,7 @@ fetches = sa.Table(
 quotes = sa.Table(
     "quotes",
     metadata,
-    _id(),
+    id_column(),
     sa.Column("offer_id", sa.Text, sa.ForeignKey("offers.id"), nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("source_url", sa.Text, nullable=False),
@@ -241,6 +222,7 @@ quotes = sa.Table(
     sa.Column("claim", sa.Text, nullable=False),  # JSON: facts and segments as claimed
     sa.Column("claim_digest", sa.Text, nullable=False),
     sa.Column("unpriced", sa.Text),
+    sa.Column("recorded_at", UtcTime),  # when planner heard it; NULL before this was written down
     sa.Column("withdrawn_at", UtcTime),
     sa.Index(
         "uq_quotes_current",
@@ -256,7 +238,7 @@ quotes = sa.Table(
 price_cards = sa.Table(
     "price_cards",
     metadata,
-    _id(),
+    id_column(),
     sa.Column("offer_id", sa.Text, sa.ForeignKey("offers.id"), nullable=False),
     sa.Column("quote_id", sa.ForeignKey("quotes.id"), nullable=False),
     sa.Column("rates", sa.Text, nullable=False),  # JSON, core.rate_form
@@ -314,12 +296,16 @@ source_states = sa.Table(
     sa.Column("offers_priced", sa.Integer),
     sa.Column("offers_unpriced", sa.Integer),
     sa.Column("rows_refused", sa.Integer),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row, since the last success
+    sa.Column("retry_at", UtcTime),  # the circuit is open until then
+    sa.Column("moved_at", UtcTime),  # when the source last said something it had not said before
+    sa.Column("told_stale_at", UtcTime),
 )
 
 refreshes = sa.Table(
     "refreshes",
     metadata,
-    _id(),
+    id_column(),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("started_at", UtcTime, nullable=False),
     sa.Column("finished_at", UtcTime, nullable=False),
@@ -332,13 +318,14 @@ refreshes = sa.Table(
 alerts = sa.Table(
     "alerts",
     metadata,
-    _id(),
+    id_column(),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("facts", sa.Text, nullable=False),  # JSON
     sa.Column("revision", sa.Integer),
-    sa.Column("delivered_at", UtcTime),
+    sa.Column("delivered_at", UtcTime),  # when it was handed to every target there was
+    sa.Index("ix_alerts_at", "at"),
 )
 
 keys = sa.Table(
@@ -370,3 +357,11 @@ audit = sa.Table(
     sa.Column("previous_hash", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
 )
+
+__all__ = [
+    "UtcTime", "alerts", "aliases", "audit", "channel_payments", "channels", "contracts", "deliveries", "fees",
+    "fetches", "free_offers", "fx_rates", "golden_facts", "heads", "holds", "keys", "metadata", "models", "offers",
+    "payloads", "plan_states", "plans", "policies", "price_bands", "price_cards", "provider_spellings", "providers",
+    "quality_bands", "quotes", "refreshes", "replies", "revisions", "scores", "seen_readings", "slots",
+    "source_states", "sources", "terms", "webhooks",
+]  # fmt: skip

@@ -12,8 +12,7 @@ from planner.core.guards import Accepted, check_feed
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts
 from planner.core.price import RateTable
-from planner.core.reconcile import Ranking, Span, believe, moves, redate
-from planner.core.units import Unit
+from planner.core.reconcile import Ranking, Span, believe, redate
 from tests import make
 from tests.make import NOON, rates
 
@@ -82,13 +81,6 @@ def test_an_offer_nobody_lists_ends() -> None:
     """Without a claim the span in force ends, and nothing begins."""
     assert redate([Span(make.SINCE, None, rates())], [], NOON).write == (Span(make.SINCE, NOON, rates()),)
     assert redate([], [], NOON).write == ()
-
-
-def test_moves_tell_rises_from_falls() -> None:
-    """A rise is a rise; a fall to a third is more than half."""
-    up, down = moves(rates("1", "3"), rates("2", "1"))
-    assert (up.unit, up.rises, down.rises, down.falls_by(2), up.falls_by(2)) == (Unit.INPUT, True, False, True, False)
-    assert moves(rates(), rates()) == ()
 
 
 def reading(count: int, price: str | None = "1", rows: int | None = None) -> Reading:

@@ -1,0 +1,234 @@
+"""The queue of prices that wait for a person: opened with reasons, seen again, decided, or overtaken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from planner.core.claim import Segment
+from planner.core.doubt import Move, Reason
+from planner.core.errors import Conflict, NotFound
+from planner.core.rate_form import write_rates, write_when
+from planner.store import json_text
+from planner.store.recall import of_offers
+from planner.store.tables import holds
+
+WAITING, APPROVED, REJECTED, RELEASED = "waiting", "approved", "rejected", "released"
+# An approval of a whole feed opens the door for one reading, and not for long.
+FEED_PASS = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where one price of one source stands: its hold's row, its state, and when the price was first seen."""
+
+    id: int
+    state: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One price that waits, as found by a publication."""
+
+    offer: str
+    source: str
+    quote: int
+    digest: str
+    reasons: tuple[Reason, ...]
+    moves: tuple[Move, ...]
+
+
+Key = tuple[str, str, str]
+"""(offer, source, digest of the rates)."""
+
+
+def digest_of(segments: Sequence[Segment]) -> str:
+    """Return the digest of what a claim says about prices: the same prices are the same hold."""
+    said = [
+        [
+            None if segment.valid_from is None else segment.valid_from.isoformat(),
+            None if segment.valid_to is None else segment.valid_to.isoformat(),
+            write_rates(segment.rates),
+        ]
+        for segment in segments
+    ]
+    return json_text.digest(json_text.dump(said))
+
+
+def verdicts(connection: sa.Connection, offers: Sequence[str]) -> dict[Key, Verdict]:
+    """Return the newest verdict on every price of these offers that ever waited."""
+    columns = (holds.c.id, holds.c.offer_id, holds.c.source, holds.c.digest, holds.c.state, holds.c.opened_at)
+    rows = sorted(of_offers(connection, columns, holds.c.offer_id, offers), key=lambda row: int(row.id))
+    return {(row.offer_id, row.source, row.digest): Verdict(row.id, row.state, row.opened_at) for row in rows}
+
+
+def note(
+    connection: sa.Connection,
+    found: Sequence[Waiting],
+    known: Mapping[Key, Verdict],
+    at: datetime,
+) -> tuple[list[Waiting], int]:
+    """Record what waits after a publication decided some offers anew.
+
+    Returns:
+        The prices that wait for the first time, and how many waited until now and do so no longer.
+    """
+    fresh = []
+    seen: set[int] = set()
+    for waiting in found:
+        verdict = known.get((waiting.offer, waiting.source, waiting.digest))
+        if verdict is not None and verdict.state == WAITING:
+            seen.add(verdict.id)
+            connection.execute(
+                sa.update(holds)
+                .where(holds.c.id == verdict.id)
+                .values(last_seen_at=at, quote_id=waiting.quote, reasons=_reasons(waiting.reasons))
+            )
+        elif verdict is None or verdict.state == RELEASED:
+            fresh.append(waiting)
+    if fresh:
+        connection.execute(sa.insert(holds), [_row(waiting, at) for waiting in fresh])
+    gone = [verdict.id for verdict in known.values() if verdict.state == WAITING and verdict.id not in seen]
+    for id_ in gone:
+        end = {"state": RELEASED, "decided_at": at, "decision": "the source says something else now"}
+        connection.execute(sa.update(holds).where(holds.c.id == id_).values(end))
+    return fresh, len(gone)
+
+
+def _row(waiting: Waiting, at: datetime) -> dict[str, Any]:
+    return {
+        "source": waiting.source,
+        "offer_id": waiting.offer,
+        "quote_id": waiting.quote,
+        "digest": waiting.digest,
+        "reasons": _reasons(waiting.reasons),
+        "diff": json_text.dump([move_shape(move) for move in waiting.moves]),
+        "state": WAITING,
+        "opened_at": at,
+        "last_seen_at": at,
+        "announced_at": at,
+    }
+
+
+def _reasons(reasons: Sequence[Reason]) -> str:
+    return json_text.dump([{"code": reason.code, **reason.facts} for reason in reasons])
+
+
+def move_shape(move: Move) -> dict[str, Any]:
+    """Write how one rate moved."""
+    return {
+        "unit": move.unit.value,
+        "when": None if move.when is None else write_when(move.when),
+        "before_usd_per_mtok": move.before.usd_per_mtok(),
+        "after_usd_per_mtok": move.after.usd_per_mtok(),
+    }
+
+
+def hold_feed(connection: sa.Connection, source: str, code: str, detail: str, at: datetime) -> bool:
+    """Record that a whole reading of a source waits; True where that is news."""
+    known = connection.execute(
+        sa.select(holds.c.id).where(
+            holds.c.source == source, holds.c.offer_id.is_(None), holds.c.digest == code, holds.c.state == WAITING
+        )
+    ).scalar()
+    reasons = json_text.dump([{"code": code, "detail": detail}])
+    if known is not None:
+        connection.execute(sa.update(holds).where(holds.c.id == known).values(last_seen_at=at, reasons=reasons))
+        return False
+    connection.execute(
+        sa.insert(holds).values(
+            source=source, digest=code, reasons=reasons, diff="[]", state=WAITING, opened_at=at, last_seen_at=at,
+            announced_at=at,
+        )
+    )  # fmt: skip
+    return True
+
+
+def feed_passes(connection: sa.Connection, source: str, at: datetime) -> frozenset[str]:
+    """Return the refusals of a source's whole reading that a person has waived lately, for one reading."""
+    query = sa.select(holds.c.digest).where(
+        holds.c.source == source,
+        holds.c.offer_id.is_(None),
+        holds.c.state == APPROVED,
+        holds.c.decided_at > at - FEED_PASS,
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def end_feed_holds(connection: sa.Connection, source: str, at: datetime) -> None:
+    """End what stood against a source's readings, because one was just accepted: passes are used up."""
+    connection.execute(
+        sa.update(holds)
+        .where(holds.c.source == source, holds.c.offer_id.is_(None), holds.c.state.in_((WAITING, APPROVED)))
+        .values(state=RELEASED, decision="a reading was accepted", last_seen_at=at)
+    )
+
+
+def decide(
+    connection: sa.Connection, id_: int, state: str, *, at: datetime, actor: str, reason: str
+) -> tuple[str, str | None]:
+    """Approve or reject what waits, and return its source and its offer (None: a whole feed).
+
+    Raises:
+        NotFound: there is no such hold.
+        Conflict: it does not wait any more; two people cannot both decide.
+    """
+    done = connection.execute(
+        sa.update(holds)
+        .where(holds.c.id == id_, holds.c.state == WAITING)
+        .values(state=state, decided_at=at, decided_by=actor, decision=reason)
+    )
+    row = connection.execute(
+        sa.select(holds.c.source, holds.c.offer_id, holds.c.state).where(holds.c.id == id_)
+    ).first()
+    if row is None:
+        raise NotFound("hold", str(id_))
+    if not done.rowcount:
+        raise Conflict("hold", str(id_), f"already {row.state}")
+    return row.source, row.offer_id
+
+
+def overdue(connection: sa.Connection, every: timedelta, at: datetime) -> list[dict[str, Any]]:
+    """Return what still waits and was not announced for a while, and note that it is announced now."""
+    due = holds.c.state == WAITING, holds.c.announced_at <= at - every
+    rows = [dict(row) for row in connection.execute(sa.select(holds).where(*due)).mappings()]
+    if rows:
+        connection.execute(sa.update(holds).where(*due).values(announced_at=at))
+    return rows
+
+
+def listed(
+    connection: sa.Connection, *, state: str | None = None, source: str | None = None, after: int = 0, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Return holds in the order in which they were opened."""
+    query = sa.select(holds).where(holds.c.id > after).order_by(holds.c.id).limit(limit)
+    if state is not None:
+        query = query.where(holds.c.state == state)
+    if source is not None:
+        query = query.where(holds.c.source == source)
+    return [_read(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def one(connection: sa.Connection, id_: int) -> dict[str, Any]:
+    """Return one hold.
+
+    Raises:
+        NotFound: there is no such hold.
+    """
+    row = connection.execute(sa.select(holds).where(holds.c.id == id_)).mappings().first()
+    if row is None:
+        raise NotFound("hold", str(id_))
+    return _read(dict(row))
+
+
+def _read(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "reasons": json_text.load(row["reasons"]), "diff": json_text.load(row["diff"])}
+
+
+def waiting_by_source(connection: sa.Connection) -> dict[str, int]:
+    """Return how many prices of each source wait."""
+    query = sa.select(holds.c.source, sa.func.count().label("waiting")).where(holds.c.state == WAITING)
+    return {row.source: row.waiting for row in connection.execute(query.group_by(holds.c.source))}
