@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from planner.core.money import PICO, ratio_text, usd_text
-from planner.core.price import Rate, RateTable, When
+from planner.core.price import Rate, RateTable, UnitPrice, When
 from planner.core.units import FALLBACK, REGISTRY, Dimension, Unit
 
 MTOK = 1_000_000
@@ -41,12 +41,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How one rate moved: the base rate of a unit, or its rate under the conditions ``when``."""
+    """How one rate moved: the base rate of a unit, or its rate under the conditions ``when``.
+
+    ``repriced``: both tables state this very rate; otherwise a condition came or went, and what it replaced is the
+    other side of the move.
+    """
 
     unit: Unit
     when: When | None
     before: Rate
     after: Rate
+    repriced: bool = True
 
     @property
     def rises(self) -> bool:
@@ -66,15 +71,20 @@ def moves(before: RateTable, after: RateTable) -> tuple[Move, ...]:
         if old == new:
             continue
         whens = dict.fromkeys([None, *(band.when for band in old.bands), *(band.when for band in new.bands)])
-        pairs = ((when, _under(before, unit, when), _under(after, unit, when)) for when in whens)
-        found += [Move(unit, when, was, now) for when, was, now in pairs if _usd(was) != _usd(now)]
+        for when in whens:
+            was, now = _under(old, when), _under(new, when)
+            if _usd(was) != _usd(now):
+                found.append(Move(unit, when, was, now, repriced=_names(old, when) and _names(new, when)))
     return tuple(found)
 
 
-def _under(table: RateTable, unit: Unit, when: When | None) -> Rate:
-    """Return a unit's rate under exactly these conditions, or its base rate where they are not named."""
-    price = table[unit]
+def _under(price: UnitPrice, when: When | None) -> Rate:
+    """Return the rate under exactly these conditions, or the base rate where they are not named."""
     return next((band.rate for band in reversed(price.bands) if band.when == when), price.base)
+
+
+def _names(price: UnitPrice, when: When | None) -> bool:
+    return when is None or any(band.when == when for band in price.bands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +241,7 @@ CLOSE = Fraction(1, 100)
 def _confirmed(move: Move, others: Sequence[RateTable]) -> bool:
     """Tell whether another source says about the same of this rate."""
     return any(
-        move.unit in other and _near(_usd(_under(other, move.unit, move.when)), _usd(move.after)) for other in others
+        move.unit in other and _near(_usd(_under(other[move.unit], move.when)), _usd(move.after)) for other in others
     )
 
 

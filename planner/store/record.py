@@ -241,12 +241,12 @@ def lay(
             continue
         _write_spans(case, belief, redating, rows, done, at)
         moved = _moved(case.spans, redating.write)
-        if moved:
+        if any(move.repriced for move in moved):
             done.repriced.append(case.offer)
-            if announce:
-                kind = "price_rise" if any(move.rises for move in moved) else "price_fall"
-                facts = {"source": belief.source, "moves": [holds.move_shape(move) for move in moved]}
-                rows.alerts.append(_alert(done, at, kind, case.offer, facts))
+        if moved and announce:
+            kind = "price_rise" if any(move.rises for move in moved) else "price_fall"
+            facts = {"source": belief.source, "moves": [holds.move_shape(move) for move in moved]}
+            rows.alerts.append(_alert(done, at, kind, case.offer, facts))
     _write(connection, rows, quotes, done, at)
     _note_waiting(connection, rows.waiting, desk.verdicts, done, at, announce=announce)
 
