@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from planner.core.agreement import Contract, Fee
 from planner.core.ask import Ask
-from planner.core.catalogue import Catalogue, Fee, Provider
+from planner.core.catalogue import Catalogue, Provider
 from planner.core.claim import Score
 from planner.core.errors import NoAnswer
 from planner.core.offer import Kind, Offer, OfferFacts, Route
@@ -47,6 +48,7 @@ def world(seed: int) -> tuple[Catalogue, Ask]:
         },
         scores=_scores(dice),
         fees=_fees(dice),
+        contracts=_contracts(dice, offers),
         tier_bands=TierBands(
             (PriceBand(1, Decimal(4)), PriceBand(2, Decimal("0.25"))), (QualityBand(INDEX, 1, Decimal(40)),)
         ),
@@ -175,6 +177,26 @@ def _fees(dice: random.Random) -> tuple[Fee, ...]:
         source_url="https://t",
     )
     return (fee,) if dice.random() < 0.7 else ()
+
+
+def _contracts(dice: random.Random, offers: list[Offer]) -> tuple[Contract, ...]:
+    made = []
+    for number in range(dice.randint(0, 3)):
+        signed = dice.choice(offers)
+        contract = Contract(
+            id=number,
+            name="c",
+            channel=signed.facts.channel,
+            provider=signed.facts.provider,
+            model=dice.choice((None, signed.model)),
+            # The last one has no exact place among the whole numerators of a ranking.
+            discount_percent=dice.choice((Fraction(10), Fraction(25, 2), Fraction(100), Fraction(1, 3))),
+            valid_from=START + timedelta(days=dice.choice((-100, 10))),
+            valid_to=dice.choice((None, START + timedelta(days=30))),
+            reference="t",
+        )
+        made.append(contract)
+    return tuple(made)
 
 
 def _ask(dice: random.Random, offers: list[Offer]) -> Ask:

@@ -6,6 +6,7 @@ from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
 
+from planner.core.agreement import Contract, Fee, discount, gross_up
 from planner.core.claim import ModelFacts, Score
 from planner.core.offer import Offer
 from planner.core.plan import Plan
@@ -28,23 +29,6 @@ class Provider:
     creator_of: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fee:
-    """A channel's fee on top of its list prices, in percent of the list price, from ``valid_from`` to ``valid_to``."""
-
-    channel: str
-    percent: Fraction
-    basis: str
-    valid_from: datetime
-    valid_to: datetime | None
-    source: str
-    source_url: str
-
-    def in_force(self, at: datetime) -> bool:
-        """Tell whether the fee is charged at a moment."""
-        return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """Everything known at one revision.
@@ -64,6 +48,7 @@ class Catalogue:
     providers: Mapping[str, Provider] = field(default_factory=dict)
     scores: Mapping[tuple[str, str], tuple[Score, ...]] = field(default_factory=dict)
     fees: tuple[Fee, ...] = ()
+    contracts: tuple[Contract, ...] = ()
     tier_bands: TierBands = field(default_factory=lambda: TierBands(()))
     policies: Mapping[str, Policy] = field(default_factory=dict)
     plans: Mapping[str, Plan] = field(default_factory=dict)
@@ -93,10 +78,11 @@ class Catalogue:
         )
         return effective(rows, at, channel=facts.channel)
 
-    def fee_factor(self, channel: str, at: datetime) -> Fraction:
-        """Return list price -> effective price for a channel: 1 plus its fees in force."""
-        percent = sum((fee.percent for fee in self.fees if fee.channel == channel and fee.in_force(at)), Fraction())
-        return 1 + percent / 100
+    def factor(self, offer: Offer, at: datetime) -> Fraction:
+        """Return list price -> effective price of an offer: after its discount, with its channel's fees."""
+        facts = offer.facts
+        taken_off, _contract = discount(self.contracts, facts.channel, facts.provider, offer.model, at)
+        return (1 - taken_off) * gross_up(self.fees, facts.channel, at)
 
     def score(self, model: str | None, index: str) -> Score | None:
         """Return the newest score of a model on one index. It carries its own date."""

@@ -8,9 +8,10 @@ from planner.core.catalogue import Catalogue
 
 
 def of_prices(catalogue: Catalogue) -> tuple[datetime, ...]:
-    """Return every moment at which a price card, a fee or a retirement begins or ends, in order."""
+    """Return every moment at which a price card, a fee, a contract or a retirement begins or ends, in order."""
     found = {edge for cards in catalogue.cards.values() for card in cards for edge in (card.valid_from, card.valid_to)}
     found |= {edge for fee in catalogue.fees for edge in (fee.valid_from, fee.valid_to)}
+    found |= {edge for contract in catalogue.contracts for edge in (contract.valid_from, contract.valid_to)}
     found |= {offer.facts.retires_at for offer in catalogue.offers}
     return tuple(sorted(edge for edge in found if edge is not None))
 

@@ -117,7 +117,7 @@ def priced(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, Mo
         offer=offer,
         card=card,
         list_cost=at_list,
-        cost_usd=at_list.exact_usd * catalogue.fee_factor(offer.facts.channel, ask.at),
+        cost_usd=at_list.exact_usd * catalogue.factor(offer, ask.at),
         service_tier=tier,
         quality=None if quality is None else quality.score,
         tier=None if label is None else label.tier,

@@ -150,6 +150,18 @@ def redate(
     )
 
 
+def correct(record: Sequence[Span], corrections: Sequence[Segment]) -> Redating:
+    """Return what corrections alone change on a record."""
+    laid = list(record)
+    for correction in corrections:
+        laid = _corrected(laid, correction)
+    wanted = _joined(laid)
+    return Redating(
+        close=tuple(span for span in record if span not in wanted),
+        write=tuple(span for span in wanted if span not in record),
+    )
+
+
 def _corrected(spans: Sequence[Span], correction: Segment) -> list[Span]:
     """Put a corrected stretch in place of whatever the spans say about it."""
     start, end = correction.valid_from, correction.valid_to

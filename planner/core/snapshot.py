@@ -58,7 +58,7 @@ class Stretch(NamedTuple):
     fees: Floats
     fee_numerators: NDArray[np.int64]
     fee_denominator: int
-    fee_factors: Mapping[str, Fraction]
+    fee_factors: tuple[Fraction, ...]
     standing: tuple[str | None, ...]
 
 
@@ -227,7 +227,7 @@ class Snapshot:
         if card is None or tier is None:
             raise AssertionError("only priced offers that serve the tier are picked")
         at_list = cost(ask.workload.usage, card.rates, ask.at, shape.contexts[i])
-        factor = stretch.fee_factors[offer.facts.channel]
+        factor = stretch.fee_factors[i]
         quality = checks.quality_of(offer, self.catalogue, ask.needs)
         label = stretch.labels.get(offer.model) if offer.model else None
         return Pick(
@@ -249,17 +249,21 @@ class Snapshot:
 
     def _make_stretch(self, at: datetime) -> Stretch:
         offers = self.catalogue.offers
-        channels = {offer.facts.channel for offer in offers}
-        factors = {channel: self.catalogue.fee_factor(channel, at) for channel in channels}
+        # Whoever shares channel, provider and model shares the factor; there are far fewer of those than offers.
+        keys = [(offer.facts.channel, offer.facts.provider, offer.model) for offer in offers]
+        by_key = {key: self.catalogue.factor(offer, at) for key, offer in dict(zip(keys, offers, strict=True)).items()}
+        factors = tuple(by_key[key] for key in keys)
         cards = tuple(self.catalogue.card(offer.id, at) for offer in offers)
-        denominator = lcm(*(factor.denominator for factor in factors.values()))
-        # A numerator too large for the exact ranking is only told from the others, so it need not fit its column.
-        scaled = {channel: min(int(factor * denominator), NUMERATOR_BELOW) for channel, factor in factors.items()}
+        denominator = lcm(*(factor.denominator for factor in by_key.values()))
+        # A factor too large for the exact ranking is only told from the others, so it need not fit its column.
+        if denominator > NUMERATOR_BELOW:
+            denominator = 1
+        whole = {factor: _numerator(factor, denominator) for factor in by_key.values()}
         return Stretch(
             cards=cards,
             labels=self.catalogue.model_tiers(at),
-            fees=np.array([float(factors[offer.facts.channel]) for offer in offers], np.float64),
-            fee_numerators=np.array([scaled[offer.facts.channel] for offer in offers], np.int64),
+            fees=np.array([float(factor) for factor in factors], np.float64),
+            fee_numerators=np.array([whole[factor] for factor in factors], np.int64),
             fee_denominator=denominator,
             fee_factors=factors,
             standing=tuple(_standing(offer, card, at) for offer, card in zip(offers, cards, strict=True)),
@@ -372,6 +376,12 @@ def _groups(
         last = value
         group.append(pick(i))
     yield from sorted(group, key=key)
+
+
+def _numerator(factor: Fraction, denominator: int) -> int:
+    """Return a factor over the shared denominator, or a mark that it has no exact place there."""
+    numerator = factor * denominator
+    return int(numerator) if numerator.denominator == 1 and numerator < NUMERATOR_BELOW else NUMERATOR_BELOW
 
 
 def _known(limit: int | None) -> float:

@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from planner.core.catalogue import Catalogue, Fee, Provider
+from planner.core.agreement import CREDIT, Contract, Fee
+from planner.core.catalogue import Catalogue, Provider
 from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
 from planner.core.offer import Kind, Offer
@@ -30,24 +31,44 @@ BUNDLE_FRESH_FOR = timedelta(days=14)
 OPENROUTER = "openrouter"
 
 
-def load_catalogue(connection: sa.Connection) -> Catalogue:
-    """Load everything believed now: open and dated cards, live terms, the newest version of every policy."""
+def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) -> Catalogue:
+    """Load what is believed: open and dated cards, live terms, the newest version of every policy.
+
+    Args:
+        connection: one consistent read.
+        known_at: load what was believed at that moment instead: its revision, cards, terms, policies, fees,
+            contracts and scores. What an offer is able to do, names and plans are those of today.
+    """
     heads = read_heads(connection)
     return Catalogue(
-        revision=heads.catalogue,
+        revision=heads.catalogue if known_at is None else _revision(connection, known_at),
         policy_revision=heads.policy,
-        offers=_offers(connection),
-        cards=_cards(connection),
-        terms=_terms(connection),
+        offers=_offers(connection, known_at),
+        cards=_cards(connection, known_at),
+        terms=_terms(connection, known_at),
         models=_models(connection),
         providers=_providers(connection),
-        scores=_scores(connection),
-        fees=_fees(connection),
+        scores=_scores(connection, known_at),
+        fees=load_fees(connection, known_at),
+        contracts=load_contracts(connection, known_at),
         tier_bands=_bands(connection),
-        policies=_policies(connection),
+        policies=_policies(connection, known_at),
         plans=_plans(connection),
-        stale_from=_stale_from(connection),
+        stale_from=None if known_at is not None else _stale_from(connection),
     )
+
+
+def known(table: sa.Table, known_at: datetime | None) -> sa.ColumnElement[bool]:
+    """Return the condition for rows on record at a moment, or now. What came with planner was always known."""
+    began, ended = table.c.recorded_from, table.c.recorded_to
+    if known_at is None:
+        return ended.is_(None)
+    return sa.and_(sa.or_(began.is_(None), began <= known_at), sa.or_(ended.is_(None), ended > known_at))
+
+
+def _revision(connection: sa.Connection, known_at: datetime) -> int:
+    query = sa.select(sa.func.max(t.revisions.c.number)).where(t.revisions.c.published_at <= known_at)
+    return connection.execute(query).scalar() or 0
 
 
 def canonical_model(channel: str, provider: str, spelling: str, aliases: Mapping[tuple[str, str], str]) -> str | None:
@@ -69,10 +90,14 @@ def aliases_of(connection: sa.Connection) -> dict[tuple[str, str], str]:
     return {(namespace, spelling): model for namespace, spelling, model in rows}
 
 
-def _offers(connection: sa.Connection) -> tuple[Offer, ...]:
+def _offers(connection: sa.Connection, known_at: datetime | None) -> tuple[Offer, ...]:
     aliases = aliases_of(connection)
     free = set(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
     query = sa.select(t.offers.c.id, t.offers.c.facts).where(t.offers.c.gone_at.is_(None))
+    if known_at is not None:
+        heard = sa.select(t.quotes.c.offer_id).where(sa.func.coalesce(t.quotes.c.recorded_at, known_at) <= known_at)
+        there = sa.or_(t.offers.c.gone_at.is_(None), t.offers.c.gone_at > known_at)
+        query = sa.select(t.offers.c.id, t.offers.c.facts).where(there, t.offers.c.id.in_(heard))
     offers = []
     for id_, text in connection.execute(query):
         facts = read_facts(json.loads(text))
@@ -87,7 +112,7 @@ def _rates(text: str) -> RateTable:
     return read_rates(json.loads(text))
 
 
-def _cards(connection: sa.Connection) -> dict[str, tuple[PriceCard, ...]]:
+def _cards(connection: sa.Connection, known_at: datetime | None) -> dict[str, tuple[PriceCard, ...]]:
     cards, quotes = t.price_cards, t.quotes
     query = (
         sa.select(
@@ -95,7 +120,7 @@ def _cards(connection: sa.Connection) -> dict[str, tuple[PriceCard, ...]]:
             quotes.c.source, quotes.c.source_url, quotes.c.observed_at, quotes.c.payload_digest,
         )
         .join(quotes, quotes.c.id == cards.c.quote_id)
-        .where(cards.c.recorded_to.is_(None))
+        .where(known(cards, known_at))
         .order_by(cards.c.offer_id, cards.c.valid_from)
     )  # fmt: skip
     found: dict[str, list[PriceCard]] = {}
@@ -106,9 +131,9 @@ def _cards(connection: sa.Connection) -> dict[str, tuple[PriceCard, ...]]:
     return {offer: tuple(listed) for offer, listed in found.items()}
 
 
-def _terms(connection: sa.Connection) -> dict[tuple[str, str], tuple[Terms, ...]]:
+def _terms(connection: sa.Connection, known_at: datetime | None) -> dict[tuple[str, str], tuple[Terms, ...]]:
     found: dict[tuple[str, str], list[Terms]] = {}
-    for row in connection.execute(sa.select(t.terms).where(t.terms.c.recorded_to.is_(None)).order_by(t.terms.c.id)):
+    for row in connection.execute(sa.select(t.terms).where(known(t.terms, known_at)).order_by(t.terms.c.id)):
         found.setdefault((row.subject_kind, row.subject), []).append(_terms_row(row))
     return {subject: tuple(rows) for subject, rows in found.items()}
 
@@ -158,7 +183,7 @@ def _providers(connection: sa.Connection) -> dict[str, Provider]:
     }
 
 
-def _scores(connection: sa.Connection) -> dict[tuple[str, str], tuple[Score, ...]]:
+def _scores(connection: sa.Connection, known_at: datetime | None) -> dict[tuple[str, str], tuple[Score, ...]]:
     scores = t.scores.c
     found: dict[tuple[str, str], list[Score]] = {}
     # `index` is a method of a row, so the columns are taken by position.
@@ -174,6 +199,8 @@ def _scores(connection: sa.Connection) -> dict[tuple[str, str], tuple[Score, ...
     for model, index, score, as_of, source, url, note in connection.execute(
         sa.select(*columns).order_by(scores.as_of, scores.source)
     ):
+        if known_at is not None and as_of > known_at.date():
+            continue
         made = Score(
             model=model, index=index, score=Decimal(score), as_of=as_of, source=source, source_url=url, note=note
         )
@@ -181,9 +208,13 @@ def _scores(connection: sa.Connection) -> dict[tuple[str, str], tuple[Score, ...
     return {key: tuple(listed) for key, listed in found.items()}
 
 
-def _fees(connection: sa.Connection) -> tuple[Fee, ...]:
+def load_fees(connection: sa.Connection, known_at: datetime | None = None) -> tuple[Fee, ...]:
+    """Load what brokers charge, for the way each is paid here."""
+    paid = {row.channel_id: row for row in connection.execute(sa.select(t.channel_payments))}
+    query = sa.select(t.fees).where(known(t.fees, known_at)).order_by(t.fees.c.id)
     return tuple(
         Fee(
+            id=row.id,
             channel=row.channel_id,
             percent=Fraction(row.percent),
             basis=row.basis,
@@ -191,8 +222,38 @@ def _fees(connection: sa.Connection) -> tuple[Fee, ...]:
             valid_to=row.valid_to,
             source=row.source,
             source_url=row.source_url,
+            payment=row.payment,
+            allowance_usd_per_month=_fraction(row.allowance_usd_per_month),
+            minimum_usd=_fraction(row.minimum_usd),
+            chosen=row.payment == (paid[row.channel_id].payment if row.channel_id in paid else CREDIT),
+            list_usd_per_month=_fraction(paid[row.channel_id].list_usd_per_month) if row.channel_id in paid else None,
         )
-        for row in connection.execute(sa.select(t.fees).order_by(t.fees.c.id))
+        for row in connection.execute(query)
+    )
+
+
+def _fraction(text: str | None) -> Fraction | None:
+    return None if text is None else Fraction(text)
+
+
+def load_contracts(connection: sa.Connection, known_at: datetime | None = None) -> tuple[Contract, ...]:
+    """Load the negotiated discounts and commitments."""
+    query = sa.select(t.contracts).where(known(t.contracts, known_at)).order_by(t.contracts.c.id)
+    return tuple(
+        Contract(
+            id=row.id,
+            name=row.name,
+            channel=row.channel_id,
+            provider=row.provider_id,
+            model=row.model_id,
+            discount_percent=Fraction(row.discount_percent),
+            commitment_usd=_fraction(row.commitment_usd),
+            commitment_period=row.commitment_period,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            reference=row.reference,
+        )
+        for row in connection.execute(query)
     )
 
 
@@ -213,10 +274,10 @@ def _bands(connection: sa.Connection) -> TierBands:
     )
 
 
-def _policies(connection: sa.Connection) -> dict[str, Policy]:
+def _policies(connection: sa.Connection, known_at: datetime | None) -> dict[str, Policy]:
     # In order of version, so that the newest stays.
     rows = connection.execute(sa.select(t.policies).order_by(t.policies.c.name, t.policies.c.version))
-    return {row.name: _policy(row) for row in rows}
+    return {row.name: _policy(row) for row in rows if known_at is None or row.published_at <= known_at}
 
 
 def _policy(row: sa.Row[Any]) -> Policy:

@@ -14,7 +14,7 @@ from planner.core.market import Listed, Market
 from planner.core.offer import OfferFacts
 from planner.core.price import RateTable
 from planner.core.rate_form import write_rates
-from planner.core.reconcile import Belief, Ranking, Redating, Span, believe, redate
+from planner.core.reconcile import Belief, Ranking, Redating, Span, believe, correct, redate
 from planner.store import holds, json_text, recall
 from planner.store import tables as t
 from planner.store.holds import Verdict, Waiting
@@ -106,8 +106,8 @@ class _Desk:
         self._drafts = {case.offer: self._draft(case, case.claims) for case in cases if case.claims}
         self._market = self._make_market()
 
-    def decide(self, case: _Case, rows: _Rows) -> tuple[Belief, Redating | None]:
-        """Return whom to believe, and what that changes; None keeps the record as it stands while a price waits."""
+    def decide(self, case: _Case, rows: _Rows) -> tuple[Belief, Redating]:
+        """Return whom to believe, and what that changes; while a price waits, the record stands as it is."""
         draft = self._drafts[case.offer]
         best, claims = draft.belief, dict(case.claims)
         while True:
@@ -120,7 +120,7 @@ class _Desk:
             if verdict is None or verdict.state != holds.REJECTED:
                 rows.waiting.append(self._waiting(case, draft, reasons, digest))
             if any(span.valid_to is None for span in case.spans):
-                return best, None
+                return best, correct(list(case.spans), case.segments)
             # Nothing is believed of this offer yet, so the next source may be.
             del claims[source]
             if not claims:
@@ -237,8 +237,6 @@ def lay(
             continue
         belief, redating = desk.decide(case, rows)
         _note_offer(case.offer, belief.facts, known.get(case.offer), case.change.at, rows)
-        if redating is None:
-            continue
         _write_spans(case, belief, redating, rows, done, at)
         moved = _moved(case.spans, redating.write)
         if any(move.repriced for move in moved):

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.core.agreement import Fee
 from planner.core.ask import Answer, Ask
-from planner.core.catalogue import Catalogue, Fee
+from planner.core.catalogue import Catalogue
 from planner.core.errors import NoAnswer
 from planner.core.offer import Offer
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When

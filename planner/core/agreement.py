@@ -1,0 +1,105 @@
+"""What is paid beyond the list price or below it: brokers' dated fees, and discounts that were negotiated."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+CREDIT, OWN_KEY = "credit", "own_key"
+"""How a broker is paid: with bought credit, or with one's own provider keys behind it."""
+
+PAYMENTS = (CREDIT, OWN_KEY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """A channel's fee on top of its list prices, in percent of the list price, from ``valid_from`` to ``valid_to``.
+
+    ``payment`` is the way of paying it belongs to, ``chosen`` whether that way is ours. Usage at list price up to
+    ``allowance_usd_per_month`` is free of it; ``list_usd_per_month`` is how much is expected. ``minimum_usd`` is the
+    least it costs per purchase.
+    """
+
+    channel: str
+    percent: Fraction
+    basis: str
+    valid_from: datetime
+    valid_to: datetime | None
+    source: str
+    source_url: str
+    id: int = 0
+    payment: str = CREDIT
+    allowance_usd_per_month: Fraction | None = None
+    minimum_usd: Fraction | None = None
+    chosen: bool = True
+    list_usd_per_month: Fraction | None = None
+
+    def in_force(self, at: datetime) -> bool:
+        """Tell whether the fee is charged at a moment."""
+        return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+
+    @property
+    def share(self) -> Fraction:
+        """The fee as a share of list price, averaged over a month where part of it is free.
+
+        Without an expected volume an allowance is not counted on: the full percentage is assumed.
+        """
+        full = self.percent / 100
+        if self.allowance_usd_per_month is None or not self.list_usd_per_month:
+            return full
+        charged = max(Fraction(), self.list_usd_per_month - self.allowance_usd_per_month)
+        return full * charged / self.list_usd_per_month
+
+    def of_purchase(self, credit_usd: Fraction) -> Fraction:
+        """Return the fee in USD of buying an amount of credit at once, the minimum included."""
+        return max(credit_usd * self.percent / 100, self.minimum_usd or Fraction())
+
+
+def gross_up(fees: Iterable[Fee], channel: str, at: datetime) -> Fraction:
+    """Return list price -> price with fees for a channel: 1 plus the shares in force."""
+    charged = (fee for fee in fees if fee.channel == channel and fee.chosen and fee.in_force(at))
+    return 1 + sum((fee.share for fee in charged), Fraction())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """A discount on list price that was negotiated with one provider, reached through one channel.
+
+    ``model`` None covers all its models. ``commitment_usd`` per ``commitment_period`` was promised in return; it
+    changes no price here.
+    """
+
+    id: int
+    name: str
+    channel: str
+    provider: str
+    model: str | None
+    discount_percent: Fraction
+    valid_from: datetime
+    valid_to: datetime | None
+    reference: str
+    commitment_usd: Fraction | None = None
+    commitment_period: str | None = None
+
+    def in_force(self, at: datetime) -> bool:
+        """Tell whether the discount is granted at a moment."""
+        return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+
+    def covers(self, channel: str, provider: str, model: str | None) -> bool:
+        """Tell whether the discount is for this provider's model, byte for byte."""
+        return (self.channel, self.provider) == (channel, provider) and self.model in (None, model)
+
+
+def discount(
+    contracts: Sequence[Contract], channel: str, provider: str, model: str | None, at: datetime
+) -> tuple[Fraction, Contract | None]:
+    """Return the share taken off list price, and the contract that grants it.
+
+    A contract for the model outranks one for all models; of two equal ones the smaller discount counts, because
+    counting on too much is what hurts.
+    """
+    fitting = [c for c in contracts if c.in_force(at) and c.covers(channel, provider, model)]
+    if not fitting:
+        return Fraction(), None
+    best = min(fitting, key=lambda c: (c.model is None, c.discount_percent, c.id))
+    return best.discount_percent / 100, best
