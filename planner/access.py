@@ -20,6 +20,8 @@ class Role(StrEnum):
 
 _ALL = frozenset(Role)
 _OPEN: frozenset[Role] | None = None
+_MONEY = frozenset({Role.FINANCE, Role.ADMIN})
+_ADMIN = frozenset({Role.ADMIN})
 
 # None is open to everybody. A route that is missing here cannot be registered.
 ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
@@ -44,6 +46,32 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/v1/price-changes"): _ALL,
     ("GET", "/v1/tiers"): _ALL,
     ("GET", "/v1/status"): _ALL,
+    ("GET", "/v1/holds"): _MONEY,
+    ("GET", "/v1/holds/{id}"): _MONEY,
+    ("POST", "/v1/holds/{id}/approve"): _ADMIN,
+    ("POST", "/v1/holds/{id}/reject"): _ADMIN,
+    ("GET", "/v1/aliases"): _MONEY,
+    ("POST", "/v1/aliases"): _ADMIN,
+    ("POST", "/v1/offers"): _ADMIN,
+    ("POST", "/v1/offers/corrections"): _ADMIN,
+    ("GET", "/v1/sources"): _MONEY,
+    ("GET", "/v1/refreshes"): _MONEY,
+    ("POST", "/v1/sources/{name}/refresh"): _ADMIN,
+    ("GET", "/v1/fees"): _MONEY,
+    ("POST", "/v1/fees"): _ADMIN,
+    ("POST", "/v1/fees/payments"): _ADMIN,
+    ("POST", "/v1/fees/{id}/end"): _ADMIN,
+    ("GET", "/v1/contracts"): _MONEY,
+    ("POST", "/v1/contracts"): _ADMIN,
+    ("POST", "/v1/contracts/{id}/end"): _ADMIN,
+    ("GET", "/v1/fx"): _MONEY,
+    ("POST", "/v1/fx"): _ADMIN,
+    ("GET", "/v1/alerts"): _MONEY,
+    ("GET", "/v1/alerts/deliveries"): _MONEY,
+    ("POST", "/v1/alerts/deliveries/{id}/retry"): _ADMIN,
+    ("GET", "/v1/webhooks"): _ADMIN,
+    ("POST", "/v1/webhooks"): _ADMIN,
+    ("POST", "/v1/webhooks/{id}/disable"): _ADMIN,
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,14 +10,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from planner import __version__
-from planner.api import health, polling, questions, reads
+from planner.api import agreements, alerting, desk, health, polling, questions, reads
 from planner.api.guard import enter
 from planner.api.limits import Limits
 from planner.api.polled import Polled
 from planner.api.problem import problem, refusal
-from planner.core.errors import InvalidInput, PlannerError
+from planner.api.shapes import Shape, summary_shape
+from planner.core.errors import InvalidInput, NotFound, PlannerError
 from planner.flows.current import Current
+from planner.flows.deliver import Ways
+from planner.flows.refresh import Sources, refresh
+from planner.flows.turn import intervals
+from planner.notify import Mail
+from planner.schedule import log_alerts
 from planner.settings import Settings
+from planner.sources import ADAPTERS
 from planner.store.engine import Store, open_store
 
 _TITLES = {404: ("not_found", "Nothing is here"), 405: ("method_not_allowed", "This method is not answered here")}
@@ -48,8 +55,12 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
     app.state.default_policy = settings.default_policy
     app.state.polled = Polled(questions.answered, settings.default_policy)
+    app.state.bounds = settings.bounds()
+    app.state.trusted_hosts = settings.trusted_hosts()
+    app.state.refresh = _refresher(opened, settings)
     polling.add_to(app)
-    for router in (health.router, questions.router, reads.router):
+    # Routes are tried in their order, so fixed paths of offers stand before those that take any id.
+    for router in (health.router, questions.router, desk.router, agreements.router, alerting.router, reads.router):
         app.include_router(router)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(PlannerError, _planner_error)
@@ -57,6 +68,54 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Limits)
     return app
+
+
+def enabled(settings: Settings) -> Sources:
+    """Return the enabled feeds with their base URLs.
+
+    Raises:
+        InvalidInput: a feed planner has no adapter for.
+    """
+    chosen = {}
+    for name, url in settings.source_urls().items():
+        if name not in ADAPTERS:
+            raise InvalidInput("PLANNER_SOURCES", f"{name[:40]!a} is not one of {', '.join(ADAPTERS)}")
+        chosen[name] = (ADAPTERS[name], url)
+    return chosen
+
+
+def ways_of(settings: Settings) -> Ways:
+    """Return how alerts leave this installation.
+
+    Raises:
+        InvalidInput: mail is set up by half.
+    """
+    recipients = tuple(name.strip() for name in settings.mail_to.split(",") if name.strip())
+    mail = None
+    if settings.smtp_url is not None:
+        if not recipients:
+            raise InvalidInput("PLANNER_MAIL_TO", "PLANNER_SMTP_URL needs somebody to write to")
+        mail = Mail(settings.smtp_url.get_secret_value(), settings.mail_from or recipients[0], recipients)
+    return Ways(log_alerts, mail, settings.trusted_hosts())
+
+
+def intervals_of(store: Store, settings: Settings, sources: Sources) -> dict[str, timedelta]:
+    """Return how often each enabled feed is read: by the setting, else by its own interval, else hourly."""
+    if settings.refresh_minutes is not None:
+        return dict.fromkeys(sources, timedelta(minutes=settings.refresh_minutes))
+    own = intervals(store)
+    return {name: own.get(name, timedelta(hours=1)) for name in sources}
+
+
+def _refresher(store: Store, settings: Settings) -> Callable[[str, str, datetime], Shape]:
+    def run(name: str, actor: str, at: datetime) -> Shape:
+        sources = enabled(settings)
+        if name not in sources:
+            raise NotFound("source", name)
+        chosen = {name: sources[name]}
+        return summary_shape(refresh(store, chosen, at, lambda *_: None, actor=actor, bounds=settings.bounds()))
+
+    return run
 
 
 def _utc_now() -> datetime:

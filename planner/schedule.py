@@ -1,69 +1,114 @@
-"""A timer and nothing more: when it is time, the refresh runs once, in the background, and never raises."""
+"""A timer and nothing more: when it is time, a worker asks whose turn it is; it never raises and never decides."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from planner.flows.refresh import refresh
-from planner.sources.feed import Source
+from planner.core.doubt import Bounds
+from planner.core.errors import Overtaken, PlannerError
+from planner.flows import deliver, turn
+from planner.flows.deliver import Ways
+from planner.flows.refresh import Sources
 from planner.store.engine import Store
 
 FIRST_AFTER = timedelta(minutes=1)
+DELIVER_EVERY = timedelta(seconds=15)
+LOOK_EVERY = timedelta(minutes=1)
+JITTER_SECONDS_MAX = 60
 
 log = structlog.get_logger()
 
 
-class Timer:
-    """Refreshes the enabled sources a minute after start and then at an interval, while it is entered.
+def log_alerts(kind: str, count: int, told: list[dict[str, Any]]) -> None:
+    """Write alerts to the log, one line per message."""
+    subjects = [alert["subject"] for alert in told[:5]]
+    log.warning("alert", kind=kind, count=count, subjects=json.dumps(subjects), revision=told[0]["revision"])
 
-    The scheduler keeps its one job in memory: a shared job store runs jobs twice.
+
+class Timer:
+    """Asks for every source's turn at its interval, and for alerts that are due, while it is entered.
+
+    The scheduler keeps its jobs in memory: a shared job store runs jobs twice. Which worker really refreshes is
+    decided by the slot in the database.
     """
 
     def __init__(
         self,
         store: Store,
-        sources: Mapping[str, tuple[Source, str]],
-        minutes: int,
+        sources: Sources,
+        intervals: Mapping[str, timedelta],
         now: Callable[[], datetime],
         owner: str,
+        *,
+        ways: Ways | None = None,
+        bounds: Bounds = Bounds(),  # noqa: B008  # frozen
+        first_after: timedelta = FIRST_AFTER,
     ) -> None:
         """Remember what to refresh; nothing starts before the timer is entered."""
-        self._store, self._sources, self._now, self._owner = store, sources, now, owner
-        self._minutes = minutes
+        self._store, self._sources, self._intervals, self._now = store, sources, intervals, now
+        self._owner, self._bounds, self._first_after = owner, bounds, first_after
+        self._ways = ways or Ways(log_alerts)
         self._scheduler = BackgroundScheduler(timezone="UTC")
 
     def __enter__(self) -> Self:
-        """Start the timer, unless every source is turned off."""
-        if self._sources:
-            self._scheduler.add_job(
-                self._refresh,
-                "interval",
-                minutes=self._minutes,
-                jitter=min(60, self._minutes * 6),
-                next_run_time=self._now() + FIRST_AFTER,
-                coalesce=True,
-                max_instances=1,
-                misfire_grace_time=None,
-            )
-            self._scheduler.start()
+        """Start the timer."""
+        for name in self._sources:
+            self._add(f"refresh:{name}", self._refresh, self._intervals[name], name)
+        self._add("deliver", self._deliver, DELIVER_EVERY)
+        self._add("look", self._look, LOOK_EVERY)
+        self._scheduler.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop the timer without waiting for a refresh that runs: its transaction is whole or absent."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        self._scheduler.shutdown(wait=False)
 
-    def _refresh(self) -> None:
+    def _add(self, job: str, work: Callable[..., None], interval: timedelta, *arguments: str) -> None:
+        seconds = interval.total_seconds()
+        self._scheduler.add_job(
+            self._quietly,
+            "interval",
+            args=(job, work, *arguments),
+            seconds=seconds,
+            # Workers started together should not all knock at the same moment.
+            jitter=min(JITTER_SECONDS_MAX, seconds / 10),
+            next_run_time=self._now() + min(self._first_after, interval),
+            id=job,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+
+    def _quietly(self, job: str, work: Callable[..., None], *arguments: str) -> None:
         try:
-            summary = refresh(self._store, self._sources, self._now(), lambda _source, _done, _total: None)
+            work(*arguments)
+        except Overtaken as error:
+            log.warning("turn taken over", job=job, owner=self._owner, turn=error.id)
+        except PlannerError as error:
+            log.warning("not now", job=job, owner=self._owner, code=error.code)
         except Exception:
             # Whatever went wrong, the timer lives on and the published catalogue stands.
-            log.exception("refresh failed", owner=self._owner)
-            return
-        log.info("refreshed", owner=self._owner, revision=summary.revision)
+            log.exception("a scheduled job failed", job=job, owner=self._owner)
+
+    def _refresh(self, name: str) -> None:
+        summary = turn.scheduled_refresh(
+            self._store, self._sources, name, self._intervals[name], self._owner, bounds=self._bounds
+        )
+        if summary is not None:
+            line = summary.sources[0]
+            log.info("refreshed", source=name, owner=self._owner, outcome=line.outcome, revision=summary.revision)
+
+    def _look(self) -> None:
+        at = turn.hourly(self._store, "remind", self._owner)
+        if at is not None:
+            deliver.remind(self._store, at)
+
+    def _deliver(self) -> None:
+        deliver.deliver(self._store, self._ways, self._now())

@@ -2,10 +2,13 @@
 
 import os
 import secrets
+from fractions import Fraction
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from planner.core.doubt import Bounds
 
 DATABASE_FILE = "planner.sqlite3"
 PEPPER_FILE = "key-pepper"
@@ -40,7 +43,20 @@ class Settings(BaseSettings):
     genai_prices_url: str = Field(
         default="https://raw.githubusercontent.com", description="base URL of the genai-prices feed"
     )
-    refresh_minutes: int = Field(default=60, ge=1, description="minutes between refreshes")
+    refresh_minutes: int | None = Field(
+        default=None, ge=1, description="minutes between refreshes of every feed; unset: each feed's own interval"
+    )
+    fall_percent_max: int = Field(
+        default=50, ge=1, le=100, description="percent by which a price may fall before it waits for a person"
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None, description="`smtp://[user:password@]host[:port]` or `smtps://…`, to send alerts by mail"
+    )
+    mail_from: str | None = Field(default=None, description="sender of alerts by mail")
+    mail_to: str = Field(default="", description="recipients of alerts by mail, separated by commas")
+    webhook_hosts: str = Field(
+        default="", description="`host:port` of webhook receivers that need not be public, separated by commas"
+    )
     default_policy: str = Field(default="no-training", description="policy of a question that names none")
     admin_key: SecretStr | None = Field(default=None, description="a bootstrap key with the admin role")
     key_pepper: SecretStr | None = Field(
@@ -55,6 +71,14 @@ class Settings(BaseSettings):
         """Return the enabled feeds with their base URLs."""
         names = [name.strip() for name in self.sources.split(",") if name.strip()]
         return {name: str(getattr(self, f"{name}_url", "")) for name in names}
+
+    def bounds(self) -> Bounds:
+        """Return how far a price may move before it waits for a person."""
+        return Bounds(fall_share_max=Fraction(self.fall_percent_max, 100))
+
+    def trusted_hosts(self) -> tuple[str, ...]:
+        """Return the webhook receivers that need not be public."""
+        return tuple(host.strip() for host in self.webhook_hosts.split(",") if host.strip())
 
     def pepper(self) -> bytes:
         """Return the key pepper; an embedded install makes one at its first call and keeps it for its owner."""

@@ -8,14 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from planner.flows import status
-from planner.schedule import FIRST_AFTER, Timer
+from planner.schedule import Timer
 from planner.sources import ADAPTERS
 from planner.store.engine import Store
 from tests.kill import SOURCE, prepare
@@ -101,26 +101,26 @@ def test_a_server_does_not_start_without_its_schema(tmp_path: Path) -> None:
 
 
 def test_the_timer_refreshes_and_outlives_a_bad_feed(store: Store) -> None:
-    """A minute after the start the feed is read; what goes wrong there is recorded, and nothing raises."""
+    """When it is time the feed is read; what goes wrong there is recorded, and nothing raises."""
     prepare(store)
     feed = Feed()
     feed.body = listing()
 
     def early() -> datetime:
-        return datetime.now(UTC) - FIRST_AFTER  # noqa: TID251  # the timer runs on the real clock
+        return datetime.now(UTC)  # noqa: TID251  # the timer runs on the real clock
 
     with feed.serving() as url:
         sources = {SOURCE: (ADAPTERS[SOURCE], url)}
-        with Timer(store, sources, 60, early, owner="test"):
+        with Timer(store, sources, {SOURCE: timedelta(seconds=1)}, early, owner="test"):
             until(lambda: status.sources(store)[0].last_success_at)
         feed.body = b"<!doctype html>"
-        with Timer(store, sources, 60, early, owner="test"):
+        with Timer(store, sources, {SOURCE: timedelta(seconds=1)}, early, owner="test"):
             until(lambda: status.sources(store)[0].error_code)
     state = status.sources(store)[0]
     assert (state.offers_priced, state.error_code) == (60, "not_json")
 
 
-def test_a_timer_without_sources_does_not_even_start(store: Store) -> None:
+def test_a_timer_without_sources_fetches_nothing(store: Store) -> None:
     """All feeds turned off means that nothing is fetched, ever."""
-    with Timer(store, {}, 60, lambda: datetime(2026, 11, 24, tzinfo=UTC), owner="test"):
+    with Timer(store, {}, {}, lambda: datetime(2026, 11, 24, tzinfo=UTC), owner="test"):
         assert status.sources(store) == []

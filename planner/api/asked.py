@@ -122,6 +122,7 @@ class CostIn(Sent):
     card: CardIn | None = None
     usage: UsageIn
     at: Moment | None = None
+    known_at: Moment | None = None
     context: ContextIn = ContextIn()
 
 
@@ -181,6 +182,7 @@ class RankIn(Sent):
     policy: Name | None = None
     needs: NeedsIn = NeedsIn()
     at: Moment | None = None
+    known_at: Moment | None = None
 
 
 class RecommendationIn(Sent):
@@ -198,6 +200,7 @@ class RecommendationIn(Sent):
     policy: Name | None = None
     needs: NeedsIn | None = None
     at: Moment | None = None
+    known_at: Moment | None = None
     objective: Literal["cheapest", "best_quality", "fastest", "balanced"] | None = None
     fallbacks: Annotated[int, Field(ge=0, le=10)] | None = None
     independent_upstreams: bool = True

@@ -105,6 +105,15 @@ def view_of(request: Request) -> View:
     return admitted(request).view
 
 
+def known_view(request: Request, known_at: datetime | None) -> tuple[View, datetime]:
+    """Return the view and the moment of decision of a question that may be about what was believed earlier."""
+    admitted_ = admitted(request)
+    if known_at is None or known_at >= admitted_.now:
+        return admitted_.view, admitted_.now
+    current: Current = request.app.state.current
+    return current.known(admitted_.view, known_at), known_at
+
+
 def now_of(request: Request) -> datetime:
     """Return the moment at which this request was admitted."""
     return admitted(request).now

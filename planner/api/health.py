@@ -7,8 +7,8 @@ from starlette.concurrency import run_in_threadpool
 
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
-from planner.api.shapes import source_shape, standing_shape
-from planner.flows import status
+from planner.api.shapes import job_shape, source_shape, standing_shape
+from planner.flows import status, turn
 from planner.flows.current import Current
 
 router = APIRouter(tags=["status"], route_class=GuardedRoute)
@@ -32,5 +32,9 @@ async def get_ready(request: Request) -> dict[str, Any]:
 def get_status(request: Request) -> dict[str, Any]:
     """Return the revision, and per source its last attempt, success and change, its counts, age and last failure."""
     view, now = view_of(request), now_of(request)
-    rows = status.sources(request.app.state.store)
-    return {**standing_shape(view.catalogue, now), "sources": [source_shape(row, now) for row in rows]}
+    store = request.app.state.store
+    return {
+        **standing_shape(view.catalogue, now),
+        "sources": [source_shape(row, now) for row in status.sources(store)],
+        "jobs": [job_shape(row) for row in turn.jobs(store)],
+    }

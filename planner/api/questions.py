@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 
 from planner.api.asked import CostIn, ExplanationIn, RankIn, RecommendationIn
 from planner.api.body import body_of, described
-from planner.api.guard import GuardedRoute, granted, now_of, view_of
+from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.problem import documented
 from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, standing_shape, time_text
 from planner.core import errors
@@ -52,7 +52,8 @@ def post_recommendation(
 ) -> dict[str, Any]:
     """Return the cheapest compliant offer that keeps the margin, its fallbacks, and why the others were refused."""
     granted(request, body.policy)
-    return answered(view_of(request), body.question(), request.app.state.default_policy, now_of(request))
+    view, now = known_view(request, body.known_at)
+    return answered(view, body.question(), request.app.state.default_policy, now)
 
 
 @router.post(
@@ -65,7 +66,7 @@ def post_explanation(
 ) -> dict[str, Any]:
     """Return every check of one offer with its outcome."""
     granted(request, body.policy)
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, body.known_at)
     ask = flow.ask_of(view.catalogue, body.question(), request.app.state.default_policy, now)
     checks, cost_usd = flow.explain(view, ask, body.offer)
     return {
@@ -86,7 +87,8 @@ def post_explanation(
 @router.post("/costs", responses=REFUSALS, openapi_extra=described(CostIn, _COST))
 def post_cost(request: Request, body: Annotated[CostIn, Depends(body_of(CostIn))]) -> dict[str, Any]:
     """Price one usage on one offer, or on a card given inline."""
-    return cost_answer(view_of(request), body, now_of(request))
+    view, now = known_view(request, body.known_at)
+    return cost_answer(view, body, now)
 
 
 def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
@@ -130,7 +132,7 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
 def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))]) -> dict[str, Any]:
     """Price one usage on every offer that passes the policy and the needs, cheapest first, channel fees included."""
     granted(request, body.policy)
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, body.known_at)
     question = flow.Question(
         workload=Workload(usage=body.usage.usage()), policy=body.policy, needs=body.needs.needs(), at=body.at
     )

@@ -1,21 +1,20 @@
 """Catalogue reads: models, providers, offers with prices and terms, price changes, tiers."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
-from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BeforeValidator
 
 from planner.api.asked import moment
-from planner.api.guard import GuardedRoute, granted, now_of, view_of
+from planner.api.guard import GuardedRoute, granted, known_view, now_of, view_of
+from planner.api.pages import Cursor, Limit, cursor_of, page, read_cursor
 from planner.api.problem import documented
 from planner.api.shapes import (
     Shape,
     card_shape,
+    change_shape,
     effective_terms_shape,
     offer_shape,
     standing_shape,
@@ -37,41 +36,18 @@ from planner.flows.current import View
 router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=GuardedRoute)
 
 _REFUSALS = documented(errors.NotFound)
-_Limit = Annotated[int, Query(ge=1, le=1000, description="items on one page")]
-_Cursor = Annotated[str | None, Query(max_length=800, description="`next_cursor` of the page before")]
 _Text = Annotated[str | None, Query(max_length=400)]
 _At = Annotated[datetime | None, BeforeValidator(moment), Query(description="RFC 3339 time with an offset")]
+_Known = Annotated[
+    datetime | None, BeforeValidator(moment), Query(description="answer with what was known then, RFC 3339 with offset")
+]
 _OfferId = Annotated[str, Query(min_length=1, max_length=400, description="the exact id of an offer")]
 
 
-def page(
-    items: Iterable[tuple[str, Callable[[], Shape]]], limit: int, cursor: str | None, standing: Shape
-) -> dict[str, Any]:
-    """Return one page of items sorted by their ids.
-
-    Raises:
-        InvalidInput: the cursor is not one of ours.
-    """
-    after = None
-    if cursor is not None:
-        try:
-            after = urlsafe_b64decode(cursor.encode("ascii")).decode()
-        except (Base64Error, UnicodeError):
-            raise InvalidInput("cursor", "not a cursor of this list") from None
-    left = [(key, make) for key, make in items if after is None or key.encode() > after.encode()]
-    more = len(left) > limit
-    last = left[limit - 1][0] if more else None
-    return {
-        "items": [make() for _key, make in left[:limit]],
-        "next_cursor": None if last is None else urlsafe_b64encode(last.encode()).decode(),
-        **standing,
-    }
-
-
 @router.get("/models", responses=_REFUSALS)
-def get_models(request: Request, limit: _Limit = 100, cursor: _Cursor = None) -> dict[str, Any]:
+def get_models(request: Request, limit: Limit = 100, cursor: Cursor = None, known_at: _Known = None) -> dict[str, Any]:
     """List canonical models with their tier and how many offers serve them."""
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, known_at)
     served = flow.count_served(view.catalogue)
     rows = [
         (id_, lambda id_=id_: _model(view, id_, served.get(id_, 0), now)) for id_ in sorted(view.catalogue.model_ids)
@@ -80,9 +56,9 @@ def get_models(request: Request, limit: _Limit = 100, cursor: _Cursor = None) ->
 
 
 @router.get("/models/{id:path}", responses=_REFUSALS)
-def get_model(request: Request, id: str) -> dict[str, Any]:  # noqa: A002  # the contract's name
+def get_model(request: Request, id: str, known_at: _Known = None) -> dict[str, Any]:  # noqa: A002  # the contract's name
     """Return one canonical model and the ids of the offers that serve it."""
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, known_at)
     if id not in view.catalogue.model_ids:
         raise NotFound("model", id)
     offers = [offer.id for offer in view.catalogue.offers if offer.model == id]
@@ -106,17 +82,19 @@ def _model(view: View, model: str, offers: int, now: datetime) -> Shape:
 
 
 @router.get("/providers", responses=_REFUSALS)
-def get_providers(request: Request, limit: _Limit = 100, cursor: _Cursor = None) -> dict[str, Any]:
+def get_providers(
+    request: Request, limit: Limit = 100, cursor: Cursor = None, known_at: _Known = None
+) -> dict[str, Any]:
     """List known providers and brokers with the rows of evidence about their terms."""
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, known_at)
     rows = [(id_, lambda id_=id_: _provider(view, id_)) for id_ in sorted(view.catalogue.providers)]
     return page(rows, limit, cursor, standing_shape(view.catalogue, now))
 
 
 @router.get("/providers/{id}", responses=_REFUSALS)
-def get_provider(request: Request, id: str) -> dict[str, Any]:  # noqa: A002  # the contract's name
+def get_provider(request: Request, id: str, known_at: _Known = None) -> dict[str, Any]:  # noqa: A002  # the contract's name
     """Return one provider with the rows of evidence about its terms."""
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, known_at)
     if id not in view.catalogue.providers:
         raise NotFound("provider", id)
     return {**_provider(view, id), **standing_shape(view.catalogue, now)}
@@ -152,12 +130,13 @@ def get_offers(  # one parameter per filter of the contract
     output_usd_per_mtok_max: _Text = None,
     priced: Annotated[bool | None, Query()] = None,
     at: _At = None,
-    limit: _Limit = 100,
-    cursor: _Cursor = None,
+    known_at: _Known = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
     """List offers with their price at a moment; every filter is exact."""
     granted(request, policy)
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, known_at)
     catalogue, moment_ = view.catalogue, at or now
     rules = None if policy is None else flow.policy_named(catalogue, policy)
     labels = view.snapshot.labels(moment_)
@@ -218,9 +197,13 @@ def get_prices_by_query(  # the contract's parameters
 
 
 @router.get("/offers/terms", responses=_REFUSALS)
-def get_terms_by_query(request: Request, id: _OfferId) -> dict[str, Any]:  # noqa: A002  # the contract's name
+def get_terms_by_query(
+    request: Request,
+    id: _OfferId,  # noqa: A002  # the contract's name
+    known_at: _Known = None,
+) -> dict[str, Any]:
     """Return the terms of an offer named by ``?id=``."""
-    return _terms(request, id)
+    return _terms(request, id, known_at)
 
 
 @router.get("/offers/{id:path}/prices", responses=_REFUSALS)
@@ -250,13 +233,17 @@ def _prices(
 
 
 @router.get("/offers/{id:path}/terms", responses=_REFUSALS)
-def get_terms(request: Request, id: str) -> dict[str, Any]:  # noqa: A002  # the contract's name
+def get_terms(
+    request: Request,
+    id: str,  # noqa: A002  # the contract's name
+    known_at: _Known = None,
+) -> dict[str, Any]:
     """Return what is known of an offer's terms today, and every row of evidence behind it."""
-    return _terms(request, id)
+    return _terms(request, id, known_at)
 
 
-def _terms(request: Request, offer_id: str) -> dict[str, Any]:
-    view, now = view_of(request), now_of(request)
+def _terms(request: Request, offer_id: str, known_at: datetime | None) -> dict[str, Any]:
+    view, now = known_view(request, known_at)
     catalogue = view.catalogue
     offer = flow.offer_named(catalogue, offer_id)
     facts = offer.facts
@@ -270,9 +257,14 @@ def _terms(request: Request, offer_id: str) -> dict[str, Any]:
 
 
 @router.get("/offers/{id:path}", responses=_REFUSALS)
-def get_offer(request: Request, id: str, at: _At = None) -> dict[str, Any]:  # noqa: A002  # the contract's name
+def get_offer(  # the contract's parameters
+    request: Request,
+    id: str,  # noqa: A002  # the contract's name
+    at: _At = None,
+    known_at: _Known = None,
+) -> dict[str, Any]:
     """Return one offer with its price at a moment."""
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, known_at)
     catalogue, moment_ = view.catalogue, at or now
     offer = flow.offer_named(catalogue, id)
     label = view.snapshot.labels(moment_).get(offer.model or "")
@@ -284,25 +276,42 @@ def get_offer(request: Request, id: str, at: _At = None) -> dict[str, Any]:  # n
 
 @router.get("/price-changes", responses=_REFUSALS)
 def get_price_changes(
-    request: Request, since: Annotated[datetime, BeforeValidator(moment), Query()], limit: _Limit = 100
+    request: Request,
+    since: Annotated[datetime, BeforeValidator(moment), Query()],
+    by: Annotated[
+        Literal["valid", "recorded"],
+        Query(description="count a change by when its price began to hold, or by when it was recorded"),
+    ] = "valid",
+    known_at: _Known = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> dict[str, Any]:
-    """List the price cards that came into force since a moment, newest first, with the card each replaced."""
+    """List price cards since a moment, newest first, with the card each replaced and how its rates moved."""
     view, now = view_of(request), now_of(request)
-    changes = history.price_changes(request.app.state.store, since, limit)
+    place = read_cursor(cursor, r"[0-9T:.+-]{19,40} [0-9]{1,18}")
+    before = None
+    if place is not None:
+        try:
+            before = (moment(place.split(" ")[0]), int(place.split(" ")[1]))
+        except ValueError:
+            raise InvalidInput("cursor", "not a cursor of this list") from None
+    found = history.price_changes(
+        request.app.state.store, since, by_record=by == "recorded", known_at=known_at, before=before, limit=limit + 1
+    )
+    shown = found[:limit]
+    last = shown[-1] if len(found) > limit else None
+    counted = None if last is None else last.recorded_from if by == "recorded" else last.after.valid_from
     return {
-        "items": [
-            {"offer": after.offer, "before": None if before is None else card_shape(before), "after": card_shape(after)}
-            for before, after in changes
-        ],
-        "next_cursor": None,
+        "items": [change_shape(change.before, change.after, change.recorded_from) for change in shown],
+        "next_cursor": None if last is None or counted is None else cursor_of(f"{counted.isoformat()} {last.after.id}"),
         **standing_shape(view.catalogue, now),
     }
 
 
 @router.get("/tiers", responses=_REFUSALS)
-def get_tiers(request: Request, at: _At = None) -> dict[str, Any]:
+def get_tiers(request: Request, at: _At = None, known_at: _Known = None) -> dict[str, Any]:
     """Return the tier bands and every labelled model at a moment, tier by tier, dearest first."""
-    view, now = view_of(request), now_of(request)
+    view, now = known_view(request, known_at)
     return tiers_answer(view, at or now, now)
 
 

@@ -4,33 +4,19 @@ import gzip
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from planner.api.shapes import summary_shape
+from planner.app import enabled
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
 from planner.core.errors import InvalidInput
-from planner.flows.refresh import RefreshSummary, Sources, SourceSummary, refresh_from_file
+from planner.flows.refresh import RefreshSummary, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
-from planner.settings import Settings
 from planner.sources import ADAPTERS, RECORDED
 
 EXIT_NOTHING_TAKEN = 1
-
-
-def enabled(settings: Settings) -> Sources:
-    """Return the enabled feeds with their base URLs.
-
-    Raises:
-        InvalidInput: a feed planner has no adapter for.
-    """
-    chosen = {}
-    for name, url in settings.source_urls().items():
-        if name not in ADAPTERS:
-            raise InvalidInput("PLANNER_SOURCES", f"{name[:40]!a} is not one of {', '.join(ADAPTERS)}")
-        chosen[name] = (ADAPTERS[name], url)
-    return chosen
 
 
 def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> None:
@@ -43,7 +29,9 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
         if name not in ADAPTERS:
             raise InvalidInput("source", f"--from-file needs one of {', '.join(ADAPTERS)}")
         body = _bytes(from_file)
-        summary = refresh_from_file(store, name, ADAPTERS[name], {ADAPTERS[name].file_url: body}, now(), actor="cli")
+        summary = refresh_from_file(
+            store, name, ADAPTERS[name], {ADAPTERS[name].file_url: body}, now(), actor="cli", bounds=settings.bounds()
+        )
     else:
         sources = enabled(settings)
         if source is not None:
@@ -55,6 +43,7 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
             summary = refresh_flow(
                 store, sources, now(),
                 lambda name, done, total: bars.update(tasks[name], completed=done, total=total), actor="cli",
+                bounds=settings.bounds(),
             )  # fmt: skip
     if as_json:
         show.json_out(summary_shape(summary))
@@ -74,35 +63,6 @@ def _bytes(path: Path) -> bytes:
         raise InvalidInput("from_file", "no such file")
     body = path.read_bytes()
     return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
-
-
-def summary_shape(summary: RefreshSummary) -> dict[str, Any]:
-    """Write a refresh summary."""
-    return {
-        "revision": summary.revision,
-        "cards_opened": summary.cards_opened,
-        "cards_closed": summary.cards_closed,
-        "alerts": summary.alerts,
-        "repriced": len(summary.repriced),
-        "held": len(summary.held),
-        "sources": [
-            {
-                "source": line.source,
-                "outcome": line.outcome,
-                "rows_read": line.rows_read,
-                "priced": line.priced,
-                "unpriced": line.unpriced,
-                "refused": line.refused,
-                "merged": line.merged,
-                "held": line.held,
-                "unpriced_reasons": dict(line.unpriced_reasons),
-                "refused_reasons": dict(line.refused_reasons),
-                "notes": dict(line.notes),
-                "error": None if line.error_code is None else {"code": line.error_code, "detail": line.error_detail},
-            }
-            for line in summary.sources
-        ],
-    }
 
 
 def print_summary(summary: RefreshSummary, seconds: float) -> None:
@@ -150,7 +110,7 @@ def status(*, as_json: bool) -> None:
     if as_json:
         show.json_out({"revision": catalogue.revision, "stale": catalogue.stale(present), "sources": rows})
         return
-    columns = ("source", "last_success", "last_change", "rows", "priced", "unpriced", "refused")
+    columns = ("source", "state", "last_success", "last_change", "rows", "priced", "unpriced", "refused", "holds")
     stale = ", stale" if catalogue.stale(present) else ""
     show.table(
         f"revision {catalogue.revision}{stale}",

@@ -8,8 +8,8 @@ import threading
 import uvicorn
 
 from planner.api.shapes import Shape
-from planner.app import build
-from planner.cli import asking, refreshing, show
+from planner.app import build, enabled, intervals_of, ways_of
+from planner.cli import asking, show
 from planner.cli.administering import actor
 from planner.cli.opened import now, read_settings, store_of
 from planner.core.errors import InvalidInput
@@ -143,11 +143,15 @@ def worker() -> None:
     """Refresh the enabled feeds on a timer until Ctrl-C."""
     settings = read_settings()
     store = store_of(settings)
-    show.note(f"Refreshing {settings.sources or 'nothing'} every {settings.refresh_minutes} minutes.")
+    every = f"every {settings.refresh_minutes} minutes" if settings.refresh_minutes else "each at its own interval"
+    show.note(f"Refreshing {settings.sources or 'nothing'}, {every}, and delivering alerts.")
     with _timer(store, settings), contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
 
 
 def _timer(store: Store, settings: Settings) -> Timer:
-    sources = refreshing.enabled(settings)
-    return Timer(store, sources, settings.refresh_minutes, now, owner=f"{os.uname().nodename}:{os.getpid()}")
+    sources = enabled(settings)
+    return Timer(
+        store, sources, intervals_of(store, settings, sources), now, owner=f"{os.uname().nodename}:{os.getpid()}",
+        ways=ways_of(settings), bounds=settings.bounds(),
+    )  # fmt: skip

@@ -17,7 +17,8 @@ The tree::
     |   |-- Forbidden           the key's role does not reach here
     |   `-- PolicyNotGranted    the key may not name this policy
     |-- Conflict                somebody or something was faster, or was there before
-    |   `-- Changed             what a write was based on is not the newest any more
+    |   |-- Changed             what a write was based on is not the newest any more
+    |   `-- Overtaken           this turn was taken over by somebody else
     |-- TooLarge                a body beyond the limit
     |-- FeedRefused             a source sent what cannot be believed
     |-- SchemaMismatch          the database is of another version
@@ -198,6 +199,14 @@ class Changed(Conflict):
 
     code: ClassVar[str] = "changed"
     title: ClassVar[str] = "It has changed since it was read"
+
+
+@dataclass(eq=False)
+class Overtaken(Conflict):
+    """A turn lasted longer than its lease, and somebody else has taken it over: nothing of it may be written."""
+
+    code: ClassVar[str] = "overtaken"
+    title: ClassVar[str] = "This turn was taken over"
 
 
 @dataclass(eq=False)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from planner.core.catalogue import Catalogue
 from planner.core.errors import Unavailable
+from planner.core.kept import Kept
 from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.store.engine import Store
 from planner.store.keys import KeyRing, load_keys
@@ -16,6 +17,8 @@ from planner.store.revision import Heads
 from planner.store.watch import Watch
 
 LEASE_SECONDS = 30.0
+# Questions about what was believed are rare, and each needs a catalogue of its own in memory.
+PAST_VIEWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Current:
         self._lock = threading.Lock()
         self._view: View | None = None
         self._confirmed = 0.0
+        self._past = Kept(PAST_VIEWS)
 
     def fresh(self) -> View | None:
         """Return the view if the database confirms it right now, else None: something has to be loaded."""
@@ -76,6 +80,17 @@ class Current:
             return self.fresh() or self._load()
         except Unavailable as error:
             return self._leased(error)
+
+    def known(self, view: View, known_at: datetime) -> View:
+        """Return what was believed at a moment, as a view of its own. Keys are always today's."""
+        if known_at >= self._now():
+            return view
+        return self._past.get_or((view.heads, known_at), lambda: self._load_past(view, known_at))
+
+    def _load_past(self, view: View, known_at: datetime) -> View:
+        with self._store.read() as connection:
+            catalogue = load_catalogue(connection, known_at)
+        return View(view.heads, catalogue, compile_catalogue(catalogue), view.keys)
 
     def close(self) -> None:
         """Close the connection that watches for changes."""

@@ -25,7 +25,15 @@ def prices(
     ]
 
 
-def price_changes(store: Store, since: datetime, limit: int) -> list[tuple[PriceCard | None, PriceCard]]:
-    """Return (card before or None, card after) for every card that came into force since a moment, newest first."""
+def price_changes(
+    store: Store,
+    since: datetime,
+    *,
+    by_record: bool,
+    known_at: datetime | None,
+    before: cards.Place | None,
+    limit: int,
+) -> list[cards.PriceChange]:
+    """Return the cards that came into force since a moment, or onto the record, newest first, a page at a time."""
     with store.read() as connection:
-        return cards.changes(connection, since, limit)
+        return cards.changes(connection, since, by_record=by_record, known_at=known_at, before=before, limit=limit)

@@ -13,8 +13,9 @@ from planner.core.doubt import Bounds
 from planner.core.errors import FeedRefused, PlannerError
 from planner.core.guards import check_feed
 from planner.core.reconcile import unpriced_reason
+from planner.flows import plans
 from planner.sources.feed import Known, Payload, Source
-from planner.store import fetches, holds, recall, status
+from planner.store import alerts, fetches, holds, recall, status
 from planner.store.engine import Connection, Store
 from planner.store.publish import current_rates, publish
 from planner.store.registry import load_names
@@ -232,16 +233,19 @@ def _record(
     for name, summary in summaries.items():
         if summary.error_code is not None:
             status.note_failure(connection, name, at, summary.error_code, summary.error_detail or "")
-            if summary.error_code in WAIVABLE:
-                holds.hold_feed(connection, name, summary.error_code, summary.error_detail or "", at)
+            detail = summary.error_detail or ""
+            if summary.error_code in WAIVABLE and holds.hold_feed(connection, name, summary.error_code, detail, at):
+                facts = {"code": summary.error_code, "detail": detail}
+                alerts.add(connection, at, "feed_held", name, facts, None)
         else:
             moved = done.revision if summary.outcome == "published" else None
             status.note_success(connection, name, at, moved, _counts(summary) if name in readings else {})
+    moved_plans = 0 if done.revision is None else plans.review(connection, at)
     return RefreshSummary(
         revision=done.revision,
         cards_opened=done.opened,
         cards_closed=done.closed,
-        alerts=done.alerts,
+        alerts=done.alerts + moved_plans,
         repriced=tuple(done.repriced),
         held=tuple(done.held),
         sources=tuple(summaries[name] for name in fetched),

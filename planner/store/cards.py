@@ -1,15 +1,18 @@
 """Price cards read straight from the tables: the history of one offer, and the changes of all."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from planner.core.price import Evidence, PriceCard
 from planner.core.rate_form import read_rates
+from planner.store.load import known
 from planner.store.tables import price_cards, quotes
 
+BATCH = 500
 _COLUMNS = (
     price_cards.c.id,
     price_cards.c.offer_id,
@@ -38,43 +41,80 @@ def card_of(row: Any) -> PriceCard:  # noqa: ANN401  # a row of the columns abov
 
 def of_offer(connection: sa.Connection, offer: str, known_at: datetime | None) -> list[tuple[PriceCard, datetime]]:
     """Return an offer's cards believed at ``known_at`` (None: now), in time order, with when each was recorded."""
-    known: sa.ColumnElement[bool] = price_cards.c.recorded_to.is_(None)
-    if known_at is not None:
-        open_then = sa.or_(price_cards.c.recorded_to.is_(None), price_cards.c.recorded_to > known_at)
-        known = sa.and_(price_cards.c.recorded_from <= known_at, open_then)
     query = (
         sa.select(*_COLUMNS)
         .join(quotes, quotes.c.id == price_cards.c.quote_id)
-        .where(price_cards.c.offer_id == offer, known)
+        .where(price_cards.c.offer_id == offer, known(price_cards, known_at))
         .order_by(price_cards.c.valid_from, price_cards.c.id)
     )
     return [(card_of(row), row.recorded_from.astimezone(UTC)) for row in connection.execute(query)]
 
 
-def changes(connection: sa.Connection, since: datetime, limit: int) -> list[tuple[PriceCard | None, PriceCard]]:
-    """Return (card before or None, card after) for cards in force since a moment, newest first."""
+class PriceChange(NamedTuple):
+    """A card that came into force, or onto the record; the card before it, if any; and when it was recorded."""
+
+    before: PriceCard | None
+    after: PriceCard
+    recorded_from: datetime
+
+
+Place = tuple[datetime, int]
+"""Where a page of changes ended: the moment its last card counts by, and the card's number."""
+
+
+def changes(
+    connection: sa.Connection,
+    since: datetime,
+    *,
+    by_record: bool,
+    known_at: datetime | None,
+    before: Place | None,
+    limit: int,
+) -> list[PriceChange]:
+    """Return cards since a moment, newest first.
+
+    Args:
+        connection: one consistent read.
+        since: cards after this moment.
+        by_record: count a card by when it was recorded, so that corrections of the past appear on the day they were
+            made; otherwise by when its price began to hold.
+        known_at: what was believed at that moment instead of now.
+        before: go on behind this place.
+        limit: at most so many.
+    """
+    moment = price_cards.c.recorded_from if by_record else price_cards.c.valid_from
     query = (
         sa.select(*_COLUMNS)
         .join(quotes, quotes.c.id == price_cards.c.quote_id)
-        .where(price_cards.c.valid_from > since, price_cards.c.recorded_to.is_(None))
-        .order_by(price_cards.c.valid_from.desc(), price_cards.c.id.desc())
+        .where(moment > since, known(price_cards, known_at))
+        .order_by(moment.desc(), price_cards.c.id.desc())
         .limit(limit)
     )
-    after = [card_of(row) for row in connection.execute(query)]
-    return [(_before(connection, card), card) for card in after]
+    if before is not None:
+        at, number = before
+        query = query.where(sa.or_(moment < at, sa.and_(moment == at, price_cards.c.id < number)))
+    rows = connection.execute(query).all()
+    earlier = _cards_of(connection, {row.offer_id for row in rows}, known_at)
+    found = []
+    for row in rows:
+        card = card_of(row)
+        last = [other for other in earlier[card.offer] if other.valid_from < card.valid_from]
+        found.append(PriceChange(last[-1] if last else None, card, row.recorded_from.astimezone(UTC)))
+    return found
 
 
-def _before(connection: sa.Connection, card: PriceCard) -> PriceCard | None:
-    query = (
-        sa.select(*_COLUMNS)
-        .join(quotes, quotes.c.id == price_cards.c.quote_id)
-        .where(
-            price_cards.c.offer_id == card.offer,
-            price_cards.c.recorded_to.is_(None),
-            price_cards.c.valid_from < card.valid_from,
+def _cards_of(
+    connection: sa.Connection, offers: Iterable[str], known_at: datetime | None
+) -> dict[str, list[PriceCard]]:
+    """Return the believed cards of offers, in time order."""
+    ids, found = sorted(offers), dict[str, list[PriceCard]]()
+    for start in range(0, len(ids), BATCH):
+        query = (
+            sa.select(*_COLUMNS)
+            .join(quotes, quotes.c.id == price_cards.c.quote_id)
+            .where(price_cards.c.offer_id.in_(ids[start : start + BATCH]), known(price_cards, known_at))
+            .order_by(price_cards.c.valid_from)
         )
-        .order_by(price_cards.c.valid_from.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
-    return None if row is None else card_of(row)
+        for row in connection.execute(query):
+            found.setdefault(row.offer_id, []).append(card_of(row))
+    return found

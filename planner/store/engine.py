@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from planner.core.errors import InvalidInput, NotFound, Unavailable
+from planner.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 BUSY_SECONDS = 10
 TRIES_MAX = 5
@@ -60,17 +61,30 @@ class Store:
 
         Raises:
             Unavailable: the database does not answer, or has no turn for this story.
+            Conflict: what the story writes contradicts what is there, also when it is told once more.
         """
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 with self.write() as connection:
                     return story(connection)
+            except sa.exc.IntegrityError as error:
+                # Somebody else may have written the same row a moment earlier; the story reads it the second time.
+                if attempt > 1:
+                    raise Conflict("row", "", "it contradicts what is there") from error
             except sa.exc.OperationalError as error:
                 if attempt == TRIES_MAX or getattr(error.orig, "sqlstate", None) not in _AGAIN:
                     raise Unavailable("the database does not answer, or has no turn for a change") from error
                 # The jitter keeps two stories that collided from colliding again; it decides nothing else.
                 time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  # not for secrets
         raise AssertionError("the last attempt returns or raises")
+
+    def clock(self, connection: sa.Connection) -> datetime:
+        """Return the database's own clock: the one that all workers share."""
+        if self.is_sqlite:
+            text = connection.execute(sa.text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")).scalar_one()
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        moment: datetime = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
 
     def close(self) -> None:
         """Close every connection."""

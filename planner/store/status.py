@@ -2,51 +2,127 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from planner.store import json_text
+from planner.store.holds import waiting_by_source
 from planner.store.tables import refreshes, source_states, sources
+
+# A source that failed this often in a row is left alone for longer and longer, up to a day.
+FAILURES_TOLERATED = 3
+PAUSE_MAX = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
-    """The last attempt, success and change of one source, its counts, and why the last attempt failed, if it did."""
+    """The last attempt, success and change of one source, its counts, and why the last attempt failed, if it did.
+
+    ``moved_at`` is when it last said something new. Intervals and ages are those of the registry.
+    """
 
     source: str
+    title: str
+    licence: str
     rank: int
+    interval_minutes: int | None
+    stale_after_hours: int | None
+    frozen_after_days: int | None
     last_attempt_at: datetime | None
     last_success_at: datetime | None
     last_change_at: datetime | None
+    moved_at: datetime | None
+    told_stale_at: datetime | None
     rows_read: int | None
     offers_priced: int | None
     offers_unpriced: int | None
     rows_refused: int | None
+    failures: int
+    retry_at: datetime | None
     error_code: str | None
     error_detail: str | None
+    holds: int = 0
+
+    def state(self, at: datetime) -> str:
+        """Say in a word how a source is: never_read, fresh, stale (not read for too long) or frozen (says nothing new).
+
+        What is never refreshed is ``recorded``.
+        """
+        if self.interval_minutes is None:
+            return "recorded"
+        if self.last_success_at is None:
+            return "never_read"
+        if self.stale_after_hours is not None and at >= self.last_success_at + timedelta(hours=self.stale_after_hours):
+            return "stale"
+        frozen = timedelta(days=self.frozen_after_days or 0)
+        if frozen and self.moved_at is not None and at >= self.moved_at + frozen:
+            return "frozen"
+        return "fresh"
 
 
-def source_states_of(connection: sa.Connection) -> Sequence[SourceStatus]:
-    """Return the state of every source that is or was refreshed, most trusted first."""
+def source_states_of(connection: sa.Connection, *, everything: bool = False) -> Sequence[SourceStatus]:
+    """Return the state of every source that is or was refreshed, or of all, most trusted first."""
     state = source_states.c
     query = (
         sa.select(
-            sources.c.name.label("source"), sources.c.rank, state.last_attempt_at, state.last_success_at,
-            state.last_change_at, state.rows_read, state.offers_priced, state.offers_unpriced, state.rows_refused,
-            state.error_code, state.error_detail,
+            sources.c.name.label("source"), sources.c.title, sources.c.licence, sources.c.rank,
+            sources.c.interval_minutes, sources.c.stale_after_hours, sources.c.frozen_after_days,
+            state.last_attempt_at, state.last_success_at, state.last_change_at, state.moved_at, state.told_stale_at,
+            state.rows_read, state.offers_priced, state.offers_unpriced, state.rows_refused,
+            sa.func.coalesce(state.failures, 0).label("failures"), state.retry_at, state.error_code,
+            state.error_detail,
         )
         .select_from(sources.outerjoin(source_states, state.source == sources.c.name))
-        .where(sa.or_(sources.c.interval_minutes.is_not(None), state.last_attempt_at.is_not(None)))
         .order_by(sources.c.rank, sources.c.name)
     )  # fmt: skip
-    return [SourceStatus(**row) for row in connection.execute(query).mappings()]
+    if not everything:
+        query = query.where(sa.or_(sources.c.interval_minutes.is_not(None), state.last_attempt_at.is_not(None)))
+    waiting = waiting_by_source(connection)
+    rows = connection.execute(query).mappings()
+    return [SourceStatus(**row, holds=waiting.get(row["source"], 0)) for row in rows]
+
+
+def refreshes_of(
+    connection: sa.Connection, *, source: str | None, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return what became of refreshes, newest first."""
+    query = sa.select(refreshes).order_by(refreshes.c.id.desc()).limit(limit)
+    if source is not None:
+        query = query.where(refreshes.c.source == source)
+    if before is not None:
+        query = query.where(refreshes.c.id < before)
+    rows = connection.execute(query).mappings()
+    return [{**row, "summary": json_text.load(row["summary"])} for row in rows]
+
+
+def due(connection: sa.Connection, names: Sequence[str], at: datetime) -> list[str]:
+    """Return the sources whose circuit is closed: those that failed again and again are left alone for a while."""
+    query = sa.select(source_states.c.source).where(source_states.c.retry_at > at)
+    resting = set(connection.execute(query).scalars())
+    return [name for name in names if name not in resting]
 
 
 def note_failure(connection: sa.Connection, source: str, at: datetime, code: str, detail: str) -> None:
     """Record a failed attempt. It never touches the last success: what is believed does not get younger by failing."""
-    _set(connection, source, {"last_attempt_at": at, "error_code": code, "error_detail": detail[:500]})
+    row = connection.execute(
+        sa.select(source_states.c.failures, sources.c.interval_minutes)
+        .select_from(sources.outerjoin(source_states, source_states.c.source == sources.c.name))
+        .where(sources.c.name == source)
+    ).first()
+    failures = 1 if row is None else (row.failures or 0) + 1
+    minutes = 60 if row is None else row.interval_minutes or 60
+    # Open for one interval after the first few failures, then twice as long each time.
+    open_for = min(timedelta(minutes=minutes * 2 ** min(failures - FAILURES_TOLERATED, 12)), PAUSE_MAX)
+    values = {
+        "last_attempt_at": at,
+        "error_code": code,
+        "error_detail": detail[:500],
+        "failures": failures,
+        "retry_at": at + open_for if failures >= FAILURES_TOLERATED else None,
+    }
+    _set(connection, source, values)
     _record(connection, source, at, "refused", None, {"code": code, "detail": detail[:500]})
 
 
@@ -57,7 +133,17 @@ def note_success(
 
     ``counts`` may hold rows_read, offers_priced, offers_unpriced, rows_refused; empty keeps the old ones.
     """
-    values = {"last_attempt_at": at, "last_success_at": at, "error_code": None, "error_detail": None}
+    values = {
+        "last_attempt_at": at,
+        "last_success_at": at,
+        "error_code": None,
+        "error_detail": None,
+        "failures": 0,
+        "retry_at": None,
+        "told_stale_at": None,
+    }
+    if counts:
+        values["moved_at"] = at
     if revision is not None:
         values["last_change_at"] = at
     columns = ("rows_read", "offers_priced", "offers_unpriced", "rows_refused")

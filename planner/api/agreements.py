@@ -1,0 +1,374 @@
+"""What was agreed beyond the list price: fees, contracts, exchange rates, and offers nobody lists."""
+
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from starlette.responses import Response
+
+from planner.api.asked import Capability, KindName, Moment
+from planner.api.body import Count, Name, Sent, UsdText, body_of, described
+from planner.api.desk import DecisionIn
+from planner.api.guard import GuardedRoute, now_of
+from planner.api.problem import documented
+from planner.api.shapes import Shape, time_text
+from planner.api.writing import actor_of, tagged, written
+from planner.core import errors
+from planner.core.agreement import Contract, Fee
+from planner.core.errors import InvalidInput
+from planner.core.money import plain, usd_text
+from planner.core.offer import Kind, OfferFacts
+from planner.core.rate_form import read_rates
+from planner.flows import agreement, own_offer
+from planner.store import agreements
+from planner.store.engine import Connection
+
+router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
+
+_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed)
+
+
+def _day(value: object) -> date:
+    if not isinstance(value, str) or len(value) != 10:  # noqa: PLR2004  # YYYY-MM-DD
+        raise ValueError("a day such as 2026-11-23 is needed")
+    return date.fromisoformat(value)
+
+
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Percent = Annotated[UsdText, Field(description="percent, a decimal string")]
+
+
+class FeeIn(DecisionIn):
+    """A channel's fee on list price, in percent, for one way of paying it."""
+
+    channel: Name
+    percent: Percent
+    basis: Literal["added_to_top_up", "markup", "of_list_price"]
+    payment: Literal["credit", "own_key"] = "credit"
+    allowance_usd_per_month: UsdText | None = None
+    minimum_usd: UsdText | None = None
+    valid_from: Moment
+    valid_to: Moment | None = None
+    source_url: Name
+
+
+class PaymentIn(Sent):
+    """How a channel is paid here, and how much list-price usage a month is expected."""
+
+    channel: Name
+    payment: Literal["credit", "own_key"]
+    list_usd_per_month: UsdText | None = None
+
+
+class ContractIn(DecisionIn):
+    """A negotiated discount, with what was promised for it."""
+
+    name: Name
+    channel: Name = "direct"
+    provider: Name
+    model: Name | None = None
+    discount_percent: Percent
+    commitment_usd: UsdText | None = None
+    commitment_period: Literal["month", "quarter", "year"] | None = None
+    valid_from: Moment
+    valid_to: Moment | None = None
+    reference: Name
+
+
+class FxIn(DecisionIn):
+    """Dollars for one unit of a currency on a day."""
+
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    day: Day
+    usd: UsdText
+    source: Name
+    source_url: Name
+
+
+class OwnOfferIn(DecisionIn):
+    """An offer nobody lists: a model you run yourself, or a price only you get. Rates null withdraws its price."""
+
+    channel: Name = "self-hosted"
+    provider: Name
+    model_spelling: Name
+    model: Name | None = None
+    region: Name | None = None
+    kind: KindName = "chat"
+    rates: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)] | None
+    valid_from: Moment | None = None
+    capabilities: Annotated[list[Capability], Field(max_length=50)] = Field(default_factory=list)
+    context_tokens: Count | None = None
+    max_output_tokens: Count | None = None
+    source_url: Name
+
+    def own(self) -> own_offer.OwnOffer:
+        """Return the offer in core terms.
+
+        Raises:
+            InvalidInput: a rate that cannot be read.
+        """
+        return own_offer.OwnOffer(
+            facts=OfferFacts(
+                model_spelling=self.model_spelling,
+                provider=self.provider,
+                channel=self.channel,
+                region=self.region,
+                kind=Kind(self.kind),
+                capabilities=dict.fromkeys(self.capabilities, True),
+                context_tokens=self.context_tokens,
+                max_output_tokens=self.max_output_tokens,
+            ),
+            model=self.model,
+            rates=None if self.rates is None else read_rates(self.rates),
+            valid_from=self.valid_from,
+            source_url=self.source_url,
+        )
+
+
+def fee_shape(fee: Fee) -> Shape:
+    """Write a fee; ``chosen`` tells whether it counts in costs."""
+    return {
+        "id": fee.id,
+        "channel": fee.channel,
+        "percent": usd_text(fee.percent),
+        "basis": fee.basis,
+        "payment": fee.payment,
+        "chosen": fee.chosen,
+        "allowance_usd_per_month": _usd(fee.allowance_usd_per_month),
+        "list_usd_per_month": _usd(fee.list_usd_per_month),
+        "share_of_list_price": usd_text(fee.share),
+        "minimum_usd": _usd(fee.minimum_usd),
+        "valid_from": time_text(fee.valid_from),
+        "valid_to": time_text(fee.valid_to),
+        "source": fee.source,
+        "source_url": fee.source_url,
+    }
+
+
+def contract_shape(contract: Contract) -> Shape:
+    """Write a contract."""
+    return {
+        "id": contract.id,
+        "name": contract.name,
+        "channel": contract.channel,
+        "provider": contract.provider,
+        "model": contract.model,
+        "discount_percent": usd_text(contract.discount_percent),
+        "commitment_usd": _usd(contract.commitment_usd),
+        "commitment_period": contract.commitment_period,
+        "valid_from": time_text(contract.valid_from),
+        "valid_to": time_text(contract.valid_to),
+        "reference": contract.reference,
+    }
+
+
+def _usd(amount: Fraction | None) -> str | None:
+    return None if amount is None else usd_text(amount)
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
+
+
+def _percent(field: str, percent: Decimal) -> str:
+    if percent > 100:  # noqa: PLR2004  # percent
+        raise InvalidInput(field, "at most 100 percent")
+    return plain(percent)
+
+
+@router.get("/fees", responses=_REFUSALS)
+def get_fees(request: Request) -> Response:
+    """List what channels charge on top of list prices, and how each is paid here."""
+    store = request.app.state.store
+    return tagged(
+        request,
+        {
+            "items": [fee_shape(fee) for fee in agreement.fees(store)],
+            "payments": [
+                {
+                    "channel": row["channel_id"],
+                    "payment": row["payment"],
+                    "list_usd_per_month": row["list_usd_per_month"],
+                }
+                for row in agreement.payments(store)
+            ],
+            "next_cursor": None,
+        },
+    )
+
+
+_FEE = {
+    "channel": "openrouter", "percent": "5", "basis": "of_list_price", "payment": "own_key",
+    "allowance_usd_per_month": "25000", "valid_from": "2026-08-10T00:00:00Z",
+    "source_url": "https://openrouter.ai/docs", "reason": "the vendor's page",
+}  # fmt: skip
+
+
+@router.post("/fees", responses=_REFUSALS, openapi_extra=described(FeeIn, _FEE))
+def post_fee(request: Request, body: Annotated[FeeIn, Depends(body_of(FeeIn))]) -> Response:
+    """Record a channel's fee from a day on."""
+    at = now_of(request)
+    row = {
+        "channel_id": body.channel,
+        "percent": _percent("percent", body.percent),
+        "basis": body.basis,
+        "payment": body.payment,
+        "allowance_usd_per_month": _text(body.allowance_usd_per_month),
+        "minimum_usd": _text(body.minimum_usd),
+        "valid_from": body.valid_from,
+        "valid_to": body.valid_to,
+        "source": "entered",
+        "source_url": body.source_url,
+    }
+
+    def story(connection: Connection) -> Shape:
+        return {"id": agreements.add_fee(connection, row, at=at, actor=actor_of(request), reason=body.reason)}
+
+    return written(request, body.model_dump(mode="json"), story)
+
+
+@router.post("/fees/{id}/end", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "replaced"}))
+def post_fee_end(
+    request: Request,
+    id: int,  # noqa: A002  # the contract's name
+    body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
+) -> Response:
+    """Take a fee off the record."""
+    return _ended(request, "fee", id, body)
+
+
+@router.post(
+    "/fees/payments",
+    responses=_REFUSALS,
+    openapi_extra=described(PaymentIn, {"channel": "openrouter", "payment": "credit", "list_usd_per_month": "1000"}),
+)
+def post_payment(request: Request, body: Annotated[PaymentIn, Depends(body_of(PaymentIn))]) -> Response:
+    """Say how a channel is paid here."""
+    at, volume = now_of(request), _text(body.list_usd_per_month)
+
+    def story(connection: Connection) -> Shape:
+        agreements.pay(connection, body.channel, body.payment, volume, at=at, actor=actor_of(request))
+        return {"channel": body.channel, "payment": body.payment, "list_usd_per_month": volume}
+
+    return written(request, body.model_dump(mode="json"), story)
+
+
+@router.get("/contracts", responses=_REFUSALS)
+def get_contracts(request: Request) -> Response:
+    """List negotiated discounts and commitments."""
+    found = agreement.contracts(request.app.state.store)
+    return tagged(request, {"items": [contract_shape(contract) for contract in found], "next_cursor": None})
+
+
+_CONTRACT = {
+    "name": "Acme frame contract", "provider": "openai", "discount_percent": "12.5", "commitment_usd": "100000",
+    "commitment_period": "year", "valid_from": "2026-01-01T00:00:00Z", "reference": "contract 2026-17",
+    "reason": "signed",
+}  # fmt: skip
+
+
+@router.post("/contracts", responses=_REFUSALS, openapi_extra=described(ContractIn, _CONTRACT))
+def post_contract(request: Request, body: Annotated[ContractIn, Depends(body_of(ContractIn))]) -> Response:
+    """Record a negotiated discount; effective costs take it off the list price from its first day."""
+    at = now_of(request)
+    if body.valid_to is not None and body.valid_to <= body.valid_from:
+        raise InvalidInput("valid_to", "later than valid_from is needed")
+    row = {
+        "name": body.name,
+        "channel_id": body.channel,
+        "provider_id": body.provider,
+        "model_id": body.model,
+        "discount_percent": _percent("discount_percent", body.discount_percent),
+        "commitment_usd": _text(body.commitment_usd),
+        "commitment_period": body.commitment_period,
+        "valid_from": body.valid_from,
+        "valid_to": body.valid_to,
+        "reference": body.reference,
+    }
+
+    def story(connection: Connection) -> Shape:
+        return {"id": agreements.add_contract(connection, row, at=at, actor=actor_of(request), reason=body.reason)}
+
+    return written(request, body.model_dump(mode="json"), story)
+
+
+@router.post("/contracts/{id}/end", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "cancelled"}))
+def post_contract_end(
+    request: Request,
+    id: int,  # noqa: A002  # the contract's name
+    body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
+) -> Response:
+    """Take a contract off the record."""
+    return _ended(request, "contract", id, body)
+
+
+def _ended(request: Request, word: str, id_: int, body: DecisionIn) -> Response:
+    at = now_of(request)
+    return written(
+        request,
+        body.model_dump(),
+        lambda connection: agreement.end(connection, word, id_, at=at, actor=actor_of(request), reason=body.reason),
+    )
+
+
+@router.get("/fx", responses=_REFUSALS)
+def get_fx(request: Request, currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$")] = None) -> Response:
+    """List exchange rates, newest first: dollars for one unit of a currency from a day on."""
+    items = [
+        {"currency": rate.currency, "day": rate.day.isoformat(), "usd": plain(rate.usd), "source": rate.source}
+        for rate in agreement.fx_rates(request.app.state.store, currency)
+    ]
+    return tagged(request, {"items": items, "next_cursor": None})
+
+
+_FX = {
+    "currency": "EUR", "day": "2026-11-23", "usd": "1.1", "source": "European Central Bank",
+    "source_url": "https://www.ecb.europa.eu/stats/eurofxref", "reason": "daily",
+}  # fmt: skip
+
+
+@router.post("/fx", responses=_REFUSALS, openapi_extra=described(FxIn, _FX))
+def post_fx(request: Request, body: Annotated[FxIn, Depends(body_of(FxIn))]) -> Response:
+    """Record the exchange rate of a day."""
+    at = now_of(request)
+    if not body.usd:
+        raise InvalidInput("usd", "a rate above 0 is needed")
+    row = {
+        "currency": body.currency,
+        "day": body.day,
+        "usd": plain(body.usd),
+        "source": body.source,
+        "source_url": body.source_url,
+    }
+
+    def story(connection: Connection) -> Shape:
+        agreements.set_fx(connection, row, at=at, actor=actor_of(request), reason=body.reason)
+        return {"currency": body.currency, "day": body.day.isoformat(), "usd": row["usd"]}
+
+    return written(request, body.model_dump(mode="json"), story)
+
+
+_OWN = {
+    "provider": "our-gpus", "model_spelling": "llama-3.3-70b", "model": "meta-llama/llama-3.3-70b-instruct",
+    "rates": [
+        {"unit": "input_token", "usd": "0.4", "per": 1_000_000},
+        {"unit": "output_token", "usd": "0.4", "per": 1_000_000},
+    ],
+    "context_tokens": 131_072, "source_url": "https://wiki.example.com/gpu-costs", "reason": "allocation of October",
+}  # fmt: skip
+
+
+@router.post("/offers", responses=_REFUSALS, openapi_extra=described(OwnOfferIn, _OWN))
+def post_offer(request: Request, body: Annotated[OwnOfferIn, Depends(body_of(OwnOfferIn))]) -> Response:
+    """Enter an offer nobody lists, or its new price. Its terms are unknown until an admin enters them."""
+    at, bounds = now_of(request), request.app.state.bounds
+    own = body.own()
+
+    def story(connection: Connection) -> Shape:
+        id_ = own_offer.set_offer(connection, own, at=at, actor=actor_of(request), reason=body.reason, bounds=bounds)
+        return {"offer": id_}
+
+    return written(request, body.model_dump(mode="json"), story)

@@ -1,0 +1,43 @@
+"""What every admin write has in common: the state it was made for, a key to repeat it by, and who sent it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from planner.api.guard import admitted
+from planner.core.errors import InvalidInput
+from planner.flows.write import Request as Write
+from planner.flows.write import tag, write
+from planner.store.engine import Connection
+
+KEY_CHARACTERS_MAX = 200
+
+
+def actor_of(request: Request) -> str:
+    """Return who asks, for the audit trail."""
+    return f"key:{admitted(request).principal.name}"
+
+
+def written(
+    request: Request, body: object, story: Callable[[Connection], dict[str, Any]], status: int = 200
+) -> Response:
+    """Run a story under the request's ``If-Match`` and ``Idempotency-Key``, and answer with the new ETag."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (key.isascii() and key.isprintable() and 0 < len(key) <= KEY_CHARACTERS_MAX):
+        raise InvalidInput("Idempotency-Key", f"1 to {KEY_CHARACTERS_MAX} printable characters are needed")
+    asked = Write(
+        actor=actor_of(request),
+        what=f"{request.method} {request.url.path}",
+        body=body,
+        match=request.headers.get("if-match"),
+        key=key,
+    )
+    reply, etag = write(request.app.state.store, asked, story, admitted(request).now)
+    return JSONResponse(reply, status, headers={"ETag": etag})
+
+
+def tagged(request: Request, document: dict[str, Any]) -> Response:
+    """Answer a read with the ETag a write can be made for."""
+    return JSONResponse(document, headers={"ETag": tag(request.app.state.store)})

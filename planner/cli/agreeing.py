@@ -1,0 +1,204 @@
+"""Agreements and alerts on the command line: contracts, fees, exchange rates, own offers, receivers and messages."""
+
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from planner.api.agreements import FxIn, OwnOfferIn, contract_shape, fee_shape
+from planner.api.body import checked
+from planner.api.shapes import time_text
+from planner.cli import show
+from planner.cli.administering import actor
+from planner.cli.desk import LEFT, RIGHT, at_of
+from planner.cli.opened import now, read_settings, store_of
+from planner.core.errors import InvalidInput
+from planner.core.money import parse_decimal, plain
+from planner.flows import agreement, deliver, own_offer
+from planner.store import agreements, alerts
+
+
+def list_contracts(*, as_json: bool) -> None:
+    """Print negotiated discounts and commitments."""
+    rows = [contract_shape(contract) for contract in agreement.contracts(store_of(read_settings()))]
+    if as_json:
+        show.json_out(rows)
+        return
+    names = ("id", "name", "channel", "provider", "model", "discount_percent", "valid_from", "valid_to", "reference")
+    show.table("contracts", [(name, LEFT) for name in names], [[row[name] for name in names] for row in rows])
+
+
+def add_contract(options: dict[str, Any], reason: str, *, as_json: bool) -> None:
+    """Record a negotiated discount."""
+    percent = parse_decimal(options["discount_percent"], field="discount_percent")
+    if not 0 <= percent <= 100:  # noqa: PLR2004  # percent
+        raise InvalidInput("discount_percent", "0 to 100 percent are needed")
+    row = {
+        **options,
+        "discount_percent": plain(percent),
+        "valid_from": at_of(options["valid_from"], "valid_from"),
+        "valid_to": None if options["valid_to"] is None else at_of(options["valid_to"], "valid_to"),
+    }
+    present = now()
+    id_ = store_of(read_settings()).tell(
+        lambda connection: agreements.add_contract(connection, row, at=present, actor=actor(), reason=reason)
+    )
+    show.json_out({"id": id_}) if as_json else show.line(f"contract {id_}")
+
+
+def end(word: str, id_: int, reason: str, *, as_json: bool) -> None:
+    """Take a contract or a fee off the record."""
+    present = now()
+    done = store_of(read_settings()).tell(
+        lambda connection: agreement.end(connection, word, id_, at=present, actor=actor(), reason=reason)
+    )
+    show.json_out(done) if as_json else show.line(f"{word} {id_} ended")
+
+
+def list_fees(*, as_json: bool) -> None:
+    """Print what channels charge on top of list prices; those of our way of paying count."""
+    rows = [fee_shape(fee) for fee in agreement.fees(store_of(read_settings()))]
+    if as_json:
+        show.json_out(rows)
+        return
+    names = (
+        "id",
+        "channel",
+        "percent",
+        "basis",
+        "payment",
+        "chosen",
+        "allowance_usd_per_month",
+        "valid_from",
+        "valid_to",
+    )
+    show.table("fees", [(name, LEFT) for name in names], [[row[name] for name in names] for row in rows])
+
+
+def pay(channel: str, payment: str, volume: str | None, *, as_json: bool) -> None:
+    """Say how a channel is paid here."""
+    if payment not in ("credit", "own_key"):
+        raise InvalidInput("payment", "credit or own_key is needed")
+    amount = None if volume is None else plain(parse_decimal(volume, field="list_usd_per_month"))
+    present = now()
+    store_of(read_settings()).tell(
+        lambda connection: agreements.pay(connection, channel, payment, amount, at=present, actor=actor())
+    )
+    done = {"channel": channel, "payment": payment, "list_usd_per_month": amount}
+    show.json_out(done) if as_json else show.line(f"{channel} is paid by {payment}")
+
+
+def list_fx(currency: str | None, *, as_json: bool) -> None:
+    """Print exchange rates, newest first."""
+    rates = agreement.fx_rates(store_of(read_settings()), currency)
+    rows = [{"currency": r.currency, "day": r.day.isoformat(), "usd": plain(r.usd), "source": r.source} for r in rates]
+    if as_json:
+        show.json_out(rows)
+        return
+    columns = [("currency", LEFT), ("day", LEFT), ("USD for one", RIGHT), ("source", LEFT)]
+    show.table("exchange rates", columns, [list(row.values()) for row in rows])
+
+
+def set_fx(currency: str, day: str, usd: str, source: str, source_url: str, *, as_json: bool) -> None:
+    """Record the exchange rate of a day."""
+    body = checked(
+        FxIn,
+        {"currency": currency, "day": day, "usd": usd, "source": source, "source_url": source_url, "reason": "entered"},
+    )
+    row = {**body.model_dump(exclude={"reason"}), "usd": plain(body.usd)}
+    present = now()
+    store_of(read_settings()).tell(
+        lambda connection: agreements.set_fx(connection, row, at=present, actor=actor(), reason="entered")
+    )
+    done = {"currency": currency, "day": day, "usd": row["usd"]}
+    show.json_out(done) if as_json else show.line(f"1 {currency} = {row['usd']} USD from {day} on")
+
+
+def set_offer(file: Path, *, as_json: bool) -> None:
+    """Enter an offer nobody lists from a TOML file in the form of the API's body."""
+    if not file.is_file():
+        raise InvalidInput("file", "no such file")
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise InvalidInput("file", "not TOML") from None
+    if isinstance(document.get("valid_from"), datetime):
+        document["valid_from"] = document["valid_from"].isoformat()
+    document.setdefault("rates", None)
+    settings = read_settings()
+    body = checked(OwnOfferIn, document)
+    present, bounds = now(), settings.bounds()
+    id_ = store_of(settings).tell(
+        lambda connection: own_offer.set_offer(
+            connection, body.own(), at=present, actor=actor(), reason=body.reason, bounds=bounds
+        )
+    )
+    show.json_out({"offer": id_}) if as_json else show.line(id_)
+
+
+def list_alerts(kind: str | None, limit: int, *, as_json: bool) -> None:
+    """Print alerts, newest first."""
+    with store_of(read_settings()).read() as connection:
+        rows = alerts.listed(connection, kind=kind, limit=limit)
+    if as_json:
+        show.json_out(
+            [{**row, "at": time_text(row["at"]), "delivered_at": time_text(row["delivered_at"])} for row in rows]
+        )
+        return
+    columns = [("id", RIGHT), ("at", LEFT), ("kind", LEFT), ("subject", LEFT), ("facts", LEFT)]
+    show.table(
+        "alerts",
+        columns,
+        [(row["id"], time_text(row["at"]), row["kind"], row["subject"], row["facts"]) for row in rows],
+    )
+
+
+def list_messages(state: str | None, limit: int, *, as_json: bool) -> None:
+    """Print messages to receivers, newest first."""
+    with store_of(read_settings()).read() as connection:
+        rows = alerts.messages(connection, state=state, limit=limit)
+    written = [
+        {
+            "id": row["id"], "target": row["target"], "kind": row["kind"], "alerts": len(row["alerts"]),
+            "state": row["state"], "attempts": row["attempts"], "error": row["error"],
+        }
+        for row in rows
+    ]  # fmt: skip
+    if as_json:
+        show.json_out(written)
+        return
+    names = ("id", "target", "kind", "alerts", "state", "attempts", "error")
+    show.table("messages", [(name, LEFT) for name in names], [[row[name] for name in names] for row in written])
+
+
+def retry(id_: int, *, as_json: bool) -> None:
+    """Make a dead message due again."""
+    present = now()
+    store_of(read_settings()).tell(lambda connection: alerts.retry(connection, id_, at=present, actor=actor()))
+    show.json_out({"id": id_, "state": "due"}) if as_json else show.line(f"message {id_} is due again")
+
+
+def add_webhook(url: str, kinds: list[str] | None, *, as_json: bool) -> None:
+    """Register a receiver and print its signing secret, once."""
+    settings = read_settings()
+    present = now()
+    done = store_of(settings).tell(
+        lambda connection: deliver.add_webhook(
+            connection, url, kinds or None, settings.trusted_hosts(), at=present, actor=actor()
+        )
+    )
+    if as_json:
+        show.json_out(done)
+    else:
+        show.line(f"webhook {done['id']}")
+        show.line(done["secret"])
+        show.note("The secret signs what is sent, and is shown once.")
+
+
+def disable_webhook(id_: int, *, as_json: bool) -> None:
+    """Stop telling a receiver."""
+    present = now()
+    store_of(read_settings()).tell(
+        lambda connection: alerts.disable_webhook(connection, id_, at=present, actor=actor())
+    )
+    show.json_out({"id": id_}) if as_json else show.line(f"webhook {id_} is disabled")

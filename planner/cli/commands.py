@@ -1,0 +1,293 @@
+"""Commands of the admin's desk and of finance, and their options; added to the command line by `planner.cli.main`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+holds = typer.Typer(help="Prices that wait for a person.", no_args_is_help=True)
+aliases = typer.Typer(help="Which model a spelling means.", no_args_is_help=True)
+prices = typer.Typer(help="What offers cost when, and corrections of the past.", no_args_is_help=True)
+contracts = typer.Typer(help="Negotiated discounts.", no_args_is_help=True)
+fees = typer.Typer(help="What channels charge on top of list prices.", no_args_is_help=True)
+fx = typer.Typer(help="Exchange rates.", no_args_is_help=True)
+offers = typer.Typer(help="Offers nobody lists.", no_args_is_help=True)
+alerts = typer.Typer(help="What people were told, and what could not be delivered.", no_args_is_help=True)
+webhooks = typer.Typer(help="Receivers of alerts.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the audit trail.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
+Known = Annotated[str | None, typer.Option(help="Answer with what was known then, RFC 3339 with offset.")]
+
+
+def add_to(cli: typer.Typer) -> None:
+    """Add every group to the command line."""
+    groups = {
+        "holds": holds, "aliases": aliases, "prices": prices, "contracts": contracts, "fees": fees, "fx": fx,
+        "offers": offers, "alerts": alerts, "webhooks": webhooks,
+    }  # fmt: skip
+    for name, group in groups.items():
+        cli.add_typer(group, name=name)
+
+
+@holds.command("list")
+def holds_list(
+    state: Annotated[str, typer.Option(help="waiting, approved, rejected, released, or all.")] = "waiting",
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> None:
+    """List the prices that wait, with their reasons and what would change."""
+    from planner.cli import desk
+
+    desk.list_holds(None if state == "all" else state, source, limit, as_json=as_json)
+
+
+Ids = Annotated[list[int], typer.Argument(help="Numbers of holds.")]
+
+
+@holds.command("approve")
+def holds_approve(ids: Ids, reason: Reason, as_json: Json = False) -> None:
+    """Publish prices that wait, from the moment each was first heard; a whole feed: let its next reading through."""
+    from planner.cli import desk
+
+    desk.decide(ids, "approve", reason, as_json=as_json)
+
+
+@holds.command("reject")
+def holds_reject(ids: Ids, reason: Reason, as_json: Json = False) -> None:
+    """Do not believe prices that wait; the same prices are not asked about again."""
+    from planner.cli import desk
+
+    desk.decide(ids, "reject", reason, as_json=as_json)
+
+
+@aliases.command("pending")
+def aliases_pending(
+    namespace: Annotated[str | None, typer.Option(help="Only this provider or broker.")] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List spellings nobody has settled, with how many offers wait on each."""
+    from planner.cli import desk
+
+    desk.list_pending(namespace, limit, as_json=as_json)
+
+
+@aliases.command("settle")
+def aliases_settle(
+    reason: Reason,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="NAMESPACE:SPELLING=MODEL; an empty MODEL takes it back.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="CSV with the columns namespace, spelling, model.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Settle spellings in bulk, all or none."""
+    from planner.cli import desk
+
+    desk.settle(words or [], file, reason, as_json=as_json)
+
+
+Offer = Annotated[str, typer.Argument(help="Exact id of the offer, such as direct:openai/gpt-5.4.")]
+
+
+@prices.command("history")
+def prices_history(offer: Offer, known_at: Known = None, as_json: Json = False) -> None:
+    """List what an offer cost when."""
+    from planner.cli import desk
+
+    desk.prices(offer, known_at, as_json=as_json)
+
+
+@prices.command("changes")
+def prices_changes(
+    since: Annotated[str, typer.Option(help="Moment, RFC 3339 with offset.")],
+    recorded: Annotated[bool, typer.Option(help="Count by when a change was recorded, so corrections show.")] = False,
+    known_at: Known = None,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> None:
+    """List the prices that came into force since a moment, newest first."""
+    from planner.cli import desk
+
+    desk.changes(since, known_at, limit, by_record=recorded, as_json=as_json)
+
+
+@prices.command("correct")
+def prices_correct(
+    offer: Offer,
+    begins: Annotated[str, typer.Option("--from", help="From when, RFC 3339 with offset.")],
+    ends: Annotated[str, typer.Option("--to", help="To when, not after now.")],
+    rates: Annotated[Path, typer.Option(help="TOML or JSON file with the list `rates` of {unit, usd, per}.")],
+    source_url: Annotated[str, typer.Option(help="Where the true price stands.")],
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """Correct a past price; what was believed until now stays on record."""
+    from planner.cli import desk
+
+    desk.correct_price(offer, begins, ends, rates, source_url, reason, as_json=as_json)
+
+
+@contracts.command("list")
+def contracts_list(as_json: Json = False) -> None:
+    """List negotiated discounts and commitments."""
+    from planner.cli import agreeing
+
+    agreeing.list_contracts(as_json=as_json)
+
+
+@contracts.command("add")
+def contracts_add(
+    name: Annotated[str, typer.Option(help="What you call it.")],
+    provider: Annotated[str, typer.Option(help="Provider it is with.")],
+    discount_percent: Annotated[str, typer.Option(help="Percent off list price, such as 12.5.")],
+    valid_from: Annotated[str, typer.Option(help="From when, RFC 3339 with offset.")],
+    reference: Annotated[str, typer.Option(help="Where the signed paper is.")],
+    reason: Reason,
+    channel: Annotated[str, typer.Option(help="Channel it holds through.")] = "direct",
+    model: Annotated[str | None, typer.Option(help="Canonical model; all of the provider's by default.")] = None,
+    valid_to: Annotated[str | None, typer.Option(help="Until when.")] = None,
+    commitment_usd: Annotated[str | None, typer.Option(help="What was promised in return, USD per period.")] = None,
+    commitment_period: Annotated[str | None, typer.Option(help="month, quarter or year.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Record a negotiated discount; effective costs take it off the list price."""
+    from planner.cli import agreeing
+
+    options = {
+        "name": name, "channel_id": channel, "provider_id": provider, "model_id": model,
+        "discount_percent": discount_percent, "commitment_usd": commitment_usd,
+        "commitment_period": commitment_period, "valid_from": valid_from, "valid_to": valid_to, "reference": reference,
+    }  # fmt: skip
+    agreeing.add_contract(options, reason, as_json=as_json)
+
+
+Number = Annotated[int, typer.Argument(help="Its number.")]
+
+
+@contracts.command("end")
+def contracts_end(id: Number, reason: Reason, as_json: Json = False) -> None:  # noqa: A002  # as it is listed
+    """Take a contract off the record."""
+    from planner.cli import agreeing
+
+    agreeing.end("contract", id, reason, as_json=as_json)
+
+
+@fees.command("list")
+def fees_list(as_json: Json = False) -> None:
+    """List channel fees and which of them count."""
+    from planner.cli import agreeing
+
+    agreeing.list_fees(as_json=as_json)
+
+
+@fees.command("end")
+def fees_end(id: Number, reason: Reason, as_json: Json = False) -> None:  # noqa: A002  # as it is listed
+    """Take a fee off the record."""
+    from planner.cli import agreeing
+
+    agreeing.end("fee", id, reason, as_json=as_json)
+
+
+@fees.command("pay")
+def fees_pay(
+    channel: Annotated[str, typer.Argument(help="Channel, such as openrouter.")],
+    payment: Annotated[str, typer.Argument(help="credit or own_key.")],
+    list_usd_per_month: Annotated[str | None, typer.Option(help="Usage at list price expected a month, USD.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how a channel is paid here."""
+    from planner.cli import agreeing
+
+    agreeing.pay(channel, payment, list_usd_per_month, as_json=as_json)
+
+
+@fx.command("list")
+def fx_list(
+    currency: Annotated[str | None, typer.Option(help="Only this currency, such as EUR.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List exchange rates, newest first."""
+    from planner.cli import agreeing
+
+    agreeing.list_fx(currency, as_json=as_json)
+
+
+@fx.command("set")
+def fx_set(
+    currency: Annotated[str, typer.Argument(help="Three letters, such as EUR.")],
+    day: Annotated[str, typer.Argument(help="Day, such as 2026-11-23.")],
+    usd: Annotated[str, typer.Argument(help="USD for one unit, such as 1.0923.")],
+    source: Annotated[str, typer.Option(help="Whose rate it is.")],
+    source_url: Annotated[str, typer.Option(help="Where it stands.")],
+    as_json: Json = False,
+) -> None:
+    """Record the exchange rate of a day."""
+    from planner.cli import agreeing
+
+    agreeing.set_fx(currency, day, usd, source, source_url, as_json=as_json)
+
+
+@offers.command("set")
+def offers_set(
+    file: Annotated[Path, typer.Argument(help="TOML in the form of POST /v1/offers.")], as_json: Json = False
+) -> None:
+    """Enter a model you run yourself, or a price only you get."""
+    from planner.cli import agreeing
+
+    agreeing.set_offer(file, as_json=as_json)
+
+
+@alerts.command("list")
+def alerts_list(
+    kind: Annotated[str | None, typer.Option(help="Only this kind, such as price_rise.")] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List alerts, newest first."""
+    from planner.cli import agreeing
+
+    agreeing.list_alerts(kind, limit, as_json=as_json)
+
+
+@alerts.command("messages")
+def alerts_messages(
+    state: Annotated[str | None, typer.Option(help="due, delivered or dead.")] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List messages to receivers; the dead ones wait for a person."""
+    from planner.cli import agreeing
+
+    agreeing.list_messages(state, limit, as_json=as_json)
+
+
+@alerts.command("retry")
+def alerts_retry(id: Number, as_json: Json = False) -> None:  # noqa: A002  # as it is listed
+    """Make a dead message due again."""
+    from planner.cli import agreeing
+
+    agreeing.retry(id, as_json=as_json)
+
+
+@webhooks.command("add")
+def webhooks_add(
+    url: Annotated[str, typer.Argument(help="https address of the receiver.")],
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of alert; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Register a receiver and show its signing secret once."""
+    from planner.cli import agreeing
+
+    agreeing.add_webhook(url, kind, as_json=as_json)
+
+
+@webhooks.command("disable")
+def webhooks_disable(id: Number, as_json: Json = False) -> None:  # noqa: A002  # as it is listed
+    """Stop telling a receiver."""
+    from planner.cli import agreeing
+
+    agreeing.disable_webhook(id, as_json=as_json)

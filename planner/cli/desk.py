@@ -1,0 +1,224 @@
+"""The admin's desk on the command line: prices that wait, pending spellings, histories and corrections."""
+
+import csv
+import json
+import sys
+import tomllib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from planner.api.asked import moment
+from planner.api.shapes import card_shape, change_shape, hold_shape, time_text
+from planner.cli import show
+from planner.cli.administering import actor
+from planner.cli.opened import now, read_settings, store_of, view_of
+from planner.core.claim import Segment
+from planner.core.errors import InvalidInput
+from planner.core.rate_form import read_rates
+from planner.flows import alias, answer, correct, history, hold
+from planner.store.engine import Connection
+
+LEFT, RIGHT = "left", "right"
+
+
+def at_of(text: str, field: str) -> datetime:
+    """Read a moment from an option.
+
+    Raises:
+        InvalidInput: not an RFC 3339 time with an offset.
+    """
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise InvalidInput(field, str(error)) from None
+
+
+def list_holds(state: str | None, source: str | None, limit: int, *, as_json: bool) -> None:
+    """Print the prices that wait, or waited."""
+    rows = [hold_shape(row) for row in hold.queue(store_of(read_settings()), state=state, source=source, limit=limit)]
+    if as_json:
+        show.json_out(rows)
+        return
+    columns = [("id", RIGHT), *((name, LEFT) for name in ("state", "source", "offer", "why", "change USD/M", "since"))]
+    show.table(
+        "prices that wait" if state == "waiting" else "holds",
+        columns,
+        [
+            (
+                row["id"], row["state"], row["source"], row["offer"] or "(the whole feed)",
+                ", ".join(_why(reason) for reason in row["reasons"]),
+                ", ".join(_move(move) for move in row["diff"]), row["opened_at"],
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _why(reason: dict[str, Any]) -> str:
+    facts = ", ".join(f"{name} {value}" for name, value in reason.items() if name != "code")
+    return f"{reason['code']} ({facts})" if facts else str(reason["code"])
+
+
+def _move(move: dict[str, Any]) -> str:
+    when = "" if move["when"] is None else f" when {json.dumps(move['when'])}"
+    return f"{move['unit']} {move['before_usd_per_mtok']} -> {move['after_usd_per_mtok']}{when}"
+
+
+def decide(ids: list[int], verb: str, reason: str, *, as_json: bool) -> None:
+    """Approve or reject holds, all or none."""
+    settings = read_settings()
+    present, bounds = now(), settings.bounds()
+
+    def story(connection: Connection) -> list[dict[str, Any]]:
+        return [
+            hold.decide(connection, id_, verb, at=present, actor=actor(), reason=reason, bounds=bounds) for id_ in ids
+        ]
+
+    rows = store_of(settings).tell(story)
+    if as_json:
+        show.json_out([hold_shape(row) for row in rows])
+    else:
+        for row in rows:
+            show.line(f"{row['state']}: hold {row['id']}, {row['offer_id'] or row['source']}")
+
+
+def list_pending(namespace: str | None, limit: int, *, as_json: bool) -> None:
+    """Print the spellings nobody has settled, those first on which most offers wait."""
+    found = [row for row in alias.pending(view_of(read_settings()).catalogue) if namespace in (None, row.namespace)]
+    offers = sum(row.offers for row in found)
+    if as_json:
+        items = [
+            {"namespace": row.namespace, "spelling": row.spelling, "offers": row.offers, "example": row.example}
+            for row in found[:limit]
+        ]
+        show.json_out({"items": items, "pending": len(found), "offers": offers})
+        return
+    show.table(
+        f"{len(found)} spellings are pending, {offers} offers wait on them",
+        [("namespace", LEFT), ("spelling", LEFT), ("offers", RIGHT), ("for example", LEFT)],
+        [(row.namespace, row.spelling, row.offers, row.example) for row in found[:limit]],
+    )
+
+
+def settle(words: list[str], file: Path | None, reason: str, *, as_json: bool) -> None:
+    """Settle spellings given as NAMESPACE:SPELLING=MODEL, or in a CSV with those three columns, all or none."""
+    rows = [_alias(word) for word in words] + ([] if file is None else list(_alias_rows(file)))
+    if not rows:
+        raise InvalidInput("aliases", "NAMESPACE:SPELLING=MODEL or --file is needed")
+    present = now()
+    done = store_of(read_settings()).tell(
+        lambda connection: alias.settle(connection, rows, (), at=present, actor=actor(), reason=reason)
+    )
+    if as_json:
+        show.json_out(done)
+    else:
+        show.line(f"{done['settled']} of {len(rows)} spellings settled anew")
+
+
+def _alias(word: str) -> tuple[str, str, str | None]:
+    left, equals, model = word.rpartition("=")
+    namespace, colon, spelling = left.partition(":")
+    if not (equals and colon):
+        raise InvalidInput(word[:80], "NAMESPACE:SPELLING=MODEL is needed; an empty MODEL takes an alias back")
+    return namespace, spelling, model or None
+
+
+def _alias_rows(path: Path) -> list[tuple[str, str, str | None]]:
+    if not path.is_file():
+        raise InvalidInput("file", "no such file")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if not {"namespace", "spelling", "model"} <= set(reader.fieldnames or ()):
+                raise InvalidInput("file", "the columns namespace, spelling and model are needed")
+            return [(row["namespace"], row["spelling"], row["model"] or None) for row in reader]
+    except (UnicodeDecodeError, csv.Error):
+        raise InvalidInput("file", "not a CSV file in UTF-8") from None
+
+
+def prices(offer: str, known_at: str | None, *, as_json: bool) -> None:
+    """Print what an offer cost when, as known now or at a moment."""
+    settings = read_settings()
+    answer.offer_named(view_of(settings).catalogue, offer)
+    known = None if known_at is None else at_of(known_at, "known_at")
+    cards = history.prices(store_of(settings), offer, None, None, known)
+    shapes = [{**card_shape(card), "known_from": time_text(since)} for card, since in cards]
+    if as_json:
+        show.json_out({"offer": offer, "items": shapes})
+        return
+    show.table(
+        offer,
+        [(name, LEFT) for name in ("from", "to", "known from", "rates in USD", "source")],
+        [
+            (
+                shape["valid_from"], shape["valid_to"], shape["known_from"],
+                ", ".join(_rate(rate) for rate in shape["rates"]), shape["evidence"]["source"],
+            )
+            for shape in shapes
+        ],
+    )  # fmt: skip
+
+
+def _rate(rate: dict[str, Any]) -> str:
+    bands = f" and {len(rate['bands'])} bands" if rate.get("bands") else ""
+    return f"{rate['unit']} {rate['usd']}/{rate['per']}{bands}"
+
+
+def changes(since: str, known_at: str | None, limit: int, *, by_record: bool, as_json: bool) -> None:
+    """Print the prices that came into force since a moment, newest first."""
+    found = history.price_changes(
+        store_of(read_settings()),
+        at_of(since, "since"),
+        by_record=by_record,
+        known_at=None if known_at is None else at_of(known_at, "known_at"),
+        before=None,
+        limit=limit,
+    )
+    shapes = [change_shape(change.before, change.after, change.recorded_from) for change in found]
+    if as_json:
+        show.json_out(shapes)
+        return
+    show.table(
+        f"prices since {since}",
+        [("offer", LEFT), ("from", LEFT), ("known from", LEFT), ("moves, USD per million", LEFT)],
+        [
+            (
+                shape["offer"], shape["after"]["valid_from"], shape["known_from"],
+                "new" if shape["before"] is None else ", ".join(_move(move) for move in shape["moves"]) or "conditions",
+            )
+            for shape in shapes
+        ],
+    )  # fmt: skip
+
+
+def correct_price(
+    offer: str, begins: str, ends: str, rates: Path, source_url: str, reason: str, *, as_json: bool
+) -> None:
+    """Correct a past price; the rates come from a TOML or JSON file with the list ``rates``."""
+    settings = read_settings()
+    stretch = Segment(at_of(begins, "from"), at_of(ends, "to"), read_rates(_rates(rates)))
+    present, bounds = now(), settings.bounds()
+    done = store_of(settings).tell(
+        lambda connection: correct.correct_price(
+            connection, offer, stretch, source_url=source_url, at=present, actor=actor(), reason=reason, bounds=bounds
+        )
+    )
+    if as_json:
+        show.json_out({"offer": offer, "revision": done.revision, "cards_opened": done.opened})
+    else:
+        show.line(f"revision {done.revision}: {done.closed} cards closed on the record, {done.opened} opened")
+
+
+def _rates(path: Path) -> list[dict[str, Any]]:
+    readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+    text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
+    try:
+        document = readers.get(path.suffix, json.loads)(text)
+    except ValueError:
+        raise InvalidInput("rates", "neither TOML nor JSON") from None
+    listed = document.get("rates") if isinstance(document, dict) else document
+    if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
+        raise InvalidInput("rates", "a list of {unit, usd, per} is needed, under `rates`")
+    return listed

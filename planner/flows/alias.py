@@ -1,0 +1,67 @@
+"""Spellings nobody has settled yet, how much waits on each, and settling them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from planner.core.catalogue import Catalogue
+from planner.core.offer import Route
+from planner.store import aliases
+from planner.store.engine import Connection, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A spelling without a model: where it is used, how many offers wait on it, and one of them."""
+
+    namespace: str
+    spelling: str
+    offers: int
+    example: str
+
+
+def pending(catalogue: Catalogue) -> list[Pending]:
+    """Return every spelling that waits to be settled, most offers first. Moving names and routers wait for nobody."""
+    counts: Counter[tuple[str, str]] = Counter()
+    examples: dict[tuple[str, str], str] = {}
+    for offer in catalogue.offers:
+        facts = offer.facts
+        if offer.model is None and facts.route is Route.ENDPOINT:
+            key = (facts.provider if facts.channel == "direct" else facts.channel, facts.model_spelling)
+            counts[key] += 1
+            examples.setdefault(key, offer.id)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        Pending(namespace, spelling, count, examples[namespace, spelling]) for (namespace, spelling), count in ordered
+    ]
+
+
+def settle(
+    connection: Connection,
+    rows: Sequence[aliases.Settled],
+    new_models: Sequence[tuple[str, str]],
+    *,
+    at: datetime,
+    actor: str,
+    reason: str,
+) -> dict[str, int]:
+    """Register models, given as (id, name), and settle spellings, all or none.
+
+    Raises:
+        InvalidInput: names the first row that cannot be settled.
+    """
+    registered = [
+        aliases.register_model(connection, id_, name, at=at, actor=actor, reason=reason) for id_, name in new_models
+    ]
+    settled = aliases.settle(connection, rows, at=at, actor=actor, reason=reason)
+    return {"settled": settled, "registered": sum(registered)}
+
+
+def listed(
+    store: Store, *, namespace: str | None, model: str | None, after: tuple[str, str], limit: int
+) -> list[dict[str, Any]]:
+    """Return settled spellings in order."""
+    with store.read() as connection:
+        return aliases.listed(connection, namespace=namespace, model=model, after=after, limit=limit)

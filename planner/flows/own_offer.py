@@ -1,0 +1,59 @@
+"""An offer nobody lists: a model you run yourself, or a price only you get, entered by a person."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from planner.core.claim import Claim, Reading, Segment
+from planner.core.doubt import Bounds
+from planner.core.errors import InvalidInput
+from planner.core.offer import OfferFacts, offer_id, valid_feed_id
+from planner.core.price import RateTable
+from planner.store import aliases, audit
+from planner.store.engine import Connection
+from planner.store.publish import publish
+
+OWN = "own"
+"""The source of what people enter; nobody outranks it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnOffer:
+    """What a person enters: facts, the canonical model, rates in USD, and since when they hold (None: from now on).
+
+    Rates None withdraws the price: the offer stays known, and unpriced.
+    """
+
+    facts: OfferFacts
+    model: str | None
+    rates: RateTable | None
+    valid_from: datetime | None
+    source_url: str
+
+
+def set_offer(connection: Connection, own: OwnOffer, *, at: datetime, actor: str, reason: str, bounds: Bounds) -> str:
+    """Write one offer and return its id. Its terms are unknown until an admin enters them, so policies refuse it.
+
+    Raises:
+        InvalidInput: a name that no feed could use either, or a model nobody registered.
+        Conflict: the spelling is settled as another model.
+    """
+    facts = own.facts
+    for field in ("provider", "channel", "model_spelling"):
+        if not valid_feed_id(getattr(facts, field)):
+            raise InvalidInput(field, "letters, digits and ~ @ . _ : / + - are needed, at most 128")
+    id_ = offer_id(facts.channel, facts.provider, facts.model_spelling, facts.region)
+    if own.model is not None:
+        namespace = facts.provider if facts.channel == "direct" else facts.channel
+        aliases.settle(connection, [(namespace, facts.model_spelling, own.model)], at=at, actor=actor, reason=reason)
+    segments = () if own.rates is None else (Segment(own.valid_from, None, own.rates),)
+    claim = Claim(
+        offer_id=id_, facts=facts, segments=segments, unpriced=None if segments else "withdrawn",
+        source_url=own.source_url,
+    )  # fmt: skip
+    reading = Reading(source=OWN, source_url=own.source_url, observed_at=at, rows_read=1, claims=(claim,), whole=False)
+    done = publish(connection, [reading], at=at, actor=actor, reason=f"own offer: {reason}", bounds=bounds)
+    audit.record(
+        connection, at=at, actor=actor, action="offer.set", subject=id_, reason=reason,
+        after={"revision": done.revision, "model": own.model, "held": len(done.held)},
+    )  # fmt: skip
+    return id_

@@ -1,0 +1,72 @@
+"""After a publication: what every stored plan and task would be told now, and whom that moves."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from planner.core.ask import Answer
+from planner.core.catalogue import Catalogue
+from planner.core.errors import NoAnswer
+from planner.core.money import ratio_text, usd_text
+from planner.core.plan import Plan, Task
+from planner.core.snapshot import Snapshot, compile_catalogue
+from planner.flows.answer import Question, ask_of
+from planner.store import alerts, plan_states
+from planner.store.engine import Connection
+from planner.store.load import load_catalogue
+from planner.store.plan_states import PlanState
+
+ANSWERED = "answered"
+
+
+def review(connection: Connection, at: datetime) -> int:
+    """Ask the main question for every plan and task, in the transaction that moved prices, and alert about changes.
+
+    Returns how many alerts were written. A plan that is asked for the first time is only remembered.
+    """
+    catalogue = load_catalogue(connection)
+    if not any(plan.tasks for plan in catalogue.plans.values()):
+        return 0
+    snapshot = compile_catalogue(catalogue)
+    before = plan_states.load(connection)
+    found = {
+        (plan.id, task.id): _state(catalogue, snapshot, plan, task, at)
+        for plan in catalogue.plans.values()
+        for task in plan.tasks
+    }
+    plan_states.save(connection, found, catalogue.revision)
+    count = 0
+    for key, now in found.items():
+        was = before.get(key)
+        kind = None if was is None else _kind(was, now)
+        if kind is not None and was is not None:
+            facts = {
+                "before": was.offer, "after": now.offer, "before_cost_usd": was.cost_usd,
+                "after_cost_usd": now.cost_usd, "before_margin": was.margin, "after_margin": now.margin,
+                "verdict": now.verdict,
+            }  # fmt: skip
+            alerts.add(connection, at, kind, "/".join(key), facts, catalogue.revision)
+            count += 1
+    return count
+
+
+def _state(catalogue: Catalogue, snapshot: Snapshot, plan: Plan, task: Task, at: datetime) -> PlanState:
+    try:
+        ask = ask_of(catalogue, Question(plan=plan.id, task=task.id, fallbacks=0), plan.policy, at)
+        answer: Answer = snapshot.recommend(ask)
+    except NoAnswer as error:
+        return PlanState(error.code)
+    pick = answer.choice
+    per_period = pick.cost_usd * ask.workload.requests_per_period
+    margin = None if ask.economics is None else ask.economics.margin_at(per_period)
+    return PlanState(ANSWERED, pick.offer.id, usd_text(pick.cost_usd), None if margin is None else ratio_text(margin))
+
+
+def _kind(was: PlanState, now: PlanState) -> str | None:
+    if was.verdict == ANSWERED and now.verdict == "margin_unreachable":
+        return "plan_under_margin"
+    if was.verdict == ANSWERED and now.verdict != ANSWERED:
+        return "plan_without_offer"
+    if was.verdict != now.verdict or was.offer == now.offer:
+        return None
+    cheaper = was.cost_usd is not None and now.cost_usd is not None and Decimal(now.cost_usd) < Decimal(was.cost_usd)
+    return "cheaper_offer" if cheaper else "plan_moved"

@@ -1,0 +1,79 @@
+"""A scheduled refresh: the slot is claimed in the database, so that many workers do it once, whoever is awake."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from planner.core.doubt import Bounds
+from planner.flows.refresh import RefreshSummary, Sources, refresh
+from planner.store import slots, status
+from planner.store.engine import Connection, Store
+
+LEASE = timedelta(minutes=5)
+
+
+def scheduled_refresh(
+    store: Store,
+    sources: Sources,
+    name: str,
+    interval: timedelta,
+    owner: str,
+    *,
+    bounds: Bounds = Bounds(),  # noqa: B008  # frozen
+    lease: timedelta = LEASE,
+) -> RefreshSummary | None:
+    """Refresh one source if its present slot is free, and return what it did; None where there was nothing to do.
+
+    The slot ends in the transaction that publishes. A worker that was stopped in between finds its turn taken over
+    and writes nothing. A source whose circuit is open lets its slot pass.
+
+    Raises:
+        Overtaken: the turn was taken over meanwhile.
+        Unavailable: the database does not answer.
+    """
+
+    def begin(connection: Connection) -> tuple[slots.Turn | None, datetime, bool]:
+        now = store.clock(connection)
+        turn = slots.claim(connection, f"refresh:{name}", slots.slot_of(now, interval), owner, at=now, lease=lease)
+        resting = turn is not None and not status.due(connection, [name], now)
+        if turn is not None and resting:
+            slots.finish(connection, turn, now)
+        return turn, now, resting
+
+    turn, now, resting = store.tell(begin)
+    if turn is None or resting:
+        return None
+    mine: slots.Turn = turn
+
+    def fence(connection: Connection) -> None:
+        slots.finish(connection, mine, store.clock(connection))
+
+    return refresh(
+        store, {name: sources[name]}, now, lambda *_: None, actor=f"schedule:{owner}", bounds=bounds, fence=fence
+    )
+
+
+def hourly(store: Store, job: str, owner: str) -> datetime | None:
+    """Claim and end an hourly slot of a job at once; return the moment where it was ours, else None."""
+
+    def story(connection: Connection) -> datetime | None:
+        now = store.clock(connection)
+        turn = slots.claim(connection, job, slots.slot_of(now, timedelta(hours=1)), owner, at=now, lease=LEASE)
+        if turn is None:
+            return None
+        slots.finish(connection, turn, now)
+        return now
+
+    return store.tell(story)
+
+
+def jobs(store: Store) -> list[dict[str, Any]]:
+    """Return the newest slot of every job: who had it, and how it ended."""
+    with store.read() as connection:
+        return slots.latest(connection)
+
+
+def intervals(store: Store) -> dict[str, timedelta]:
+    """Return how often each source is to be read, by the registry."""
+    with store.read() as connection:
+        states = status.source_states_of(connection, everything=True)
+    return {state.source: timedelta(minutes=state.interval_minutes) for state in states if state.interval_minutes}

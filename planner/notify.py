@@ -1,0 +1,165 @@
+"""Telling somebody outside: a signed webhook, an e-mail, or a line in the log. One attempt; who calls tries again."""
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import smtplib
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+
+from planner.core.errors import InvalidInput
+
+SECRET_PREFIX = "whsec_"  # noqa: S105  # the public mark of such secrets
+SECRET_BYTES = 32
+TIMEOUT_SECONDS = 10.0
+HTTPS_PORT = 443
+
+
+class NotDelivered(Exception):
+    """An attempt that failed; the text is for people and never repeats what the receiver sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Where mail goes out and to whom: ``smtp://[user:password@]host[:port]`` or ``smtps://…``."""
+
+    url: str
+    sender: str
+    recipients: tuple[str, ...]
+
+
+class Address(NamedTuple):
+    """Where to connect for a host, after every address of it was looked at."""
+
+    ip: str
+    port: int
+
+
+def new_secret() -> str:
+    """Return a signing secret in the form of the Standard Webhooks specification."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the value of ``webhook-signature``.
+
+    Source:
+        https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md, "v1" symmetric:
+        base64 of HMAC-SHA256 over ``id.timestamp.body`` with the decoded secret.
+    """
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+
+
+def check_url(url: str, trusted: Sequence[str]) -> None:
+    """Refuse an address planner will not call: https on port 443 is taken, and what the settings name as ``host:port``.
+
+    Raises:
+        InvalidInput: another scheme, port or form.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InvalidInput("url", "not a URL") from None
+    if not parts.hostname or parts.username is not None or parts.password is not None or parts.fragment:
+        raise InvalidInput("url", "a host is needed, and neither a user nor a fragment")
+    default = HTTPS_PORT if parts.scheme == "https" else 80
+    if f"{parts.hostname}:{port or default}" in trusted and parts.scheme in ("http", "https"):
+        return
+    if parts.scheme != "https" or port not in (None, HTTPS_PORT):
+        raise InvalidInput("url", "https on port 443 is needed")
+
+
+def resolve(url: str, trusted: Sequence[str]) -> Address:
+    """Return where to connect for a URL that `check_url` takes.
+
+    Every address of the name must be public: a name that also points inwards points inwards.
+
+    Raises:
+        NotDelivered: the name is not found, or leads into a private network.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (HTTPS_PORT if parts.scheme == "https" else 80)
+    try:
+        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except OSError:
+        raise NotDelivered("the host is not found") from None
+    if f"{host}:{port}" not in trusted:
+        for ip in found:
+            if not _public(ip):
+                raise NotDelivered("the host is not on the public network")
+    return Address(found[0], port)
+
+
+def _public(text: str) -> bool:
+    ip = ipaddress.ip_address(text.partition("%")[0])
+    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    if inner is not None:
+        ip = inner
+    # 64:ff9b::/96 wraps an IPv4 address of any kind.
+    wrapped = ipaddress.ip_network("64:ff9b::/96")
+    return ip.is_global and not ip.is_multicast and not (ip.version == wrapped.version and ip in wrapped)
+
+
+def post(url: str, secret: str, message_id: str, timestamp: int, body: bytes, trusted: Sequence[str]) -> None:
+    """Send one signed message. Redirects are not followed and the answer is not read.
+
+    Raises:
+        NotDelivered: no connection, no answer in time, or any status but 2xx.
+    """
+    address = resolve(url, trusted)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    headers = {
+        "Host": parts.netloc,
+        "Content-Type": "application/json",
+        "User-Agent": "planner",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(secret, message_id, timestamp, body),
+    }
+    # Connected to the address that was looked at, under the name that was asked for: a second lookup could differ.
+    target = httpx.URL(url).copy_with(host=address.ip, port=address.port)
+    try:
+        with (
+            httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as client,
+            client.stream("POST", target, headers=headers, content=body, extensions={"sni_hostname": host}) as response,
+        ):
+            status = response.status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NotDelivered(type(error).__name__) from None
+    if not 200 <= status < 300:  # noqa: PLR2004  # success
+        raise NotDelivered(f"status {status}")
+
+
+def mail(settings: Mail, subject: str, text: str) -> None:
+    """Send one e-mail in plain text.
+
+    Raises:
+        NotDelivered: the server is not there, or does not take it.
+    """
+    message = EmailMessage()
+    message["From"], message["To"] = settings.sender, ", ".join(settings.recipients)
+    message["Subject"] = " ".join(subject.split())[:200]
+    message.set_content(text)
+    parts = urlsplit(settings.url)
+    secure = parts.scheme == "smtps"
+    kind = smtplib.SMTP_SSL if secure else smtplib.SMTP
+    try:
+        with kind(parts.hostname or "", parts.port or (465 if secure else 25), timeout=TIMEOUT_SECONDS) as server:
+            if parts.username:
+                server.login(parts.username, parts.password or "")
+            server.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotDelivered(type(error).__name__) from None

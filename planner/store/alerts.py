@@ -1,0 +1,217 @@
+"""Alerts and their way out: rows of the transaction that caused them, messages to targets, and what became of each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from planner.core.errors import Conflict, NotFound
+from planner.store import audit, json_text
+from planner.store.tables import alerts, deliveries, webhooks
+
+KINDS = (
+    "price_rise",
+    "price_fall",
+    "offer_gone",
+    "hold_waiting",
+    "feed_held",
+    "source_stale",
+    "cheaper_offer",
+    "plan_moved",
+    "plan_under_margin",
+    "plan_without_offer",
+)
+ALERTS_PER_MESSAGE = 100
+FAN_OUT_MAX = 20_000
+# After the first attempt: a minute, then longer and longer; a receiver that is down over a night still hears of it.
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1_440))
+DUE, DELIVERED, DEAD = "due", "delivered", "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Somebody who is told: ``name`` is ``log``, ``email`` or ``webhook:<id>``; ``kinds`` None is everything."""
+
+    name: str
+    kinds: frozenset[str] | None = None
+
+    def hears(self, kind: str) -> bool:
+        """Tell whether this target wants alerts of a kind."""
+        return self.kinds is None or kind in self.kinds
+
+
+def add(
+    connection: sa.Connection, at: datetime, kind: str, subject: str, facts: Mapping[str, Any], revision: int | None
+) -> None:
+    """Write one alert, in the transaction of its cause."""
+    values = {"at": at, "kind": kind, "subject": subject, "facts": json_text.dump(dict(facts)), "revision": revision}
+    connection.execute(sa.insert(alerts).values(values))
+
+
+def fan_out(connection: sa.Connection, targets: Sequence[Target], at: datetime) -> int:
+    """Turn new alerts into messages: one per target, kind and revision, a hundred alerts at most. Returns how many."""
+    query = (
+        sa.select(alerts.c.id, alerts.c.kind, alerts.c.revision)
+        .where(alerts.c.delivered_at.is_(None))
+        .order_by(alerts.c.id)
+        .limit(FAN_OUT_MAX)
+    )
+    groups: dict[tuple[str, int | None], list[int]] = {}
+    for id_, kind, revision in connection.execute(query):
+        groups.setdefault((kind, revision), []).append(id_)
+    rows = [
+        {
+            "target": target.name, "kind": kind, "alerts": json_text.dump(ids[start : start + ALERTS_PER_MESSAGE]),
+            "state": DUE, "attempts": 0, "next_attempt_at": at, "created_at": at,
+        }
+        for (kind, _revision), ids in groups.items()
+        for target in targets
+        if target.hears(kind)
+        for start in range(0, len(ids), ALERTS_PER_MESSAGE)
+    ]  # fmt: skip
+    if rows:
+        connection.execute(sa.insert(deliveries), rows)
+    done = [{"b_id": id_} for ids in groups.values() for id_ in ids]
+    if done:
+        connection.execute(sa.update(alerts).where(alerts.c.id == sa.bindparam("b_id")).values(delivered_at=at), done)
+    return len(rows)
+
+
+def claim(connection: sa.Connection, at: datetime, lease: timedelta, limit: int) -> list[dict[str, Any]]:
+    """Take due messages to send: whoever asks within the lease is not given the same ones."""
+    query = (
+        sa.select(deliveries)
+        .where(deliveries.c.state == DUE, deliveries.c.next_attempt_at <= at)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    for row in rows:
+        connection.execute(
+            sa.update(deliveries)
+            .where(deliveries.c.id == row["id"])
+            .values(attempts=row["attempts"] + 1, next_attempt_at=at + lease)
+        )
+    return [{**row, "attempts": row["attempts"] + 1, "alerts": json_text.load(row["alerts"])} for row in rows]
+
+
+def settle(connection: sa.Connection, id_: int, attempts: int, error: str | None, at: datetime) -> None:
+    """Record how an attempt ended: delivered, due again later, or dead, which waits for a person."""
+    if error is None:
+        values: dict[str, Any] = {"state": DELIVERED, "finished_at": at, "error": None}
+    elif attempts > len(PAUSES):
+        values = {"state": DEAD, "finished_at": at, "error": error[:500]}
+    else:
+        values = {"next_attempt_at": at + PAUSES[attempts - 1], "error": error[:500]}
+    connection.execute(sa.update(deliveries).where(deliveries.c.id == id_).values(values))
+
+
+def retry(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> None:
+    """Make a dead message due again.
+
+    Raises:
+        NotFound: there is no such message.
+        Conflict: it is not dead.
+    """
+    row = connection.execute(sa.select(deliveries.c.state).where(deliveries.c.id == id_)).first()
+    if row is None:
+        raise NotFound("delivery", str(id_))
+    if row.state != DEAD:
+        raise Conflict("delivery", str(id_), f"it is {row.state}, not dead")
+    values = {"state": DUE, "attempts": 0, "next_attempt_at": at, "finished_at": None}
+    connection.execute(sa.update(deliveries).where(deliveries.c.id == id_).values(values))
+    audit.record(connection, at=at, actor=actor, action="delivery.retry", subject=f"delivery {id_}")
+
+
+def by_ids(connection: sa.Connection, ids: Iterable[int]) -> list[dict[str, Any]]:
+    """Return alerts by their numbers."""
+    query = sa.select(alerts).where(alerts.c.id.in_(list(ids))).order_by(alerts.c.id)
+    return [_read(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def listed(
+    connection: sa.Connection,
+    *,
+    kind: str | None = None,
+    subject: str | None = None,
+    since: datetime | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    """Return alerts, newest first."""
+    query = sa.select(alerts).order_by(alerts.c.id.desc()).limit(limit)
+    if kind is not None:
+        query = query.where(alerts.c.kind == kind)
+    if subject is not None:
+        query = query.where(alerts.c.subject == subject)
+    if since is not None:
+        query = query.where(alerts.c.at > since)
+    if before is not None:
+        query = query.where(alerts.c.id < before)
+    return [_read(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _read(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "facts": json_text.load(row["facts"])}
+
+
+def messages(
+    connection: sa.Connection, *, state: str | None = None, before: int | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Return messages, newest first; with ``dead`` those that wait for a person."""
+    query = sa.select(deliveries).order_by(deliveries.c.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(deliveries.c.state == state)
+    if before is not None:
+        query = query.where(deliveries.c.id < before)
+    return [{**row, "alerts": json_text.load(row["alerts"])} for row in connection.execute(query).mappings()]
+
+
+def add_webhook(
+    connection: sa.Connection, url: str, secret: str, kinds: Sequence[str] | None, *, at: datetime, actor: str
+) -> int:
+    """Register a receiver and return its number. The secret is never shown again, and not written into the audit."""
+    done = connection.execute(
+        sa.insert(webhooks).values(
+            url=url, secret=secret, kinds=None if kinds is None else json_text.dump(list(kinds)), created_at=at,
+            created_by=actor,
+        )
+    )  # fmt: skip
+    key = done.inserted_primary_key
+    if key is None:
+        raise AssertionError("an inserted row has a key")
+    audit.record(
+        connection, at=at, actor=actor, action="webhook.add", subject=f"webhook {key[0]}",
+        after={"url": url, "kinds": None if kinds is None else list(kinds)},
+    )  # fmt: skip
+    return int(key[0])
+
+
+def disable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> None:
+    """Stop telling a receiver; what was due to it is dropped.
+
+    Raises:
+        NotFound: there is no such receiver, or it was disabled before.
+    """
+    done = connection.execute(
+        sa.update(webhooks).where(webhooks.c.id == id_, webhooks.c.disabled_at.is_(None)).values(disabled_at=at)
+    )
+    if not done.rowcount:
+        raise NotFound("webhook", str(id_))
+    connection.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.target == f"webhook:{id_}", deliveries.c.state == DUE)
+        .values(state=DEAD, finished_at=at, error="the receiver was disabled")
+    )
+    audit.record(connection, at=at, actor=actor, action="webhook.disable", subject=f"webhook {id_}")
+
+
+def receivers(connection: sa.Connection, *, live: bool = True) -> list[dict[str, Any]]:
+    """Return receivers with their secrets, for sending; the doors show them without."""
+    query = sa.select(webhooks).order_by(webhooks.c.id)
+    if live:
+        query = query.where(webhooks.c.disabled_at.is_(None))
+    rows = connection.execute(query).mappings()
+    return [{**row, "kinds": None if row["kinds"] is None else json_text.load(row["kinds"])} for row in rows]

@@ -1,0 +1,41 @@
+"""What each stored plan and task was last told."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from planner.store.tables import plan_states
+
+
+class PlanState(NamedTuple):
+    """One answer in short: ``verdict`` is ``answered`` or a refusal's code; amounts per request in USD, as text."""
+
+    verdict: str
+    offer: str | None = None
+    cost_usd: str | None = None
+    margin: str | None = None
+
+
+Key = tuple[str, str]
+"""(plan, task)."""
+
+
+def load(connection: sa.Connection) -> dict[Key, PlanState]:
+    """Return what every plan and task was told last."""
+    rows = connection.execute(sa.select(plan_states))
+    return {(row.plan_id, row.task_id): PlanState(row.verdict, row.offer_id, row.cost_usd, row.margin) for row in rows}
+
+
+def save(connection: sa.Connection, states: Mapping[Key, PlanState], revision: int) -> None:
+    """Remember what every plan and task is told at a revision."""
+    connection.execute(sa.delete(plan_states))
+    rows = [
+        {
+            "plan_id": plan, "task_id": task, "revision": revision, "verdict": state.verdict, "offer_id": state.offer,
+            "cost_usd": state.cost_usd, "margin": state.margin,
+        }
+        for (plan, task), state in states.items()
+    ]  # fmt: skip
+    if rows:
+        connection.execute(sa.insert(plan_states), rows)
