@@ -13,6 +13,7 @@ from planner.api.asked import Capability, KindName, Moment
 from planner.api.body import Count, Name, Sent, UsdText, body_of, described
 from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute, now_of
+from planner.api.pages import Number
 from planner.api.problem import documented
 from planner.api.shapes import Shape, time_text
 from planner.api.writing import actor_of, tagged, written
@@ -233,7 +234,7 @@ def post_fee(request: Request, body: Annotated[FeeIn, Depends(body_of(FeeIn))]) 
 @router.post("/fees/{id}/end", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "replaced"}))
 def post_fee_end(
     request: Request,
-    id: int,  # noqa: A002  # the contract's name
+    id: Number,  # noqa: A002  # the contract's name
     body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
 ) -> Response:
     """Take a fee off the record."""
@@ -298,7 +299,7 @@ def post_contract(request: Request, body: Annotated[ContractIn, Depends(body_of(
 @router.post("/contracts/{id}/end", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "cancelled"}))
 def post_contract_end(
     request: Request,
-    id: int,  # noqa: A002  # the contract's name
+    id: Number,  # noqa: A002  # the contract's name
     body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
 ) -> Response:
     """Take a contract off the record."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from planner.api.asked import moment
 from planner.api.body import Name, Sent, body_of, described
 from planner.api.guard import GuardedRoute, now_of
-from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
+from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
 from planner.api.shapes import Shape, time_text
 from planner.api.writing import actor_of, tagged, written
@@ -93,7 +93,7 @@ def _message(row: dict[str, Any]) -> Shape:
 
 
 @router.post("/alerts/deliveries/{id}/retry", responses=_REFUSALS)
-def post_retry(request: Request, id: int) -> Response:  # noqa: A002  # the contract's name
+def post_retry(request: Request, id: Number) -> Response:  # noqa: A002  # the contract's name
     """Make a dead message due again."""
     at = now_of(request)
 
@@ -141,7 +141,7 @@ def post_webhook(request: Request, body: Annotated[WebhookIn, Depends(body_of(We
 
 
 @router.post("/webhooks/{id}/disable", responses=_REFUSALS)
-def post_disable(request: Request, id: int) -> Response:  # noqa: A002  # the contract's name
+def post_disable(request: Request, id: Number) -> Response:  # noqa: A002  # the contract's name
     """Stop telling a receiver."""
     at = now_of(request)
 

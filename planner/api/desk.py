@@ -9,7 +9,7 @@ from starlette.responses import Response
 from planner.api.asked import Moment
 from planner.api.body import Name, Sent, body_of, described
 from planner.api.guard import GuardedRoute, now_of, view_of
-from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
+from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
 from planner.api.shapes import Shape, hold_shape, refresh_shape, source_shape, standing_shape, time_text
 from planner.api.writing import actor_of, tagged, written
@@ -78,7 +78,7 @@ def get_holds(
 
 
 @router.get("/holds/{id}", responses=_REFUSALS)
-def get_hold(request: Request, id: int) -> Response:  # noqa: A002  # the contract's name
+def get_hold(request: Request, id: Number) -> Response:  # noqa: A002  # the contract's name
     """Return one hold."""
     return tagged(request, hold_shape(hold.one(request.app.state.store, id)))
 
@@ -86,7 +86,7 @@ def get_hold(request: Request, id: int) -> Response:  # noqa: A002  # the contra
 @router.post("/holds/{id}/approve", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "announced"}))
 def post_approve(
     request: Request,
-    id: int,  # noqa: A002  # the contract's name
+    id: Number,  # noqa: A002  # the contract's name
     body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
 ) -> Response:
     """Publish a price that waits, from the moment it was first heard."""
@@ -96,7 +96,7 @@ def post_approve(
 @router.post("/holds/{id}/reject", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "a unit error"}))
 def post_reject(
     request: Request,
-    id: int,  # noqa: A002  # the contract's name
+    id: Number,  # noqa: A002  # the contract's name
     body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
 ) -> Response:
     """Do not believe a price; the same price is not asked about again."""

@@ -6,12 +6,13 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from planner.api.shapes import Shape
 from planner.core.errors import InvalidInput
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="items on one page")]
+Number = Annotated[int, Path(ge=1, le=2**53 - 1, description="its number")]
 Cursor = Annotated[str | None, Query(max_length=1_200, description="`next_cursor` of the page before")]
 
 

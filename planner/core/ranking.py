@@ -8,6 +8,15 @@ from typing import overload
 from planner.core.money import PICO
 from planner.core.offer import Offer
 
+NUMERATOR_BELOW = 2**10
+"""Factors over a shared denominator are exact below this; sums below 2**53 times one of them fit 64 bits."""
+
+
+def numerator(factor: Fraction, denominator: int) -> int:
+    """Return a factor over the shared denominator, or a mark that it has no exact place there."""
+    scaled = factor * denominator
+    return int(scaled) if scaled.denominator == 1 and scaled < NUMERATOR_BELOW else NUMERATOR_BELOW
+
 
 class Ranking(Sequence[tuple[Offer, Fraction]]):
     """Offers with their exact cost in USD, cheapest first, ties by id; each pair is made when it is asked for."""

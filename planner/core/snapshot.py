@@ -29,7 +29,7 @@ from planner.core.offer import Offer
 from planner.core.plan import Needs, Workload
 from planner.core.price import Context, PriceCard
 from planner.core.pricing import Charges, Flags, Floats, Pricing, compile_pricing
-from planner.core.ranking import Ranking
+from planner.core.ranking import NUMERATOR_BELOW, Ranking, numerator
 from planner.core.recommend import affordable_at, answer, no_answer, order
 from planner.core.tier import ModelTier
 from planner.core.units import Unit
@@ -40,7 +40,6 @@ Indices = NDArray[np.intp]
 
 # Far above the error of a handful of double operations, far below any difference that matters.
 CLOSE = 1e-9
-NUMERATOR_BELOW = 2**10
 KEPT_STRETCHES, KEPT_SHAPES, KEPT_FIELDS = 6, 256, 64
 SHORTLIST = 48
 _LIMITS_FREE = Workload(usage=Usage(requests=0))
@@ -258,7 +257,7 @@ class Snapshot:
         # A factor too large for the exact ranking is only told from the others, so it need not fit its column.
         if denominator > NUMERATOR_BELOW:
             denominator = 1
-        whole = {factor: _numerator(factor, denominator) for factor in by_key.values()}
+        whole = {factor: numerator(factor, denominator) for factor in by_key.values()}
         return Stretch(
             cards=cards,
             labels=self.catalogue.model_tiers(at),
@@ -378,12 +377,6 @@ def _groups(
     yield from sorted(group, key=key)
 
 
-def _numerator(factor: Fraction, denominator: int) -> int:
-    """Return a factor over the shared denominator, or a mark that it has no exact place there."""
-    numerator = factor * denominator
-    return int(numerator) if numerator.denominator == 1 and numerator < NUMERATOR_BELOW else NUMERATOR_BELOW
-
-
 def _known(limit: int | None) -> float:
     # Nothing is known to be too long for an unknown limit.
     return np.inf if limit is None else limit
@@ -403,6 +396,4 @@ def _standing(offer: Offer, card: PriceCard | None, at: datetime) -> str | None:
     return next(checks.standing_codes(offer, at), None)
 
 
-def compile_catalogue(catalogue: Catalogue) -> Snapshot:
-    """Compile a catalogue."""
-    return Snapshot(catalogue)
+compile_catalogue = Snapshot
