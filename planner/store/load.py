@@ -1,7 +1,6 @@
 """The catalogue read whole, in one consistent read, as core values."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from planner.core.catalogue import Catalogue, Fee, Provider
 from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
+from planner.core.identity import canonical_model
 from planner.core.offer import Kind, Offer
 from planner.core.plan import Plan
 from planner.core.plan_form import read_plan
@@ -27,7 +27,6 @@ from planner.store.revision import read_heads
 
 # A catalogue that only ever was the bundled one counts as stale this long after its newest price was seen.
 BUNDLE_FRESH_FOR = timedelta(days=14)
-OPENROUTER = "openrouter"
 
 
 def load_catalogue(connection: sa.Connection) -> Catalogue:
@@ -48,18 +47,6 @@ def load_catalogue(connection: sa.Connection) -> Catalogue:
         plans=_plans(connection),
         stale_from=_stale_from(connection),
     )
-
-
-def canonical_model(channel: str, provider: str, spelling: str, aliases: Mapping[tuple[str, str], str]) -> str | None:
-    """Return the canonical model of a spelling, byte for byte, or None while nobody has settled it.
-
-    OpenRouter's own ids are canonical once their ``:variant`` is taken off; that is this registry's
-    definition, not a guess. Everything else needs a curated alias of the provider, or of the broker.
-    """
-    if channel == OPENROUTER:
-        model = spelling.partition(":")[0]
-        return None if model.startswith("~") else aliases.get((OPENROUTER, spelling), model)
-    return aliases.get((provider if channel == "direct" else channel, spelling))
 
 
 def _offers(connection: sa.Connection) -> tuple[Offer, ...]:
