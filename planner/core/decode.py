@@ -39,6 +39,8 @@ def amazon_bedrock(spelling: str) -> Place | None:
 
     Source:
         https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html (profiles),
+        https://docs.aws.amazon.com/cdk/api/v2/docs/@aws-cdk_aws-bedrock-alpha.CrossRegionInferenceProfileRegion.html
+        (the geographies),
         https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html (model ids are ``vendor.model``),
         https://docs.aws.amazon.com/general/latest/gr/bedrock.html (Region codes),
         https://docs.aws.amazon.com/bedrock/latest/userguide/prov-throughput.html (terms of one and six months).
