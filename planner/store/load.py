@@ -1,7 +1,6 @@
 """The catalogue read whole, in one consistent read, as core values."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +13,7 @@ from planner.core.agreement import CREDIT, Contract, Fee
 from planner.core.catalogue import Catalogue, Provider
 from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
+from planner.core.identity import canonical_model
 from planner.core.offer import Kind, Offer
 from planner.core.plan import Plan
 from planner.core.plan_form import read_plan
@@ -28,7 +28,6 @@ from planner.store.revision import read_heads
 
 # A catalogue that only ever was the bundled one counts as stale this long after its newest price was seen.
 BUNDLE_FRESH_FOR = timedelta(days=14)
-OPENROUTER = "openrouter"
 
 
 def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) -> Catalogue:
@@ -71,18 +70,6 @@ def _revision(connection: sa.Connection, known_at: datetime) -> int:
     return connection.execute(query).scalar() or 0
 
 
-def canonical_model(channel: str, provider: str, spelling: str, aliases: Mapping[tuple[str, str], str]) -> str | None:
-    """Return the canonical model of a spelling, byte for byte, or None while nobody has settled it.
-
-    OpenRouter's own ids are canonical once their ``:variant`` is taken off; that is this registry's
-    definition, not a guess. Everything else needs a curated alias of the provider, or of the broker.
-    """
-    if channel == OPENROUTER:
-        model = spelling.partition(":")[0]
-        return None if model.startswith("~") else aliases.get((OPENROUTER, spelling), model)
-    return aliases.get((provider if channel == "direct" else channel, spelling))
-
-
 def aliases_of(connection: sa.Connection) -> dict[tuple[str, str], str]:
     """Return every curated alias: (namespace, spelling) -> canonical model."""
     columns = t.aliases.c
@@ -107,8 +94,8 @@ def _offers(connection: sa.Connection, known_at: datetime | None) -> tuple[Offer
 
 
 @lru_cache(maxsize=20_000)
-def _rates(text: str) -> RateTable:
-    # Most offers keep their rates from one revision to the next, and many share them with others.
+def rates_of(text: str) -> RateTable:
+    """Read a rate table; most offers keep theirs from one revision to the next, and many share one with others."""
     return read_rates(json.loads(text))
 
 
@@ -126,7 +113,7 @@ def _cards(connection: sa.Connection, known_at: datetime | None) -> dict[str, tu
     found: dict[str, list[PriceCard]] = {}
     for id_, offer, rates, valid_from, valid_to, source, url, observed_at, digest in connection.execute(query):
         evidence = Evidence(source, url, observed_at, digest)
-        card = PriceCard(str(id_), offer, valid_from, valid_to, _rates(rates), evidence)
+        card = PriceCard(str(id_), offer, valid_from, valid_to, rates_of(rates), evidence)
         found.setdefault(offer, []).append(card)
     return {offer: tuple(listed) for offer, listed in found.items()}
 

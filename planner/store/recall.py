@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -12,14 +11,13 @@ import sqlalchemy as sa
 from planner.core.claim import Claim
 from planner.core.claim_form import read_claim, read_facts
 from planner.core.doubt import Golden
+from planner.core.identity import canonical_model
 from planner.core.market import Listed
-from planner.core.price import RateTable
-from planner.core.rate_form import read_rates
 from planner.core.reconcile import Ranking, Span
 from planner.core.units import Unit
 from planner.store import json_text
 from planner.store import tables as t
-from planner.store.load import aliases_of, canonical_model
+from planner.store.load import aliases_of, rates_of
 
 BATCH = 500
 
@@ -70,12 +68,6 @@ def ranking_of(connection: sa.Connection) -> Ranking:
     return Ranking(
         {row.name: row.rank for row in rows}, {row.own_channel: row.name for row in rows if row.own_channel is not None}
     )
-
-
-@lru_cache(maxsize=20_000)
-def rates_of(text: str) -> RateTable:
-    """Read a rate table; most offers keep theirs from one publication to the next, and many share one."""
-    return read_rates(json_text.load(text))
 
 
 def spans_of(connection: sa.Connection, offers: Iterable[str]) -> dict[str, dict[Span, Kept]]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from planner.core.claim import Segment
 from planner.core.claim_form import write_facts
 from planner.core.doubt import Bounds, Move, Reason, doubts, moves
+from planner.core.identity import canonical_model
 from planner.core.market import Listed, Market
 from planner.core.offer import OfferFacts
 from planner.core.price import RateTable
@@ -18,7 +19,7 @@ from planner.core.reconcile import Belief, Ranking, Redating, Span, believe, cor
 from planner.store import holds, json_text, recall
 from planner.store import tables as t
 from planner.store.holds import Verdict, Waiting
-from planner.store.load import aliases_of, canonical_model
+from planner.store.load import aliases_of
 from planner.store.recall import Kept, Spoken
 
 CORRECTION = "correction"
