@@ -45,6 +45,7 @@ def curated_rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
         "free_offers": [_free(row) for row in _csv(folder / "free.csv")],
         "sources": [_source(source) for source in _toml(folder / "sources.toml")["source"]],
         "fees": [_fee(number, fee) for number, fee in enumerate(fees, 1)],
+        "golden_facts": [_golden(fact) for fact in _toml(folder / "golden.toml")["golden"]],
         "price_bands": [
             {"tier": band["tier"], "usd_per_mtok_min": band["output_usd_per_mtok_min"], **_days(band)}
             for band in tiers["price_band"]
@@ -157,6 +158,7 @@ def _source(source: Mapping[str, Any]) -> dict[str, Any]:
         "own_channel": next(iter(source.get("authoritative_for", ())), None),
         "interval_minutes": source.get("interval_minutes"),
         "stale_after_hours": source.get("stale_after_hours"),
+        "frozen_after_days": source.get("frozen_after_days"),
     }
 
 
@@ -170,6 +172,20 @@ def _fee(number: int, fee: Mapping[str, Any]) -> dict[str, Any]:
         "valid_to": fee.get("valid_to"),
         "source": fee["source"],
         "source_url": fee["source_url"],
+        "payment": fee.get("payment", "credit"),
+        "allowance_usd_per_month": fee.get("allowance_usd_per_month"),
+        "minimum_usd": fee.get("minimum_usd"),
+    }
+
+
+def _golden(fact: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "offer_id": fact["offer"],
+        "unit": fact["unit"],
+        "usd_per_mtok_min": fact["min"],
+        "usd_per_mtok_max": fact["max"],
+        "source_url": fact["source_url"],
+        "checked_on": fact["checked_on"],
     }
 
 

@@ -17,7 +17,7 @@ Rows = Sequence[Mapping[str, Any]]
 # In the order in which rows may refer to each other.
 _CURATED: tuple[sa.Table, ...] = (
     t.providers, t.channels, t.provider_spellings, t.models, t.aliases, t.free_offers, t.sources, t.fees,
-    t.price_bands, t.quality_bands, t.plans,
+    t.golden_facts, t.price_bands, t.quality_bands, t.plans,
 )  # fmt: skip
 _COLUMNS = {
     "id",

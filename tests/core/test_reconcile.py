@@ -3,16 +3,19 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading, Score, Segment
+from planner.core.doubt import Golden
 from planner.core.errors import FeedRefused
 from planner.core.guards import Accepted, check_feed
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts
 from planner.core.price import RateTable
-from planner.core.reconcile import Ranking, Span, believe, redate
+from planner.core.reconcile import Ranking, Span, believe, correct, redate
+from planner.core.units import Unit
 from tests import make
 from tests.make import NOON, rates
 
@@ -77,6 +80,26 @@ def test_dated_prices_hold_from_their_own_day() -> None:
     assert redate([Span(make.SINCE, None, rates("1"))], repeated, LATER).write == ()
 
 
+TENTH, TWENTIETH = make.SINCE + timedelta(days=10), make.SINCE + timedelta(days=20)
+CORRECTED = Segment(TENTH, TWENTIETH, rates("7"))
+
+
+def test_a_correction_stands_over_every_claim() -> None:
+    """The stretch it is about says what the person found; before and after, and what a dated claim says, stay."""
+    laid = (
+        Span(make.SINCE, TENTH, rates("1")),
+        Span(TENTH, TWENTIETH, rates("7")),
+        Span(TWENTIETH, None, rates("1")),
+    )
+    record = [Span(make.SINCE, None, rates("1"))]
+    assert correct(record, [CORRECTED]).write == laid
+    assert redate(record, [Segment(None, None, rates("1"))], NOON, [CORRECTED]).write == laid
+    assert redate(list(laid), [Segment(make.SINCE, None, rates("1"))], NOON, [CORRECTED]).write == ()
+    assert correct(list(laid), [CORRECTED]) == correct([], [])
+    inside = Span(TENTH + timedelta(days=2), TENTH + timedelta(days=3), rates("1"))
+    assert correct([inside], [CORRECTED]).write == (laid[1],)
+
+
 def test_an_offer_nobody_lists_ends() -> None:
     """Without a claim the span in force ends, and nothing begins."""
     assert redate([Span(make.SINCE, None, rates())], [], NOON).write == (Span(make.SINCE, NOON, rates()),)
@@ -120,6 +143,34 @@ def test_an_ordinary_feed_passes() -> None:
     few = replace(reading(50, "1000"), claims=reading(50, None).claims[:49] + reading(1).claims)
     check_feed(few, Accepted(), BELIEVED)
     check_feed(reading(50), Accepted(), {"o1": RateTable({})})
+
+
+def test_several_wrong_well_known_prices_refuse_a_list_and_one_does_not() -> None:
+    """One of ten may really have moved; three of ten is another list. Few facts that all hold refuse nothing."""
+
+    def facts(wrong: int) -> list[Golden]:
+        bounds = [(2, 5) if n < wrong else (1, 5) for n in range(10)]
+        return [Golden(f"o{n}", Unit.INPUT, Fraction(low), Fraction(high)) for n, (low, high) in enumerate(bounds)]
+
+    check_feed(reading(50), Accepted(), {}, facts(1))
+    check_feed(reading(50), Accepted(), {}, facts(2))
+    with pytest.raises(FeedRefused) as refused:
+        check_feed(reading(50), Accepted(), {}, facts(3))
+    assert refused.value.reason == "golden"
+
+
+def test_a_person_may_waive_one_reason_and_no_other() -> None:
+    """What was looked at passes; the next reason still refuses."""
+    check_feed(reading(10), Accepted(50, 10), BELIEVED, waived=frozenset({"shrunk"}))
+    with pytest.raises(FeedRefused) as refused:
+        check_feed(reading(30, "1000"), Accepted(50, 50), BELIEVED, waived=frozenset({"shrunk"}))
+    assert refused.value.reason == "scaled"
+
+
+def test_a_list_of_scores_alone_is_no_empty_one() -> None:
+    """A source of quality has no prices and is not refused for it."""
+    score = Score(model="m", index="i", score=Decimal(1), as_of=NOON.date(), source="s", source_url="https://s")
+    check_feed(replace(reading(0), rows_read=1, scores=(score,)), Accepted(), {})
 
 
 def test_claims_are_dated() -> None:

@@ -1,0 +1,179 @@
+"""Every reason to wait has a case that waits and a case next to it that does not."""
+
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.core.doubt import Bounds, Golden, Surroundings, broken_golden, doubts, limits_of, moves
+from planner.core.market import Listed, Market
+from planner.core.money import PICO
+from planner.core.offer import OfferFacts, Route
+from planner.core.price import Band, RateTable, UnitPrice, When
+from planner.core.units import Unit
+from tests.make import NOON, rate, rates
+
+LONG = When(input_tokens_gt=200_000)
+
+
+def codes(before: RateTable | None, after: RateTable, **around: object) -> list[str]:
+    """Return the codes of the doubts about a price that begins now."""
+    surroundings = Surroundings(**around)  # type: ignore[arg-type]  # fields by name
+    return [reason.code for reason in doubts(before, after, NOON, NOON, surroundings)]
+
+
+def banded(base: str, band: str | None = None, when: When = LONG) -> RateTable:
+    """Make a table with one banded unit, USD per million."""
+    bands = () if band is None else (Band(when, rate(band)),)
+    return RateTable({Unit.INPUT: UnitPrice(rate(base), bands), Unit.OUTPUT: UnitPrice(rate("2"))})
+
+
+def test_an_ordinary_price_is_not_doubted() -> None:
+    """A first price, a rise, and a fall by just half are published."""
+    assert codes(None, rates("1", "2")) == []
+    assert codes(rates("1", "2"), rates("9", "2")) == []
+    assert codes(rates("1", "2"), rates("0.5", "1")) == []
+
+
+def test_a_deep_fall_waits_unless_another_source_says_the_same() -> None:
+    """More than half needs a second source; one that says about the same is enough, one that says more is not."""
+    before, after = rates("1", "2"), rates("0.49", "2")
+    assert codes(before, after) == ["fall"]
+    assert codes(before, after, confirming=(rates("0.4901", "9"),)) == []
+    assert codes(before, after, confirming=(rates("0.6", "2"),)) == ["fall"]
+    assert codes(before, after, confirming=(rates(None, "2"),)) == ["fall"]
+    assert codes(before, rates("0", "2")) == ["fall"]
+
+
+def test_a_fall_inside_a_band_or_by_losing_one_waits() -> None:
+    """A band that falls, one that is gone, and one that comes are held against what they replace."""
+    assert codes(banded("1", "4"), banded("1", "1.9")) == ["fall"]
+    assert codes(banded("1", "4"), banded("1")) == ["fall"]
+    assert codes(banded("1", "2"), banded("1")) == []
+    assert codes(banded("1"), banded("1", "0.4")) == ["fall"]
+
+
+def test_a_rate_that_is_taken_away_leaves_its_stand_in() -> None:
+    """Reasoning at a third of its old price because its own rate is gone waits; the output price stands in."""
+    assert codes(rates("1", "2", reasoning="8"), rates("1", "2")) == ["fall"]
+    assert codes(rates("1", "2", reasoning="3"), rates("1", "2")) == []
+    assert codes(rates("1", "2", web_search="3000"), rates("1", "2")) == []
+
+
+def test_moves_tell_what_was_repriced_from_what_came_or_went() -> None:
+    """A base rate both state is repriced; a band only one of them states is a condition that came or went."""
+    same, up = moves(rates("1", "2"), rates("1", "2")), moves(rates("1", "2"), rates("2", "2"))
+    assert same == ()
+    assert [(move.unit, move.rises, move.repriced) for move in up] == [(Unit.INPUT, True, True)]
+    (came,) = moves(banded("1"), banded("1", "3"))
+    assert (came.when, came.rises, came.repriced) == (LONG, True, False)
+    (moved,) = moves(banded("1", "3"), banded("1", "2"))
+    assert (moved.when, moved.rises, moved.repriced) == (LONG, False, True)
+
+
+@pytest.mark.parametrize("unit", list(Unit))
+def test_every_unit_has_a_floor_and_a_ceiling(unit: Unit) -> None:
+    """Just inside is believed, just outside waits; a rate of 0 is decided elsewhere."""
+    floor, ceiling = limits_of(unit)
+
+    def of(usd: Fraction) -> RateTable:
+        pico = usd * PICO * 1_000
+        return RateTable.flat({unit: rate(str(pico.numerator // pico.denominator), 1_000 * PICO)})
+
+    assert codes(None, of(floor)) == []
+    assert codes(None, of(ceiling)) == []
+    assert codes(None, of(floor * Fraction(99, 100))) == ["below_floor"]
+    assert codes(None, of(ceiling * Fraction(101, 100))) == ["above_ceiling"]
+    assert codes(None, of(Fraction())) == []
+
+
+def test_reading_a_cache_never_costs_more_than_reading_anew() -> None:
+    """Equal is believed; dearer waits."""
+    assert codes(None, rates("1", "2", cache_read="1")) == []
+    assert codes(None, rates("1", "2", cache_read="1.1")) == ["cache_above_input"]
+
+
+def test_a_power_of_ten_is_another_unit() -> None:
+    """Both rates ten, a hundred or a million times another's, or the other way round, is a mistake of units."""
+    for factor in ("10", "1000", "1000000", "0.1", "0.001"):
+        other = rates("1", "2")
+        table = RateTable.flat({unit: rate(_times(other[unit].base.usd_per_mtok(), factor)) for unit in other})
+        assert "unit_error" in codes(None, table, elsewhere={"somebody": other}), factor
+    assert codes(None, rates("10", "2"), elsewhere={"somebody": rates("1", "2")}) == []
+    assert codes(None, rates("9", "18"), elsewhere={"somebody": rates("1", "2")}) == []
+    assert codes(None, rates("10", "20"), elsewhere={"somebody": rates("0", "2")}) == []
+    assert codes(None, rates("10", "20"), elsewhere={"somebody": rates(None, None, web_search="1000")}) == []
+
+
+def _times(text: str, factor: str) -> str:
+    return str(Decimal(text) * Decimal(factor))
+
+
+def test_far_from_everybody_else_waits() -> None:
+    """25 times below or above the median of at least three others; free ones do not count."""
+    others = [rate("1"), rate("1.2"), rate("0.8")]
+    assert codes(None, rates("0.03", "2"), peers={Unit.INPUT: others}) == ["spread"]
+    assert codes(None, rates("26", "30"), peers={Unit.INPUT: others}) == ["spread"]
+    assert codes(None, rates("0.05", "2"), peers={Unit.INPUT: others}) == []
+    assert codes(None, rates("0.03", "2"), peers={Unit.INPUT: [*others[:2], rate("0")]}) == []
+    assert codes(None, rates(None, "2"), peers={Unit.INPUT: others}) == []
+
+
+GOLDEN = Golden("o", Unit.INPUT, Fraction(1), Fraction(5))
+
+
+def test_a_well_known_price_has_bounds() -> None:
+    """Both ends belong to it; a table without the unit says nothing about it."""
+    assert codes(None, rates("5", "9"), golden=(GOLDEN,)) == []
+    assert codes(None, rates("5.1", "9"), golden=(GOLDEN,)) == ["golden"]
+    assert codes(None, rates(None, "9"), golden=(GOLDEN,)) == []
+    claimed = {"o": rates("9", "9"), "p": rates("9", "9")}
+    assert broken_golden([GOLDEN, Golden("q", Unit.INPUT, Fraction(1), Fraction(5))], claimed) == (1, 1)
+
+
+def test_a_price_of_next_year_waits_and_one_of_next_month_does_not() -> None:
+    """What begins more than 400 days from now is a slip of the pen more often than a plan."""
+    near, far = (doubts(None, rates(), NOON + timedelta(days=days), NOON) for days in (30, 500))
+    assert ([reason.code for reason in near], [reason.code for reason in far]) == ([], ["far_future"])
+
+
+@given(percent=st.integers(1, 99), share=st.integers(1, 99))
+def test_the_bound_of_a_fall_is_exact(percent: int, share: int) -> None:
+    """A fall of exactly the bound is published, a hair more waits, whatever the bound."""
+    before, after = rates("100", "2"), rates(str(100 - percent), "2")
+    found = doubts(before, after, NOON, NOON, bounds=Bounds(fall_share_max=Fraction(share, 100)))
+    assert bool(found) == (percent > share)
+
+
+def listed(provider: str, channel: str, price: str, **facts: object) -> Listed:
+    """Make a believed price of one model."""
+    stated = OfferFacts(model_spelling="m", provider=provider, channel=channel, **facts)  # type: ignore[arg-type]
+    return Listed("acme/m", stated, rates(price, price))
+
+
+def test_the_market_holds_an_offer_against_its_model_and_its_twins() -> None:
+    """Peers are other providers; twins the same provider in another way; variants and moving names are neither."""
+    own = listed("acme", "direct", "1")
+    market = Market(
+        {
+            "own": own,
+            "twin": listed("acme", "broker", "2"),
+            "peer": listed("bolt", "direct", "3"),
+            "free": listed("bolt", "broker", "0", variant="free"),
+            "moving": listed("cirrus", "direct", "9", route=Route.ALIAS),
+            "flex": listed("delta", "direct", "9", service_tier="flex"),
+            "pending": Listed(None, own.facts, rates("7", "7")),
+        },
+        [GOLDEN],
+    )
+    around = market.around("own", own, {"list": rates("5", "5")})
+    assert sorted(around.elsewhere) == ["list", "twin"]
+    assert {unit: [one.usd_per_mtok() for one in found] for unit, found in around.peers.items()} == {
+        Unit.INPUT: ["3"],
+        Unit.OUTPUT: ["3"],
+    }
+    alone = market.around("o", Listed(None, own.facts, own.rates), {"list": rates("5", "5")})
+    assert (dict(alone.peers), list(alone.elsewhere), list(alone.golden)) == ({}, ["list"], [GOLDEN])
