@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,11 +21,15 @@ from planner.core.errors import InvalidInput, NotFound, PlannerError
 from planner.flows.current import Current
 from planner.flows.deliver import Ways
 from planner.flows.refresh import Sources, refresh
+from planner.flows.setup import know_layouts
 from planner.flows.turn import intervals
 from planner.notify import Mail
 from planner.schedule import log_alerts
 from planner.settings import Settings
 from planner.sources import ADAPTERS
+from planner.sources.artificial_analysis import ArtificialAnalysis
+from planner.sources.feed import Source
+from planner.sources.mapping import Mapped, read_layout
 from planner.store.engine import Store, open_store
 
 _TITLES = {404: ("not_found", "Nothing is here"), 405: ("method_not_allowed", "This method is not answered here")}
@@ -56,6 +61,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.default_policy = settings.default_policy
     app.state.polled = Polled(questions.answered, settings.default_policy)
     app.state.bounds = settings.bounds()
+    app.state.enabled = tuple(settings.source_urls())
     app.state.trusted_hosts = settings.trusted_hosts()
     app.state.refresh = _refresher(opened, settings)
     polling.add_to(app)
@@ -76,12 +82,31 @@ def enabled(settings: Settings) -> Sources:
     Raises:
         InvalidInput: a feed planner has no adapter for.
     """
-    chosen = {}
+    chosen: dict[str, tuple[Source, str]] = {}
     for name, url in settings.source_urls().items():
         if name not in ADAPTERS:
             raise InvalidInput("PLANNER_SOURCES", f"{name[:40]!a} is not one of {', '.join(ADAPTERS)}")
+        if not url:
+            raise InvalidInput(f"PLANNER_{name.upper()}_URL", "this feed has no address of its own")
         chosen[name] = (ADAPTERS[name], url)
+    key = settings.artificial_analysis_key
+    if ArtificialAnalysis.name in chosen and key is not None:
+        chosen[ArtificialAnalysis.name] = (ArtificialAnalysis(key.get_secret_value()), settings.artificial_analysis_url)
+    for mapped in mapped_of(settings):
+        if mapped.name in ADAPTERS:
+            raise InvalidInput("PLANNER_MAPPINGS", f"{mapped.name} is a feed planner has its own adapter for")
+        chosen[mapped.name] = (mapped, mapped.file_url)
     return chosen
+
+
+def mapped_of(settings: Settings) -> list[Mapped]:
+    """Return the lists that are read by mapping files.
+
+    Raises:
+        InvalidInput: names the file and what is wrong in it.
+    """
+    paths = [name.strip() for name in settings.mappings.split(",") if name.strip()]
+    return [Mapped(read_layout(Path(path).expanduser())) for path in paths]
 
 
 def ways_of(settings: Settings) -> Ways:
@@ -101,6 +126,7 @@ def ways_of(settings: Settings) -> Ways:
 
 def intervals_of(store: Store, settings: Settings, sources: Sources) -> dict[str, timedelta]:
     """Return how often each enabled feed is read: by the setting, else by its own interval, else hourly."""
+    know_layouts(store, [mapped.layout for mapped in mapped_of(settings)])
     if settings.refresh_minutes is not None:
         return dict.fromkeys(sources, timedelta(minutes=settings.refresh_minutes))
     own = intervals(store)
@@ -109,6 +135,7 @@ def intervals_of(store: Store, settings: Settings, sources: Sources) -> dict[str
 
 def _refresher(store: Store, settings: Settings) -> Callable[[str, str, datetime], Shape]:
     def run(name: str, actor: str, at: datetime) -> Shape:
+        know_layouts(store, [mapped.layout for mapped in mapped_of(settings)])
         sources = enabled(settings)
         if name not in sources:
             raise NotFound("source", name)

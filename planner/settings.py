@@ -43,6 +43,24 @@ class Settings(BaseSettings):
     genai_prices_url: str = Field(
         default="https://raw.githubusercontent.com", description="base URL of the genai-prices feed"
     )
+    requesty_url: str = Field(default="https://router.requesty.ai", description="base URL of the Requesty list")
+    huggingface_url: str = Field(
+        default="https://router.huggingface.co", description="base URL of Hugging Face's router"
+    )
+    vercel_url: str = Field(default="https://ai-gateway.vercel.sh", description="base URL of the Vercel AI Gateway")
+    deepinfra_url: str = Field(default="https://api.deepinfra.com", description="base URL of DeepInfra's list")
+    cerebras_url: str = Field(default="https://api.cerebras.ai", description="base URL of Cerebras' public list")
+    portkey_url: str = Field(default="https://configs.portkey.ai", description="base URL of Portkey's price files")
+    artificial_analysis_url: str = Field(
+        default="https://artificialanalysis.ai", description="base URL of Artificial Analysis"
+    )
+    artificial_analysis_key: SecretStr | None = Field(
+        default=None, description="key for Artificial Analysis, where you have one"
+    )
+    arena_url: str = Field(default="", description="base URL of a mirror of the text arena; it has none of its own")
+    mappings: str = Field(
+        default="", description="mapping files (TOML) of lists planner has no adapter for, separated by commas"
+    )
     refresh_minutes: int | None = Field(
         default=None, ge=1, description="minutes between refreshes of every feed; unset: each feed's own interval"
     )

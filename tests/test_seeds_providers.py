@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from planner.core.agreement import PAYMENTS
 from planner.core.offer import CAPABILITIES, Kind
 from planner.core.plan_form import read_plan
 from planner.core.policy_form import read_policy
 from planner.core.terms import Confidence
+from planner.sources import ADAPTERS
 from tests.data import shared
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -233,7 +235,8 @@ def test_fees_are_exact_dated_and_of_brokers() -> None:
         assert fee["channel"] in brokers
         assert isinstance(fee["percent"], str)
         assert 0 <= Decimal(fee["percent"]) < 100
-        assert fee["basis"] in ("added_to_top_up", "markup")
+        assert fee["basis"] in ("added_to_top_up", "markup", "of_list_price")
+        assert fee.get("payment", "credit") in PAYMENTS
         assert fee["valid_from"].tzinfo == UTC
         assert fee["valid_from"] < fee.get("valid_to", datetime.max.replace(tzinfo=UTC))
         assert fee["source"] in ("vendor_page", "third_party_report")
@@ -245,7 +248,7 @@ def test_openrouter_costs_its_fee_on_the_day_of_the_first_snapshot() -> None:
     """On 25 August 2025 buying credit at OpenRouter cost 5.5 percent."""
     at = datetime(2025, 8, 25, tzinfo=UTC)
     fees = [fee for fee in toml("fees") if fee["channel"] == "openrouter" and fee["valid_from"] <= at]
-    assert [fee["percent"] for fee in fees] == ["5.5"]
+    assert {fee.get("payment", "credit"): fee["percent"] for fee in fees} == {"credit": "5.5", "own_key": "5"}
 
 
 def test_starter_policies_are_three_and_refuse_free_variants() -> None:
@@ -280,24 +283,47 @@ def test_demo_plans_can_exist() -> None:
             assert plan.allow_tier1 or 1 not in (needs.tiers or ())
 
 
-def test_four_sources_are_refreshed_and_ranked_apart() -> None:
-    """The four public feeds have an interval; no two sources share a rank; OpenRouter speaks for itself alone."""
+def test_sources_are_ranked_apart_and_speak_for_their_own_channels() -> None:
+    """No two sources share a rank; a provider's own list outranks brokers, a broker's aggregators, people all."""
     rows = toml("sources")
-    refreshed = {row["name"]: row["rank"] for row in rows if "interval_minutes" in row}
-    assert refreshed == {"openrouter": 20, "genai_prices": 30, "litellm": 40, "models_dev": 50}
-    assert len({row["rank"] for row in rows}) == len({row["name"] for row in rows}) == len(rows)
+    ranks = {row["name"]: row["rank"] for row in rows}
+    assert len(set(ranks.values())) == len(ranks) == len(rows)
+    order = ["own", "correction", "deepinfra", "cerebras", "openrouter", "requesty", "huggingface", "vercel"]
+    order += ["genai_prices", "litellm", "models_dev", "portkey", "artificial_analysis", "arena"]
+    assert sorted(order, key=ranks.__getitem__) == order
     assert {row["name"]: row["authoritative_for"] for row in rows if row["authoritative_for"]} == {
-        "openrouter": ["openrouter"]
+        name: [name] for name in ("openrouter", "requesty", "huggingface", "vercel")
     }
+    assert {row["name"] for row in rows if "interval_minutes" in row} == set(ADAPTERS)
     for row in rows:
-        assert row["default_url"].startswith("https://")
+        assert row["default_url"].startswith("https://") or row["name"] in ("own", "correction")
         assert all(row[key] for key in ("title", "licence", "attribution"))
         assert ("interval_minutes" in row) == ("stale_after_hours" in row)
 
 
+def test_well_known_prices_are_thirty_dated_and_bounded() -> None:
+    """Each names an offer of the bundled catalogue, its price lies within its bounds, and both are wide."""
+    facts = toml("golden")
+    assert len(facts) == len({(fact["offer"], fact["unit"]) for fact in facts}) == 30
+    for fact in facts:
+        low, price, high = (Decimal(fact[key]) for key in ("min", "usd_per_mtok", "max"))
+        assert low * 2 < price < high / 2
+        assert fact["source_url"].startswith("https://")
+        assert fact["checked_on"] <= date(2026, 11, 24)
+
+
 @pytest.mark.parametrize(
     "name",
-    ["providers.toml", "terms.csv", "fees.toml", "policies.toml", "plans.toml", "sources.toml", "README.md"],
+    [
+        "providers.toml",
+        "terms.csv",
+        "fees.toml",
+        "policies.toml",
+        "plans.toml",
+        "golden.toml",
+        "sources.toml",
+        "README.md",
+    ],
 )
 def test_every_address_is_https(name: str) -> None:
     """No seed file sends a reader or a program over plain HTTP."""

@@ -35,6 +35,6 @@ def get_status(request: Request) -> dict[str, Any]:
     store = request.app.state.store
     return {
         **standing_shape(view.catalogue, now),
-        "sources": [source_shape(row, now) for row in status.sources(store)],
+        "sources": [source_shape(row, now) for row in status.sources(store, request.app.state.enabled)],
         "jobs": [job_shape(row) for row in turn.jobs(store)],
     }

@@ -8,13 +8,15 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from planner.api.shapes import summary_shape
-from planner.app import enabled
+from planner.app import enabled, mapped_of
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
 from planner.core.errors import InvalidInput
 from planner.flows.refresh import RefreshSummary, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
+from planner.flows.setup import know_layouts
 from planner.sources import ADAPTERS, RECORDED
+from planner.sources.feed import Source
 
 EXIT_NOTHING_TAKEN = 1
 
@@ -24,14 +26,17 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
     settings = read_settings()
     store = store_of(settings)
     began = time.monotonic()
+    mapped = mapped_of(settings)
+    know_layouts(store, [one.layout for one in mapped])
     if from_file is not None:
-        name = source or ""
-        if name not in ADAPTERS:
-            raise InvalidInput("source", f"--from-file needs one of {', '.join(ADAPTERS)}")
-        body = _bytes(from_file)
+        readable: dict[str, Source] = {**ADAPTERS, **{one.name: one for one in mapped}}
+        adapter = readable.get(source or "")
+        if adapter is None:
+            raise InvalidInput("source", f"--from-file needs one of {', '.join(readable)}")
         summary = refresh_from_file(
-            store, name, ADAPTERS[name], {ADAPTERS[name].file_url: body}, now(), actor="cli", bounds=settings.bounds()
-        )
+            store, adapter.name, adapter, {adapter.file_url: _bytes(from_file)}, now(), actor="cli",
+            bounds=settings.bounds(),
+        )  # fmt: skip
     else:
         sources = enabled(settings)
         if source is not None:
@@ -106,7 +111,7 @@ def status(*, as_json: bool) -> None:
     settings = read_settings()
     present = now()
     catalogue = view_of(settings).catalogue
-    rows = [source_shape(row, present) for row in states(store_of(settings))]
+    rows = [source_shape(row, present) for row in states(store_of(settings), settings.source_urls())]
     if as_json:
         show.json_out({"revision": catalogue.revision, "stale": catalogue.stale(present), "sources": rows})
         return

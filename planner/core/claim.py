@@ -81,7 +81,8 @@ class Refused:
 class Reading:
     """Everything one refresh of one source said.
 
-    ``rows_read`` = claims + refused rows + rows merged into a claim (``merged``). ``digests`` maps each
+    ``rows_read`` = claims + refused rows + rows merged into a claim (``merged``) + rows that only gave a score
+    (``scored``). ``digests`` maps each
     payload's url to the SHA-256 of its bytes. ``whole`` means that what is not among the claims is not offered any
     more; a person who enters one price says nothing about the others.
     """
@@ -98,4 +99,5 @@ class Reading:
     notes: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     merged: int = 0
+    scored: int = 0
     whole: bool = True

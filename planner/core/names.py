@@ -18,13 +18,15 @@ class ProviderNames:
     """The curated spellings of one feed.
 
     ``providers`` maps a spelling to the provider's own direct API, ``brokers`` to a broker whose upstream
-    the feed does not name, ``via`` to (broker, upstream). ``ids`` are all known provider ids.
+    the feed does not name, ``via`` to (broker, upstream). ``ids`` are all known provider ids. ``models`` maps names
+    that this feed alone uses to canonical models; feeds of offers leave them to the offers' own namespaces.
     """
 
     providers: Mapping[str, str] = field(default_factory=dict)
     brokers: Mapping[str, str] = field(default_factory=dict)
     via: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     ids: frozenset[str] = frozenset()
+    models: Mapping[str, str] = field(default_factory=dict)
 
     def seat(self, spelling: str) -> Seat | None:
         """Return the seat of a feed's provider word.

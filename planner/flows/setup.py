@@ -1,11 +1,13 @@
 """A fresh database becomes one that answers: the curated registry, then the bundled catalogue, oldest first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from planner.flows import seeds
 from planner.flows.bundle import read_bundle
 from planner.places import seeds_dir
+from planner.sources.mapping import Layout
 from planner.store import audit, fetches, json_text, registry
 from planner.store.engine import Connection, Store
 from planner.store.publish import publish
@@ -25,6 +27,28 @@ def install(store: Store, at: datetime, folder: Path | None = None, *, bundle: b
     store.tell(lambda connection: _load_registry(connection, source, at))
     for path in sorted(source.glob(BUNDLES)) if bundle else ():
         store.tell(lambda connection, path=path: _load_bundle(connection, path, at))  # type: ignore[misc]  # bound per path
+
+
+def know_layouts(store: Store, layouts: Sequence[Layout]) -> None:
+    """Make lists that are read by mapping files known as sources; their terms stay unknown until entered."""
+    if not layouts:
+        return
+
+    def story(connection: Connection) -> None:
+        for layout in layouts:
+            row = {
+                "name": layout.name,
+                "title": layout.title,
+                "url": layout.url,
+                "licence": layout.licence,
+                "rank": layout.rank,
+                "own_channel": None if layout.channel == "direct" else layout.channel,
+                "interval_minutes": layout.interval_minutes,
+                "stale_after_hours": layout.stale_after_hours,
+            }
+            registry.register_source(connection, row, layout.channel, layout.provider)
+
+    store.tell(story)
 
 
 def _load_registry(connection: Connection, folder: Path, at: datetime) -> None:

@@ -54,11 +54,15 @@ async def fetch_many(
     known: Mapping[str, Known],
     progress: Progress,
     limits: Limits = DEFAULT,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Payload | FeedRefused]:
-    """Fetch urls over shared connections, a bounded number at once; each ends as its payload or its refusal."""
+    """Fetch urls over shared connections, a bounded number at once; each ends as its payload or its refusal.
+
+    ``headers`` are sent besides planner's own, to these urls and, since no redirect is followed, to nobody else.
+    """
     gate = asyncio.Semaphore(limits.concurrent_max)
     done = 0
-    async with _client(limits) as client:
+    async with _client(limits, headers or {}) as client:
 
         async def one(url: str) -> Payload | FeedRefused:
             nonlocal done
@@ -76,7 +80,12 @@ async def fetch_many(
 
 
 async def fetch_one(
-    source: str, url: str, known: Mapping[str, Known], progress: Progress, limits: Limits = DEFAULT
+    source: str,
+    url: str,
+    known: Mapping[str, Known],
+    progress: Progress,
+    limits: Limits = DEFAULT,
+    headers: Mapping[str, str] | None = None,
 ) -> Payload:
     """Fetch one url.
 
@@ -84,15 +93,15 @@ async def fetch_one(
         FeedRefused: ``timeout``, ``unreachable``, ``http_status``, ``redirect``, ``encoded``, ``too_large``
             or ``not_json``. The text never repeats what the server sent.
     """
-    result = (await fetch_many(source, [url], known, progress, limits))[url]
+    result = (await fetch_many(source, [url], known, progress, limits, headers))[url]
     if isinstance(result, FeedRefused):
         raise result
     return result
 
 
-def _client(limits: Limits) -> httpx.AsyncClient:
+def _client(limits: Limits, extra: Mapping[str, str]) -> httpx.AsyncClient:
     pool = httpx.Limits(max_connections=limits.concurrent_max, max_keepalive_connections=limits.concurrent_max)
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "planner"}
+    headers = {**extra, "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "planner"}
     return httpx.AsyncClient(
         headers=headers, limits=pool, follow_redirects=False, timeout=limits.deadline_seconds, verify=_trust()
     )

@@ -14,7 +14,7 @@ from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
 from planner.sources.litellm_grammar import rate_table
-from planner.sources.reading import Rows, Unreadable, count, document
+from planner.sources.reading import Rows, Unreadable, count, document, words
 
 PATH = "/BerriAI/litellm/main/model_prices_and_context_window.json"
 
@@ -138,18 +138,12 @@ def _facts(row: Mapping[str, Any], spelling: str, region: str | None, seat: Seat
         kind=KINDS.get(str(row.get("mode")), Kind.OTHER),
         route=Route.ROUTER if seat.channel == seat.provider else Route.ENDPOINT,
         capabilities=has,
-        input_modalities=_words(inputs) or _inputs(row),
-        output_modalities=_words(outputs),
+        input_modalities=words(inputs) or _inputs(row),
+        output_modalities=words(outputs),
         context_tokens=count(row.get("max_input_tokens")),
         max_output_tokens=count(row.get("max_output_tokens")),
         retires_at=_day(row.get("deprecation_date")),
     )
-
-
-def _words(listed: object) -> frozenset[str] | None:
-    if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
-        return None
-    return frozenset(listed)
 
 
 def _inputs(row: Mapping[str, Any]) -> frozenset[str] | None:

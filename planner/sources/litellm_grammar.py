@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
 from planner.core.price import DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import REGISTRY, Dimension, Unit
-from planner.sources.reading import Unreadable, count, looks_like_price, price
+from planner.sources.reading import Unreadable, count, exactly, looks_like_price, price
 
 # Source: cost keys of model_prices_and_context_window.json as shipped in litellm 1.109.1; USD per single unit.
 BASES: dict[str, Unit] = {
@@ -281,13 +281,7 @@ def _with_factor(unit: Unit, old: UnitPrice, condition: str, value: str, factor:
     # A tier does not multiply another tier; a region multiplies whatever holds in it.
     free = [band for band in old.bands if getattr(band.when, condition) is None]
     added = (
-        Band(replace(when, **{condition: value}), _times(rate, factor))  # type: ignore[arg-type]  # by name
+        Band(replace(when, **{condition: value}), Rate(exactly(rate.usd, factor), rate.per))  # type: ignore[arg-type]  # by name
         for when, rate in ((When(), old.base), *((band.when, band.rate) for band in free))
     )
     return UnitPrice(old.base, (*old.bands, *added))
-
-
-def _times(rate: Rate, factor: Decimal) -> Rate:
-    with localcontext() as context:
-        context.prec = 80
-        return Rate((rate.usd * factor).normalize(), rate.per)

@@ -17,7 +17,7 @@ from planner.core.units import SERVICE_TIERS
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_many
 from planner.sources.openrouter_prices import rate_table
-from planner.sources.reading import Rows, Unreadable, count, document
+from planner.sources.reading import Rows, Unreadable, count, decimal, document, flag, median, share, words
 
 CHANNEL = "openrouter"
 MODELS_PATH = "/api/v1/models"
@@ -203,19 +203,19 @@ def _take(  # one row with all it needs
 def _facts(  # one row with all it needs
     model: Mapping[str, Any], endpoint: Mapping[str, Any], id_: str, rest: str, seat: Seat, route: Route
 ) -> OfferFacts:
-    words = rest.split("/") if rest else []
+    steps = rest.split("/") if rest else []
     parameters = endpoint.get("supported_parameters")
     architecture = model.get("architecture")
     spoken = architecture if isinstance(architecture, dict) else {}
     tier = endpoint.get("service_tier")
     variant = id_.partition(":")[2]
     quantization = endpoint.get("quantization")
-    stated = next((word for word in words if word in SERVICE_TIERS), None)
+    stated = next((word for word in steps if word in SERVICE_TIERS), None)
     return OfferFacts(
         model_spelling=id_,
         provider=seat.provider,
         channel=CHANNEL,
-        region=next((word for word in words if _REGION.fullmatch(word)), None),
+        region=next((word for word in steps if _REGION.fullmatch(word)), None),
         quantization=quantization if isinstance(quantization, str) and quantization != "unknown" else None,
         service_tier=stated or (tier if tier in SERVICE_TIERS else "standard"),
         variant=variant or None,
@@ -224,34 +224,15 @@ def _facts(  # one row with all it needs
         capabilities={}
         if not isinstance(parameters, list)
         else {word: key in parameters for key, word in CAPABILITIES.items()},
-        input_modalities=_words(spoken.get("input_modalities")),
-        output_modalities=_words(spoken.get("output_modalities")),
+        input_modalities=words(spoken.get("input_modalities")),
+        output_modalities=words(spoken.get("output_modalities")),
         context_tokens=count(endpoint.get("context_length")),
         max_output_tokens=count(endpoint.get("max_completion_tokens")),
         retires_at=_expiry(model.get("expiration_date")),
-        uptime=_share(endpoint.get("uptime_last_30m")),
-        ttft_ms=count(_median(endpoint.get("latency_last_30m"))),
-        throughput_tps=_decimal(_median(endpoint.get("throughput_last_30m"))),
+        uptime=share(endpoint.get("uptime_last_30m")),
+        ttft_ms=count(median(endpoint.get("latency_last_30m"))),
+        throughput_tps=decimal(median(endpoint.get("throughput_last_30m"))),
     )
-
-
-def _words(listed: object) -> frozenset[str] | None:
-    if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
-        return None
-    return frozenset(listed)
-
-
-def _median(stats: object) -> object:
-    return stats.get("p50") if isinstance(stats, dict) else None
-
-
-def _decimal(value: object) -> Decimal | None:
-    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _share(percent: object) -> Decimal | None:
-    value = _decimal(percent)
-    return None if value is None or value > 100 else value.scaleb(-2)  # noqa: PLR2004  # percent
 
 
 def _expiry(text: object) -> datetime | None:
@@ -272,10 +253,10 @@ def _terms(source: str, body: bytes, url: str, names: ProviderNames, observed_at
         seat = names.upstream(slug) if isinstance(slug, str) and valid_feed_id(slug) else None
         if not isinstance(policy, dict) or seat is None:
             continue
-        retains = _flag(policy.get("retainsPrompts"))
+        retains = flag(policy.get("retainsPrompts"))
         # Days without retention are a contradiction; the stricter half is kept, the days are unknown.
         days = count(policy.get("retentionDays")) if retains else None
-        said = [_flag(policy.get(key)) for key in ("training", "trainingOpenRouter", "canPublish")]
+        said = [flag(policy.get(key)) for key in ("training", "trainingOpenRouter", "canPublish")]
         digest = hashlib.sha256(repr((seat.provider, retains, days, said)).encode()).hexdigest()[:12]
         yield Terms(
             id=f"{PROVIDERS_SOURCE}:feed:{seat.provider}:{digest}",
@@ -291,7 +272,3 @@ def _terms(source: str, body: bytes, url: str, names: ProviderNames, observed_at
             observed_at=observed_at,
             confidence=Confidence.BROKER_CLAIM,
         )
-
-
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None

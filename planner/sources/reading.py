@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
+from datetime import UTC, datetime
+from decimal import Decimal, localcontext
 from typing import Any
 
 from planner.core import strict_json
@@ -37,7 +37,7 @@ class Rows:
         self.models: dict[str, ModelFacts] = {}
         self.scores: list[Score] = []
         self.terms: list[Terms] = []
-        self._read = self._merged = 0
+        self._read = self._merged = self._scored = 0
 
     def refuse(self, row: object, code: str) -> None:
         """Count a row that is not taken; its name is made printable."""
@@ -57,6 +57,11 @@ class Rows:
                 return
         self._claims[claim.offer_id] = claim
 
+    def scored(self) -> None:
+        """Count a row that gave a score and nothing else."""
+        self._read += 1
+        self._scored += 1
+
     def reading(self, digests: Mapping[str, str]) -> Reading:
         """Finish the reading."""
         return Reading(
@@ -72,6 +77,7 @@ class Rows:
             notes=dict(self.notes),
             digests=digests,
             merged=self._merged,
+            scored=self._scored,
         )
 
 
@@ -111,6 +117,64 @@ def price(value: object) -> Decimal:
     if number < 0:
         raise Unreadable("negative_price")
     return number
+
+
+def listed_rows(source: str, payload: bytes, key: str) -> list[Any]:
+    """Return the rows of a list, bare or under a key.
+
+    Raises:
+        FeedRefused: there is no such list.
+    """
+    answer = document(source, payload)
+    rows = answer.get(key) if isinstance(answer, dict) else answer
+    if not isinstance(rows, list):
+        raise FeedRefused(source, "not_expected", f"a list of rows was expected under {key}")
+    return rows
+
+
+def decimal(value: object) -> Decimal | None:
+    """Read a measured figure of at least 0, or None where none is stated."""
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) and value >= 0 else None
+
+
+def median(stats: object) -> object:
+    """Read the middle one of a row of percentiles."""
+    return stats.get("p50") if isinstance(stats, dict) else None
+
+
+def share(percent: object) -> Decimal | None:
+    """Read a percentage as a share from 0 to 1."""
+    value = decimal(percent)
+    return None if value is None or value > 100 else value.scaleb(-2)  # noqa: PLR2004  # percent
+
+
+def exactly(one: Decimal, other: Decimal) -> Decimal:
+    """Multiply two figures without losing a digit."""
+    with localcontext() as context:
+        context.prec = 80
+        return (one * other).normalize()
+
+
+def flag(value: object) -> bool | None:
+    """Read a flag, or None where none is stated."""
+    return value if isinstance(value, bool) else None
+
+
+def words(listed: object) -> frozenset[str] | None:
+    """Read a list of words, or None where none is stated."""
+    if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
+        return None
+    return frozenset(listed)
+
+
+# From the first seconds of 1970 to the year 2090: what is outside is a sentinel or a slip.
+_UNIX_MAX = 3_786_912_000
+
+
+def unix_moment(value: object) -> datetime | None:
+    """Read seconds since 1970, or None where none are stated."""
+    seconds = count(value)
+    return None if seconds is None or seconds > _UNIX_MAX else datetime.fromtimestamp(seconds, UTC)
 
 
 def count(value: object) -> int | None:

@@ -154,6 +154,18 @@ def register(connection: sa.Connection, readings: Iterable[Reading], at: datetim
     return moved
 
 
+def register_source(connection: sa.Connection, row: Mapping[str, Any], channel: str, provider: str | None) -> None:
+    """Make a source, its channel and its provider known, where they are not; what is known stays as it is."""
+    if connection.execute(sa.select(t.channels.c.id).where(t.channels.c.id == channel)).first() is None:
+        connection.execute(sa.insert(t.channels).values(id=channel, name=channel))
+    known = sa.select(t.providers.c.id).where(t.providers.c.id == provider)
+    if provider is not None and connection.execute(known).first() is None:
+        connection.execute(
+            sa.insert(t.providers).values(id=provider, name=provider, kind="provider", creator_of=json_text.dump([]))
+        )
+    _upsert(connection, t.sources, [row])
+
+
 def load_names(connection: sa.Connection, feed: str) -> ProviderNames:
     """Load how one feed spells providers."""
     spellings, providers = t.provider_spellings.c, t.providers.c
@@ -169,7 +181,9 @@ def load_names(connection: sa.Connection, feed: str) -> ProviderNames:
             brokers[spelling] = provider
         else:
             direct[spelling] = provider
-    return ProviderNames(direct, brokers, via, frozenset(kinds))
+    own = sa.select(t.aliases.c.spelling, t.aliases.c.model_id).where(t.aliases.c.namespace == feed)
+    models = {row.spelling: row.model_id for row in connection.execute(own)}
+    return ProviderNames(direct, brokers, via, frozenset(kinds), models)
 
 
 def _upsert(connection: sa.Connection, table: sa.Table, rows: Rows) -> None:

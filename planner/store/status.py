@@ -1,6 +1,6 @@
 """The state of every source, and the record of every refresh."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,8 +62,10 @@ class SourceStatus:
         return "fresh"
 
 
-def source_states_of(connection: sa.Connection, *, everything: bool = False) -> Sequence[SourceStatus]:
-    """Return the state of every source that is or was refreshed, or of all, most trusted first."""
+def source_states_of(
+    connection: sa.Connection, enabled: Iterable[str] = (), *, everything: bool = False
+) -> Sequence[SourceStatus]:
+    """Return the state of the enabled sources and of every one ever refreshed, or of all, most trusted first."""
     state = source_states.c
     query = (
         sa.select(
@@ -78,7 +80,7 @@ def source_states_of(connection: sa.Connection, *, everything: bool = False) -> 
         .order_by(sources.c.rank, sources.c.name)
     )  # fmt: skip
     if not everything:
-        query = query.where(sa.or_(sources.c.interval_minutes.is_not(None), state.last_attempt_at.is_not(None)))
+        query = query.where(sa.or_(sources.c.name.in_(list(enabled)), state.last_attempt_at.is_not(None)))
     waiting = waiting_by_source(connection)
     rows = connection.execute(query).mappings()
     return [SourceStatus(**row, holds=waiting.get(row["source"], 0)) for row in rows]

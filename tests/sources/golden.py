@@ -1,7 +1,7 @@
 """Small real payloads of each feed, and the claims each must give: ``python -m tests.sources.golden`` writes them anew.
 
-The payloads in ``tests/golden`` are rows of recorded feeds, without their prose. Read the difference before you
-commit it: every line of it is a price that changed.
+The payloads in ``tests/golden`` are rows of recorded feeds, without their prose, or rows in their shapes. Read the
+difference before you commit it: every line of it is a price that changed.
 """
 
 import json
@@ -26,6 +26,12 @@ ROWS = {
     "litellm": ("*",),
     "models_dev": ("*", "models", "*"),
     "genai_prices": ("*", "models", "*"),
+    "requesty": ("data", "*"),
+    "huggingface": ("data", "*", "providers", "*"),
+    "vercel": ("data", "*", "endpoints", "*"),
+    "deepinfra": ("*",),
+    "cerebras": ("data", "*"),
+    "portkey": ("*",),
 }
 
 

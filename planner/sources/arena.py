@@ -1,0 +1,82 @@
+"""The text arena's leaderboard, as mirrored: ratings by people's votes; scores only, names by curated aliases."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from planner.core.claim import Reading, Score
+from planner.core.errors import FeedRefused
+from planner.core.names import ProviderNames
+from planner.sources.feed import Known, Payload, Progress
+from planner.sources.fetch import fetch_one
+from planner.sources.reading import Rows, document
+
+PATH = "/text.json"
+INDEX = "arena_text"
+SOURCE_URL = "https://arena.ai/leaderboard/text"
+# Ratings of the last years lie between 900 and 1,600; what is far outside is another list.
+RATING_MIN, RATING_MAX = 500, 2_500
+
+
+class Arena:
+    """A mirror of the leaderboard; the site itself has no API, so the address is that of the mirror you choose."""
+
+    name = "arena"
+    file_url = SOURCE_URL
+
+    async def fetch(self, base_url: str, known: Mapping[str, Known], progress: Progress) -> tuple[Payload, ...]:
+        """Fetch the one list."""
+        return (await fetch_one(self.name, f"{base_url}{PATH}", known, progress),)
+
+    def parse(self, payloads: Mapping[str, bytes], names: ProviderNames, observed_at: datetime) -> Reading:
+        """Read scores of the models whose names are settled; the others are counted as pending.
+
+        Raises:
+            FeedRefused: not a leaderboard.
+        """
+        ((url, body),) = payloads.items()
+        board = document(self.name, body)
+        listed = board.get("models") if isinstance(board, dict) else None
+        if not isinstance(listed, list):
+            raise FeedRefused(self.name, "not_expected", "a leaderboard with models was expected")
+        rows = Rows(self.name, url, observed_at)
+        day = _day(board.get("meta")) or observed_at.date()
+        for row in listed:
+            _take(rows, row, names, day)
+        return rows.reading({url: hashlib.sha256(body).hexdigest()})
+
+
+def _take(rows: Rows, row: object, names: ProviderNames, day: date) -> None:
+    name = row.get("model") if isinstance(row, dict) else None
+    figure: Any = row.get("score") if isinstance(row, dict) else None
+    if not isinstance(name, str) or isinstance(figure, bool) or not isinstance(figure, int | Decimal):
+        rows.refuse(name, "not_expected")
+        return
+    model = names.models.get(name)
+    if model is None:
+        rows.refuse(name, "pending_name")
+    elif not RATING_MIN <= figure <= RATING_MAX:
+        rows.refuse(name, "unreadable_score")
+    else:
+        rows.scored()
+        rows.scores.append(
+            Score(
+                model=model,
+                index=INDEX,
+                score=Decimal(figure),
+                as_of=day,
+                source="arena",
+                source_url=SOURCE_URL,
+                note=f"listed as {name}",
+            )
+        )
+
+
+def _day(meta: object) -> date | None:
+    stated = meta.get("last_updated") or meta.get("fetched_at") if isinstance(meta, dict) else None
+    try:
+        return None if stated is None else date.fromisoformat(str(stated)[:10])
+    except ValueError:
+        return None

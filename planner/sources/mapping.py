@@ -1,0 +1,230 @@
+"""A provider's list read by a mapping file instead of code: its address, its unit, and where in a row each fact stands.
+
+The file is TOML::
+
+    name = "acme"                       # the source; also how planner status lists it
+    title = "Acme's price list"
+    licence = "Terms of acme.test"
+    url = "https://api.acme.test/v1/models"
+    channel = "direct"
+    provider = "acme"                   # or provider_path = "owned_by", a word of the feed's own
+    rank = 10                           # whose word stands: the lower, the more trusted
+    interval_minutes = 360
+    stale_after_hours = 72
+    rows = "data"                       # where the list of rows stands; "" is the document itself
+    id = "id"                           # where a row's model id stands
+    unit = "usd_per_token"              # of all prices, unless a price names its own
+
+    [prices]
+    input_token = "pricing.prompt"
+    output_token = "pricing.completion"
+    page = { path = "pricing.page", unit = "usd_per_thousand" }
+
+    [facts]
+    context_tokens = "context_length"
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from planner.core.claim import Claim, Reading, Segment
+from planner.core.errors import FeedRefused, InvalidInput
+from planner.core.names import ProviderNames, Seat
+from planner.core.offer import OfferFacts, offer_id, valid_feed_id
+from planner.core.price import Rate, RateTable
+from planner.core.units import Unit
+from planner.sources.feed import Known, Payload, Progress
+from planner.sources.fetch import fetch_one
+from planner.sources.reading import Rows, Unreadable, count, document
+from planner.sources.scale import WORDS, Scale
+
+RANK_MIN = 3
+"""What people enter outranks every list."""
+
+
+class Priced(BaseModel):
+    """A price with a unit of its own."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    path: Annotated[str, Field(min_length=1)]
+    unit: str
+
+
+class Facts(BaseModel):
+    """Where a row states its limits, in tokens."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    context_tokens: str | None = None
+    max_output_tokens: str | None = None
+
+
+def _word(value: str) -> str:
+    if not valid_feed_id(value):
+        raise ValueError("letters, digits and ~ @ . _ : / + - are needed, at most 128")
+    return value
+
+
+Word = Annotated[str, AfterValidator(_word)]
+Text = Annotated[str, Field(min_length=1, max_length=400)]
+
+
+class Layout(BaseModel):
+    """A mapping file: where in a list each fact stands."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    name: Word
+    title: Text
+    licence: Text
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    rows: str = ""
+    id: Text
+    channel: Word = "direct"
+    provider: Word | None = None
+    provider_path: Text | None = None
+    unit: str
+    prices: Annotated[dict[str, str | Priced], Field(min_length=1)]
+    facts: Facts = Facts()
+    rank: Annotated[int, Field(ge=RANK_MIN, le=9_999)] = 55
+    interval_minutes: Annotated[int, Field(ge=1)] = 360
+    stale_after_hours: Annotated[int, Field(ge=1)] = 72
+
+    @model_validator(mode="after")
+    def _one_provider(self) -> Self:
+        if (self.provider is None) == (self.provider_path is None):
+            raise ValueError("either provider or provider_path is needed")
+        return self
+
+    @model_validator(mode="after")
+    def _known_units(self) -> Self:
+        units = {unit.value for unit in Unit}
+        for key, price in self.prices.items():
+            if key not in units:
+                raise ValueError(f"prices.{key[:40]}: not a unit planner knows")
+            if (price.unit if isinstance(price, Priced) else self.unit) not in WORDS:
+                raise ValueError(f"prices.{key}: a unit of {', '.join(WORDS)} is needed")
+        return self
+
+    def priced(self) -> Iterator[tuple[Unit, str, Scale]]:
+        """Yield (unit, path, scale) of every price."""
+        for key, price in self.prices.items():
+            if isinstance(price, Priced):
+                yield Unit(key), price.path, WORDS[price.unit]
+            else:
+                yield Unit(key), price, WORDS[self.unit]
+
+
+def read_layout(path: Path) -> Layout:
+    """Read a mapping file.
+
+    Raises:
+        InvalidInput: names the file and the key that is missing, unknown or of another kind.
+    """
+    try:
+        return Layout.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise InvalidInput(path.name, "not a readable TOML file") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise InvalidInput(f"{path.name}: {place}" if place else path.name, str(first["msg"])) from None
+
+
+class Mapped:
+    """A list that is read by a mapping file."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Keep the layout."""
+        self.layout = layout
+        self.name = layout.name
+        self.file_url = layout.url
+
+    async def fetch(self, base_url: str, known: Mapping[str, Known], progress: Progress) -> tuple[Payload, ...]:
+        """Fetch the one list; its whole address stands in the mapping."""
+        return (await fetch_one(self.name, base_url or self.layout.url, known, progress),)
+
+    def parse(self, payloads: Mapping[str, bytes], names: ProviderNames, observed_at: datetime) -> Reading:
+        """Read the list into claims.
+
+        Raises:
+            FeedRefused: no list of rows stands where the mapping says.
+        """
+        ((url, body),) = payloads.items()
+        listed = _at(document(self.name, body), self.layout.rows)
+        if isinstance(listed, dict):
+            # A list may be an object of rows by id.
+            listed = [{"$key": key, **row} for key, row in listed.items() if isinstance(row, dict)]
+        if not isinstance(listed, list):
+            raise FeedRefused(self.name, "not_expected", f"a list of rows was expected at {self.layout.rows or '.'}")
+        rows = Rows(self.name, url, observed_at)
+        for row in listed:
+            self._take(rows, row, names)
+        return rows.reading({url: hashlib.sha256(body).hexdigest()})
+
+    def _take(self, rows: Rows, row: object, names: ProviderNames) -> None:
+        id_ = _at(row, self.layout.id)
+        if not isinstance(id_, str) or not valid_feed_id(id_):
+            rows.refuse(id_, "bad_id")
+            return
+        seat = self._seat(row, names)
+        if seat is None:
+            rows.refuse(id_, "ambiguous_provider")
+            return
+        facts = self.layout.facts
+        claim = Claim(
+            offer_id=offer_id(self.layout.channel, seat.provider, id_),
+            facts=OfferFacts(
+                model_spelling=id_,
+                provider=seat.provider,
+                channel=self.layout.channel,
+                context_tokens=_limit(row, facts.context_tokens),
+                max_output_tokens=_limit(row, facts.max_output_tokens),
+            ),
+        )
+        try:
+            rates = self._rates(row)
+        except Unreadable as error:
+            rows.take(replace(claim, unpriced=error.reason))
+            return
+        rows.take(replace(claim, segments=(Segment(None, None, rates),)))
+
+    def _seat(self, row: object, names: ProviderNames) -> Seat | None:
+        if self.layout.provider is not None:
+            return Seat(self.layout.provider, self.layout.channel)
+        word = _at(row, self.layout.provider_path or "")
+        return names.upstream(word) if isinstance(word, str) and valid_feed_id(word) else None
+
+    def _rates(self, row: object) -> RateTable:
+        table: dict[Unit, Rate] = {}
+        for unit, place, scale in self.layout.priced():
+            figure = _at(row, place)
+            if figure is not None:
+                table[unit] = scale.rate(figure)
+        if not table:
+            raise Unreadable("missing_price")
+        return RateTable.flat(table)
+
+
+def _limit(row: object, path: str | None) -> int | None:
+    return None if path is None else count(_at(row, path))
+
+
+def _at(node: object, path: str) -> Any:  # noqa: ANN401  # JSON is any of six types
+    """Return what stands at a dotted path, or None."""
+    for step in path.split(".") if path else ():
+        if isinstance(node, dict):
+            node = node.get(step)
+        elif isinstance(node, list) and step.isascii() and step.isdigit() and int(step) < len(node):
+            node = node[int(step)]
+        else:
+            return None
+    return node

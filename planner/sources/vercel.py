@@ -1,0 +1,234 @@
+"""Vercel AI Gateway: its models, and every provider's endpoint of each with its own price; text in USD per token."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from planner.core.claim import Claim, Reading, Segment
+from planner.core.errors import FeedRefused
+from planner.core.names import ProviderNames, Seat
+from planner.core.offer import Kind, OfferFacts, offer_id, valid_feed_id
+from planner.core.price import Band, Rate, RateTable, UnitPrice, When
+from planner.core.terms import Confidence, Terms
+from planner.core.units import Unit
+from planner.sources.feed import Known, Payload, Progress
+from planner.sources.fetch import fetch_many, fetch_one
+from planner.sources.openrouter import MISSING_SHARE_MAX
+from planner.sources.openrouter_prices import UNITS
+from planner.sources.reading import Rows, Unreadable, count, decimal, document, flag, listed_rows, median, share, words
+from planner.sources.scale import Scale
+
+CHANNEL = "vercel"
+PATH = "/v1/models"
+# Source: the answer for zai/glm-5.3-flash of 2026-09-28, and the gateway's REST reference. The keys are those of
+# OpenRouter; a 0 beside prices that are not stands for "not priced apart". `discount` is inside already.
+BANDED = {
+    "prompt_tiers": Unit.INPUT,
+    "completion_tiers": Unit.OUTPUT,
+    "input_tiers": Unit.INPUT,
+    "output_tiers": Unit.OUTPUT,
+    "input_cache_read_tiers": Unit.CACHE_READ,
+    "input_cache_write_tiers": Unit.CACHE_WRITE_5M,
+}
+_SILENT = frozenset({"discount"})
+KINDS = {
+    "language": Kind.CHAT,
+    "embedding": Kind.EMBEDDING,
+    "image": Kind.IMAGE,
+    "video": Kind.VIDEO,
+    "speech": Kind.SPEECH,
+    "transcription": Kind.TRANSCRIPTION,
+    "realtime": Kind.REALTIME,
+    "reranking": Kind.RERANK,
+}
+CAPABILITIES = {
+    "tools": "tools",
+    "tool_choice": "tool_choice",
+    "reasoning": "reasoning",
+    "response_format": "json_object",
+    "structured_outputs": "json_schema",
+    "seed": "seed",
+}
+
+
+class Vercel:
+    """The public API: the list of models, then the endpoints of each."""
+
+    name = "vercel"
+    file_url = f"https://ai-gateway.vercel.sh{PATH}"
+
+    async def fetch(self, base_url: str, known: Mapping[str, Known], progress: Progress) -> tuple[Payload, ...]:
+        """Fetch the list, and the endpoints of every model.
+
+        Raises:
+            FeedRefused: the list cannot be had, or more than a fifth of the endpoints cannot.
+        """
+        listed = await fetch_one(self.name, f"{base_url}{PATH}", known, lambda *_: None)
+        urls = [f"{base_url}{PATH}/{id_}/endpoints" for id_, _model in self._models(listed.body)]
+        results = await fetch_many(self.name, urls, known, progress)
+        missing = [result for result in results.values() if isinstance(result, FeedRefused)]
+        if missing and len(missing) > len(urls) * MISSING_SHARE_MAX:
+            raise FeedRefused(self.name, missing[0].reason, f"{len(missing)} of {len(urls)} endpoint lists are missing")
+        return (listed, *(result for result in results.values() if not isinstance(result, FeedRefused)))
+
+    def _models(self, body: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for model in listed_rows(self.name, body, "data"):
+            id_ = model.get("id") if isinstance(model, dict) else None
+            if isinstance(id_, str) and valid_feed_id(id_):
+                yield id_, model
+
+    def parse(self, payloads: Mapping[str, bytes], names: ProviderNames, observed_at: datetime) -> Reading:
+        """Read the payloads, or one capture with the endpoints inside the list, into claims.
+
+        Raises:
+            FeedRefused: the list of models is missing, or is none.
+        """
+        url = next((url for url in payloads if url.endswith(PATH)), None)
+        if url is None:
+            raise FeedRefused(self.name, "not_expected", "the list of models is missing")
+        rows = Rows(self.name, url, observed_at)
+        for row in listed_rows(self.name, payloads[url], "data"):
+            id_ = row.get("id") if isinstance(row, dict) else None
+            if not isinstance(row, dict) or not isinstance(id_, str) or not valid_feed_id(id_):
+                rows.refuse(id_, "bad_id")
+                continue
+            own = f"{url}/{id_}/endpoints"
+            model, endpoints = self._endpoints(row, payloads.get(own))
+            if endpoints is None:
+                rows.refuse(id_, "endpoints_missing")
+            elif not endpoints:
+                rows.refuse(id_, "no_endpoints")
+            for endpoint in endpoints or ():
+                _take(rows, {**row, **model}, id_, endpoint, names, own, observed_at)
+        return rows.reading({at: hashlib.sha256(body).hexdigest() for at, body in payloads.items()})
+
+    def _endpoints(self, row: Mapping[str, Any], body: bytes | None) -> tuple[Mapping[str, Any], list[Any] | None]:
+        """Return a model's own description and its endpoints, from its answer or from the capture."""
+        answer = row if body is None else document(self.name, body)
+        data = answer.get("data", answer) if isinstance(answer, dict) else None
+        listed = data.get("endpoints") if isinstance(data, dict) else None
+        described = data if isinstance(data, dict) and body is not None else {}
+        return described, listed if isinstance(listed, list) else None
+
+
+def _take(  # one row with all it needs
+    rows: Rows,
+    model: Mapping[str, Any],
+    id_: str,
+    endpoint: object,
+    names: ProviderNames,
+    url: str,
+    observed_at: datetime,
+) -> None:
+    word = endpoint.get("provider_name") if isinstance(endpoint, dict) else None
+    if not isinstance(endpoint, dict) or not isinstance(word, str) or not valid_feed_id(word):
+        rows.refuse(f"{id_} {word}", "bad_id")
+        return
+    seat = names.upstream(word)
+    if seat is None:
+        rows.refuse(f"{id_} {word}", "ambiguous_provider")
+        return
+    claim = Claim(
+        offer_id=offer_id(CHANNEL, seat.provider, id_),
+        facts=_facts(model, endpoint, id_, seat),
+        source_url=url if url.startswith("https://") else None,
+    )
+    unmapped: list[str] = []
+    try:
+        rates = _rates(endpoint, unmapped)
+    except Unreadable as error:
+        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
+    else:
+        rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.terms += _terms(endpoint, claim.offer_id, url, observed_at)
+
+
+def _facts(model: Mapping[str, Any], endpoint: Mapping[str, Any], id_: str, seat: Seat) -> OfferFacts:
+    parameters = endpoint.get("supported_parameters")
+    architecture = model.get("architecture")
+    spoken = architecture if isinstance(architecture, dict) else {}
+    quantization = endpoint.get("quantization")
+    return OfferFacts(
+        model_spelling=id_,
+        provider=seat.provider,
+        channel=CHANNEL,
+        quantization=quantization if isinstance(quantization, str) else None,
+        kind=KINDS.get(str(model.get("type", "language")), Kind.OTHER),
+        capabilities={word: key in parameters for key, word in CAPABILITIES.items()}
+        if isinstance(parameters, list)
+        else {},
+        input_modalities=words(spoken.get("input_modalities")),
+        output_modalities=words(spoken.get("output_modalities")),
+        context_tokens=count(endpoint.get("context_length")),
+        max_output_tokens=count(endpoint.get("max_completion_tokens")),
+        uptime=share(endpoint.get("uptime_last_1h")),
+        ttft_ms=count(median(endpoint.get("latency_last_1h"))),
+        throughput_tps=decimal(median(endpoint.get("throughput_last_1h"))),
+    )
+
+
+def _rates(endpoint: Mapping[str, Any], unmapped: list[str]) -> RateTable:
+    """Read base prices, bands by length, and what a pinned region costs instead."""
+    pricing = endpoint.get("pricing")
+    if not isinstance(pricing, dict):
+        raise Unreadable("missing_price")
+    base = _table(pricing, unmapped)
+    if Unit.INPUT not in base and Unit.OUTPUT not in base:
+        raise Unreadable("missing_price")
+    bands: dict[Unit, list[Band]] = {}
+    for key, unit in BANDED.items():
+        if unit in base:
+            bands.setdefault(unit, []).extend(_lengths(pricing.get(key)))
+    regions = endpoint.get("inference_regions")
+    for region in regions if isinstance(regions, list) else []:
+        word = region.get("geo_region") if isinstance(region, dict) else None
+        regional = region.get("pricing") if isinstance(region, dict) else None
+        if isinstance(word, str) and word and isinstance(regional, dict):
+            for unit, rate in _table(regional, unmapped).items():
+                if unit in base and rate != base[unit]:
+                    bands.setdefault(unit, []).append(Band(When(region=word), rate))
+    return RateTable({unit: UnitPrice(rate, tuple(bands.get(unit, ()))) for unit, rate in base.items()})
+
+
+def _table(pricing: Mapping[str, Any], unmapped: list[str]) -> dict[Unit, Rate]:
+    table: dict[Unit, Rate] = {}
+    for key, value in pricing.items():
+        unit = UNITS.get(key)
+        if unit is not None and value is not None:
+            table[unit] = Scale.USD.rate(value)
+        elif unit is None and key not in BANDED and key not in _SILENT:
+            unmapped.append(key)
+    return {unit: rate for unit, rate in table.items() if unit in (Unit.INPUT, Unit.OUTPUT) or rate.usd}
+
+
+def _lengths(tiers: object) -> Iterator[Band]:
+    """Yield bands of ``[{cost, min, max}]``; ``min`` belongs to its band, so the price holds from it on."""
+    for tier in tiers if isinstance(tiers, list) else []:
+        if not isinstance(tier, dict):
+            raise Unreadable("unreadable_condition")
+        start = tier.get("min", 0)
+        least = 0 if start in (0, None) else count(start)
+        if least is None:
+            raise Unreadable("unreadable_condition")
+        if least:
+            yield Band(When(input_tokens_gte=least), Scale.USD.rate(tier.get("cost")))
+
+
+def _terms(endpoint: Mapping[str, Any], offer: str, url: str, observed_at: datetime) -> Iterator[Terms]:
+    """Read what the gateway says of one endpoint: it may say that prompts are kept, never grant that they are not."""
+    zdr = flag(endpoint.get("has_zdr"))
+    if zdr is not None:
+        digest = hashlib.sha256(repr((offer, zdr)).encode()).hexdigest()[:12]
+        yield Terms(
+            id=f"vercel:feed:{offer}:{digest}",
+            subject_kind="offer",
+            subject=offer,
+            zdr=zdr,
+            zdr_scope="broker:vercel",
+            source=CHANNEL,
+            source_url=url,
+            observed_at=observed_at,
+            confidence=Confidence.BROKER_CLAIM,
+        )
