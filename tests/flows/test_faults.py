@@ -1,0 +1,193 @@
+"""Every feed, every fault: what is published stays, the reason is recorded, and nothing is believed by half."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from planner.core.policy import decide
+from planner.flows import status
+from planner.flows.refresh import refresh, refresh_from_file
+from planner.flows.setup import install
+from planner.sources import ADAPTERS, fetch
+from planner.store.engine import Store, open_store
+from planner.store.load import load_catalogue
+from planner.store.migrate import upgrade
+from planner.store.recall import catalogue_digest
+from planner.store.status import SourceStatus, due
+from tests.loopback import Feed
+from tests.sources.golden import ROWS, payload
+from tests.sources.mutations import at, leaves, rows_of
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def prices(document: Any, change: Callable[[Any], Any]) -> Any:
+    """Change every figure below a key that holds prices."""
+    for path in list(leaves(document)):
+        words = " ".join(str(step) for step in path).lower()
+        leaf = str(path[-1]).lower()
+        priced = any(word in words for word in ("pric", "cost", "mtok")) and leaf not in (
+            "discount",
+            "currency",
+            "type",
+        )
+        holder = at(document, path[:-1])
+        if priced and isinstance(holder[path[-1]], int | float | str) and not isinstance(holder[path[-1]], bool):
+            holder[path[-1]] = change(holder[path[-1]])
+    return document
+
+
+def half(source: str) -> bytes:
+    """Return a payload without half of its rows."""
+    document = json.loads(payload(source))
+    for path in reversed(rows_of(source, document)[::2] + rows_of(source, document)[1::4]):
+        holder = at(document, path[:-1])
+        if path[-1] in holder if isinstance(holder, dict) else int(path[-1]) < len(holder):
+            del holder[path[-1]]
+    return json.dumps(document).encode()
+
+
+def negative(source: str) -> bytes:
+    """Return a payload in which every price is -1."""
+    return json.dumps(
+        prices(json.loads(payload(source)), lambda value: "-1" if isinstance(value, str) else -1)
+    ).encode()
+
+
+def nan(source: str) -> bytes:
+    """Return a payload in which every price is not a number."""
+    return json.dumps(prices(json.loads(payload(source)), lambda _value: float("nan"))).encode()
+
+
+BODIES: dict[str, Callable[[str], bytes]] = {
+    "html": lambda _source: b"<!doctype html><title>Just a moment</title>",
+    "empty": lambda _source: b"",
+    "nothing": lambda source: b"[]" if payload(source).lstrip()[:1] == b"[" else b"{}",
+    "truncate": lambda source: payload(source)[: len(payload(source)) // 2],
+    "nan": nan,
+    "minus": negative,
+    "half": half,
+    "twice": lambda source: payload(source) + payload(source),
+    "marked": lambda source: b"\xef\xbb\xbf" + payload(source),
+    "wide": lambda source: payload(source).decode().encode("utf-16"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A database that has read every feed once."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('known') / 'planner.sqlite3'}"
+    upgrade(url)
+    store = open_store(url)
+    install(store, NOON, bundle=False)
+    for source in ROWS:
+        adapter = ADAPTERS[source]
+        done = refresh_from_file(store, source, adapter, {adapter.file_url: payload(source)}, NOON, actor="test")
+        assert done.sources[0].outcome == "published", (source, done.sources[0])
+    return store
+
+
+def digest(store: Store) -> str:
+    """Return the digest of everything believed."""
+    with store.read() as connection:
+        return catalogue_digest(connection)
+
+
+def state(store: Store, source: str) -> SourceStatus:
+    """Return the state of a source."""
+    return next(row for row in status.sources(store) if row.source == source)
+
+
+@pytest.mark.parametrize("fault", BODIES)
+@pytest.mark.parametrize("source", ROWS)
+def test_a_broken_payload_changes_nothing(known: Store, source: str, fault: str) -> None:
+    """The catalogue is the same to the digest, the last success keeps its date, and the reason has a code."""
+    before, body = digest(known), BODIES[fault](source)
+    assert body != payload(source)
+    adapter = ADAPTERS[source]
+    done = refresh_from_file(known, source, adapter, {adapter.file_url: body}, NOON + HOUR, actor="test")
+    assert (done.revision, done.sources[0].outcome) == (None, "refused"), done.sources[0]
+    after = state(known, source)
+    assert (digest(known), after.last_success_at, bool(after.error_code)) == (before, NOON, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(404, "http_status"), (429, "http_status"), (500, "http_status"), (503, "http_status"), (301, "redirect")],
+)
+@pytest.mark.parametrize("source", [*ROWS, "artificial_analysis", "arena"])
+def test_a_bad_answer_changes_nothing(
+    known: Store, source: str, answer: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Statuses, redirects and pages instead of lists are refused with a code, whatever is in their body."""
+    monkeypatch.setattr(fetch, "_patiently", _once)
+    before = digest(known)
+    feed = Feed()
+    feed.status, feed.body = answer, b"{}"
+    feed.headers = {"Location": "http://127.0.0.1:1/", "Retry-After": "1000000000"}
+    with feed.serving() as url:
+        done = refresh(known, {source: (ADAPTERS[source], url)}, NOON + HOUR, lambda *_: None)
+    assert (done.sources[0].outcome, done.sources[0].error_code, digest(known)) == ("refused", code, before)
+
+
+async def _once(client: Any, source: str, url: str, known: Any, limits: Any) -> Any:
+    """Try once: how often and how long a fetch is tried again has tests of its own."""
+    try:
+        return await fetch._once(client, source, url, known, limits)
+    except fetch._Again as again:
+        raise again.refused from None
+
+
+def test_a_source_that_keeps_failing_is_left_alone_for_longer_and_longer(known: Store) -> None:
+    """After three failures its circuit opens for its interval, then twice that, up to a day, until a success."""
+    source = "cerebras"
+    adapter = ADAPTERS[source]
+    moment = NOON + timedelta(days=1)
+    refresh_from_file(known, source, adapter, {adapter.file_url: payload(source) + b" "}, moment, actor="test")
+    pauses = []
+    for _ in range(8):
+        refresh_from_file(known, source, adapter, {adapter.file_url: b"no"}, moment, actor="test")
+        retry = state(known, source).retry_at
+        pauses.append(None if retry is None else (retry - moment) / HOUR)
+    assert pauses == [None, None, 6, 12, 24, 24, 24, 24]
+    with known.read() as connection:
+        assert due(connection, [source, "requesty"], moment) == ["requesty"]
+        assert due(connection, [source, "requesty"], moment + timedelta(days=1)) == [source, "requesty"]
+    refresh_from_file(known, source, adapter, {adapter.file_url: payload(source) + b"  "}, moment, actor="test")
+    assert (state(known, source).failures, state(known, source).retry_at) == (0, None)
+
+
+def test_a_source_says_in_a_word_how_it_is(known: Store) -> None:
+    """Fresh, then stale by its own age; frozen where it is read and says nothing new for too long."""
+    row = state(known, "openrouter")
+    assert row.state(NOON + HOUR) == "fresh"
+    assert row.state(NOON + timedelta(hours=24)) == "stale"
+    read_again = replace(row, last_success_at=NOON + timedelta(days=4))
+    assert read_again.state(NOON + timedelta(days=4)) == "frozen"
+    assert replace(row, last_success_at=None).state(NOON) == "never_read"
+    assert replace(row, interval_minutes=None).state(NOON) == "recorded"
+
+
+def test_privacy_flags_set_to_best_let_nobody_in(known: Store) -> None:
+    """Requesty says that it neither keeps nor trains on anything: no offer more passes the default policy."""
+
+    def admitted() -> set[str]:
+        with known.read() as connection:
+            catalogue = load_catalogue(connection)
+        policy = catalogue.policies["no-training"]
+        later = NOON + timedelta(days=2)
+        return {o.id for o in catalogue.offers if not decide(policy, o, catalogue.terms_of(o, later))}
+
+    before = admitted()
+    document = json.loads(payload("requesty"))
+    for row in document["data"]:
+        row |= {"data_retention": False, "data_retention_days": 0, "data_used_for_training": False}
+    body = json.dumps(document).encode()
+    adapter = ADAPTERS["requesty"]
+    refresh_from_file(known, "requesty", adapter, {adapter.file_url: body}, NOON + timedelta(days=2), actor="test")
+    assert admitted() <= before
