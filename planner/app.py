@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,19 +16,12 @@ from planner.api.limits import Limits
 from planner.api.polled import Polled
 from planner.api.problem import problem, refusal
 from planner.api.shapes import Shape, summary_shape
+from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError
 from planner.flows.current import Current
-from planner.flows.deliver import Ways
-from planner.flows.refresh import Sources, refresh
+from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
-from planner.flows.turn import intervals
-from planner.notify import Mail
-from planner.schedule import log_alerts
 from planner.settings import Settings
-from planner.sources import ADAPTERS
-from planner.sources.artificial_analysis import ArtificialAnalysis
-from planner.sources.feed import Source
-from planner.sources.mapping import Mapped, read_layout
 from planner.store.engine import Store, open_store
 
 _TITLES = {404: ("not_found", "Nothing is here"), 405: ("method_not_allowed", "This method is not answered here")}
@@ -74,63 +66,6 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Limits)
     return app
-
-
-def enabled(settings: Settings) -> Sources:
-    """Return the enabled feeds with their base URLs.
-
-    Raises:
-        InvalidInput: a feed planner has no adapter for.
-    """
-    chosen: dict[str, tuple[Source, str]] = {}
-    for name, url in settings.source_urls().items():
-        if name not in ADAPTERS:
-            raise InvalidInput("PLANNER_SOURCES", f"{name[:40]!a} is not one of {', '.join(ADAPTERS)}")
-        if not url:
-            raise InvalidInput(f"PLANNER_{name.upper()}_URL", "this feed has no address of its own")
-        chosen[name] = (ADAPTERS[name], url)
-    key = settings.artificial_analysis_key
-    if ArtificialAnalysis.name in chosen and key is not None:
-        chosen[ArtificialAnalysis.name] = (ArtificialAnalysis(key.get_secret_value()), settings.artificial_analysis_url)
-    for mapped in mapped_of(settings):
-        if mapped.name in ADAPTERS:
-            raise InvalidInput("PLANNER_MAPPINGS", f"{mapped.name} is a feed planner has its own adapter for")
-        chosen[mapped.name] = (mapped, mapped.file_url)
-    return chosen
-
-
-def mapped_of(settings: Settings) -> list[Mapped]:
-    """Return the lists that are read by mapping files.
-
-    Raises:
-        InvalidInput: names the file and what is wrong in it.
-    """
-    paths = [name.strip() for name in settings.mappings.split(",") if name.strip()]
-    return [Mapped(read_layout(Path(path).expanduser())) for path in paths]
-
-
-def ways_of(settings: Settings) -> Ways:
-    """Return how alerts leave this installation.
-
-    Raises:
-        InvalidInput: mail is set up by half.
-    """
-    recipients = tuple(name.strip() for name in settings.mail_to.split(",") if name.strip())
-    mail = None
-    if settings.smtp_url is not None:
-        if not recipients:
-            raise InvalidInput("PLANNER_MAIL_TO", "PLANNER_SMTP_URL needs somebody to write to")
-        mail = Mail(settings.smtp_url.get_secret_value(), settings.mail_from or recipients[0], recipients)
-    return Ways(log_alerts, mail, settings.trusted_hosts())
-
-
-def intervals_of(store: Store, settings: Settings, sources: Sources) -> dict[str, timedelta]:
-    """Return how often each enabled feed is read: by the setting, else by its own interval, else hourly."""
-    know_layouts(store, [mapped.layout for mapped in mapped_of(settings)])
-    if settings.refresh_minutes is not None:
-        return dict.fromkeys(sources, timedelta(minutes=settings.refresh_minutes))
-    own = intervals(store)
-    return {name: own.get(name, timedelta(hours=1)) for name in sources}
 
 
 def _refresher(store: Store, settings: Settings) -> Callable[[str, str, datetime], Shape]:

@@ -1,10 +1,9 @@
 """A timer and nothing more: when it is time, a worker asks whose turn it is; it never raises and never decides."""
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -12,7 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from planner.core.doubt import Bounds
 from planner.core.errors import Overtaken, PlannerError
 from planner.flows import deliver, turn
-from planner.flows.deliver import Ways
+from planner.flows.deliver import Ways, log_alerts
 from planner.flows.refresh import Sources
 from planner.store.engine import Store
 
@@ -22,12 +21,6 @@ LOOK_EVERY = timedelta(minutes=1)
 JITTER_SECONDS_MAX = 60
 
 log = structlog.get_logger()
-
-
-def log_alerts(kind: str, count: int, told: list[dict[str, Any]]) -> None:
-    """Write alerts to the log, one line per message."""
-    subjects = [alert["subject"] for alert in told[:5]]
-    log.warning("alert", kind=kind, count=count, subjects=json.dumps(subjects), revision=told[0]["revision"])
 
 
 class Timer:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from planner.api.shapes import summary_shape
-from planner.app import enabled, mapped_of
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
+from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput
 from planner.flows.refresh import RefreshSummary, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
@@ -51,6 +50,8 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
                 bounds=settings.bounds(),
             )  # fmt: skip
     if as_json:
+        from planner.api.shapes import summary_shape
+
         show.json_out(summary_shape(summary))
     else:
         print_summary(summary, time.monotonic() - began)

@@ -8,13 +8,16 @@ import threading
 import uvicorn
 
 from planner.api.shapes import Shape
-from planner.app import build, enabled, intervals_of, ways_of
+from planner.app import build
 from planner.cli import asking, show
 from planner.cli.administering import actor
 from planner.cli.opened import now, read_settings, store_of
+from planner.configured import enabled, intervals_of
 from planner.core.errors import InvalidInput
 from planner.flows.current import Current
+from planner.flows.deliver import Ways, log_alerts
 from planner.flows.setup import install
+from planner.notify import Mail
 from planner.schedule import Timer
 from planner.settings import Settings
 from planner.store import keys
@@ -153,5 +156,20 @@ def _timer(store: Store, settings: Settings) -> Timer:
     sources = enabled(settings)
     return Timer(
         store, sources, intervals_of(store, settings, sources), now, owner=f"{os.uname().nodename}:{os.getpid()}",
-        ways=ways_of(settings), bounds=settings.bounds(),
+        ways=_ways(settings), bounds=settings.bounds(),
     )  # fmt: skip
+
+
+def _ways(settings: Settings) -> Ways:
+    """Return how alerts leave this installation.
+
+    Raises:
+        InvalidInput: mail is set up by half.
+    """
+    recipients = tuple(name.strip() for name in settings.mail_to.split(",") if name.strip())
+    mail = None
+    if settings.smtp_url is not None:
+        if not recipients:
+            raise InvalidInput("PLANNER_MAIL_TO", "PLANNER_SMTP_URL needs somebody to write to")
+        mail = Mail(settings.smtp_url.get_secret_value(), settings.mail_from or recipients[0], recipients)
+    return Ways(log_alerts, mail, settings.trusted_hosts())

@@ -108,12 +108,13 @@ class Surroundings:
     """What one offer's new price is held against.
 
     ``elsewhere`` are rates of the same offer from other sources, or through other channels, by a name for people.
-    ``peers`` are base rates of other providers' offers of the same model, by unit. ``confirming`` are current claims
+    ``peers`` are what other providers charge for the same model, by unit, in USD per single unit, cheapest first and
+    without those that charge nothing. ``confirming`` are current claims
     of the same offer by other sources.
     """
 
     elsewhere: Mapping[str, RateTable] = field(default_factory=dict)
-    peers: Mapping[Unit, Sequence[Rate]] = field(default_factory=dict)
+    peers: Mapping[Unit, Sequence[Fraction]] = field(default_factory=dict)
     confirming: Sequence[RateTable] = ()
     golden: Sequence[Golden] = ()
 
@@ -264,10 +265,9 @@ def _other_units(rates: RateTable, elsewhere: Mapping[str, RateTable]) -> Iterat
                     yield Reason("unit_error", {"factor": text, "elsewhere": name})
 
 
-def _spread(rates: RateTable, peers: Mapping[Unit, Sequence[Rate]], bounds: Bounds) -> Iterator[Reason]:
-    for unit, others in peers.items():
+def _spread(rates: RateTable, peers: Mapping[Unit, Sequence[Fraction]], bounds: Bounds) -> Iterator[Reason]:
+    for unit, paid in peers.items():
         own = rates.get(unit)
-        paid = sorted(_usd(rate) for rate in others if rate.pico)
         if own is None or not own.base.pico or len(paid) < bounds.peers_min:
             continue
         middle, usd = paid[len(paid) // 2], _usd(own.base)

@@ -1,11 +1,13 @@
 """What everybody else charges: the offers of one model side by side, so that a price can be seen to stand apart."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import NamedTuple
 
 from planner.core.doubt import Golden, Surroundings
+from planner.core.money import PICO
 from planner.core.offer import OfferFacts, Route
-from planner.core.price import Rate, RateTable
+from planner.core.price import RateTable
 from planner.core.units import Unit
 
 COMPARED = (Unit.INPUT, Unit.OUTPUT)
@@ -35,6 +37,7 @@ class Market:
         for offer, entry in listed.items():
             if entry.model is not None and entry.plain:
                 self._by_model.setdefault(entry.model, []).append(offer)
+        self._prices: dict[tuple[str, Unit], list[tuple[Fraction, str]]] = {}
         self._golden: dict[str, list[Golden]] = {}
         for fact in golden:
             self._golden.setdefault(fact.offer, []).append(fact)
@@ -54,7 +57,7 @@ class Market:
         same = {other: self._listed[other].rates for other in others if self._twin(other, own)}
         return Surroundings(
             elsewhere={**claims, **same},
-            peers={unit: self._rates(others, own, unit) for unit in COMPARED},
+            peers={unit: self._peers(own.model, own.facts.provider, unit) for unit in COMPARED},
             confirming=tuple(claims.values()),
             golden=golden,
         )
@@ -64,10 +67,12 @@ class Market:
         facts = self._listed[other].facts
         return facts.provider == own.facts.provider and facts.channel != own.facts.channel
 
-    def _rates(self, others: Sequence[str], own: Listed, unit: Unit) -> list[Rate]:
-        entries = (self._listed[other] for other in others)
-        return [
-            entry.rates[unit].base
-            for entry in entries
-            if unit in entry.rates and entry.facts.provider != own.facts.provider
-        ]
+    def _peers(self, model: str, provider: str, unit: Unit) -> list[Fraction]:
+        """Return what other providers charge for a unit of a model, in USD per single unit, cheapest first."""
+        listed = self._prices.get((model, unit))
+        if listed is None:
+            entries = (self._listed[offer] for offer in self._by_model.get(model, ()))
+            priced = ((entry.rates[unit].base, entry.facts.provider) for entry in entries if unit in entry.rates)
+            listed = sorted((Fraction(rate.pico, rate.pico_per * PICO), who) for rate, who in priced if rate.pico)
+            self._prices[model, unit] = listed
+        return [usd for usd, who in listed if who != provider]

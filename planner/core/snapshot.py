@@ -40,7 +40,7 @@ Indices = NDArray[np.intp]
 
 # Far above the error of a handful of double operations, far below any difference that matters.
 CLOSE = 1e-9
-KEPT_STRETCHES, KEPT_SHAPES, KEPT_FIELDS = 6, 256, 64
+KEPT_STRETCHES, KEPT_SHAPES, KEPT_FIELDS, KEPT_PRICINGS = 6, 256, 64, 16
 SHORTLIST = 48
 _LIMITS_FREE = Workload(usage=Usage(requests=0))
 
@@ -116,7 +116,7 @@ class Snapshot:
         self._terms_edges = edges.of_terms(catalogue)
         self._minutes = edges.of_the_day(catalogue)
         self._stretches, self._shapes = Kept(KEPT_STRETCHES), Kept(KEPT_SHAPES)
-        self._codes, self._fields = Kept(KEPT_SHAPES), Kept(KEPT_FIELDS)
+        self._codes, self._fields, self._pricings = Kept(KEPT_SHAPES), Kept(KEPT_FIELDS), Kept(KEPT_PRICINGS)
 
     # --- the questions ------------------------------------------------------------------------------------
 
@@ -320,7 +320,10 @@ class Snapshot:
             Context(checks.context_tier(offer, tier) if tier else "standard", offer.facts.region)
             for offer, tier in zip(offers, served, strict=True)
         )
-        return Shape(first, last, served, contexts, compile_pricing(stretch.cards, contexts))
+        # Most questions ask for the same tiers, and prices are the dearest part to lay out.
+        place = bisect_right(self._price_edges, ask.at), ask.needs.service_tiers
+        pricing = self._pricings.get_or(place, lambda: compile_pricing(stretch.cards, contexts))
+        return Shape(first, last, served, contexts, pricing)
 
     def _policy_codes(self, ask: Ask) -> tuple[str | None, ...]:
         found = (checks.policy_codes(offer, self.catalogue, ask) for offer in self.catalogue.offers)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from planner import notify
 from planner.core.errors import InvalidInput
 from planner.notify import Mail, NotDelivered
@@ -13,6 +15,8 @@ from planner.store import alerts, holds, status
 from planner.store.alerts import Target
 from planner.store.engine import Connection, Store
 from planner.store.tables import source_states
+
+log = structlog.get_logger()
 
 LEASE = timedelta(minutes=2)
 BATCH = 20
@@ -29,6 +33,12 @@ class Ways:
     log: Log
     mail: Mail | None = None
     trusted: tuple[str, ...] = ()
+
+
+def log_alerts(kind: str, count: int, told: list[dict[str, Any]]) -> None:
+    """Write alerts to the log, one line per message."""
+    subjects = [alert["subject"] for alert in told[:5]]
+    log.warning("alert", kind=kind, count=count, subjects=json.dumps(subjects), revision=told[0]["revision"])
 
 
 def deliver(store: Store, ways: Ways, at: datetime) -> int:

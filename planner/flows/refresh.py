@@ -13,7 +13,6 @@ from planner.core.doubt import Bounds
 from planner.core.errors import FeedRefused, PlannerError
 from planner.core.guards import check_feed
 from planner.core.reconcile import unpriced_reason
-from planner.flows import plans
 from planner.sources.feed import Known, Payload, Source
 from planner.store import alerts, fetches, holds, recall, status
 from planner.store.engine import Connection, Store
@@ -240,7 +239,7 @@ def _record(
         else:
             moved = done.revision if summary.outcome == "published" else None
             status.note_success(connection, name, at, moved, _counts(summary) if name in readings else {})
-    moved_plans = 0 if done.revision is None else plans.review(connection, at)
+    moved_plans = 0 if done.revision is None else _review(connection, at)
     return RefreshSummary(
         revision=done.revision,
         cards_opened=done.opened,
@@ -250,6 +249,13 @@ def _record(
         held=tuple(done.held),
         sources=tuple(summaries[name] for name in fetched),
     )
+
+
+def _review(connection: Connection, at: datetime) -> int:
+    # Compiling needs numpy, which takes longer to load than an unchanged refresh takes.
+    from planner.flows import plans  # noqa: PLC0415
+
+    return plans.review(connection, at)
 
 
 def _summary(reading: Reading, outcome: str, free: frozenset[str], held: int) -> SourceSummary:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -85,6 +86,7 @@ class Term:
         return (self.service_tier is not None, self.input_tokens or 0)
 
 
+@lru_cache(maxsize=8_192)
 def term_of(key: str, mode: str) -> Term | None:
     """Take a price key apart; None where it is not of this grammar."""
     for base, unit in _bases(mode):

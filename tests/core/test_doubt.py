@@ -113,12 +113,12 @@ def _times(text: str, factor: str) -> str:
 
 
 def test_far_from_everybody_else_waits() -> None:
-    """25 times below or above the median of at least three others; free ones do not count."""
-    others = [rate("1"), rate("1.2"), rate("0.8")]
+    """25 times below or above the median of at least three others."""
+    others = [Fraction(8, 10**7), Fraction(10, 10**7), Fraction(12, 10**7)]
     assert codes(None, rates("0.03", "2"), peers={Unit.INPUT: others}) == ["spread"]
     assert codes(None, rates("26", "30"), peers={Unit.INPUT: others}) == ["spread"]
     assert codes(None, rates("0.05", "2"), peers={Unit.INPUT: others}) == []
-    assert codes(None, rates("0.03", "2"), peers={Unit.INPUT: [*others[:2], rate("0")]}) == []
+    assert codes(None, rates("0.03", "2"), peers={Unit.INPUT: others[:2]}) == []
     assert codes(None, rates(None, "2"), peers={Unit.INPUT: others}) == []
 
 
@@ -171,9 +171,7 @@ def test_the_market_holds_an_offer_against_its_model_and_its_twins() -> None:
     )
     around = market.around("own", own, {"list": rates("5", "5")})
     assert sorted(around.elsewhere) == ["list", "twin"]
-    assert {unit: [one.usd_per_mtok() for one in found] for unit, found in around.peers.items()} == {
-        Unit.INPUT: ["3"],
-        Unit.OUTPUT: ["3"],
-    }
+    assert around.peers == {Unit.INPUT: [Fraction(3, 10**6)], Unit.OUTPUT: [Fraction(3, 10**6)]}
+    assert market.around("own", own, {}).peers == around.peers
     alone = market.around("o", Listed(None, own.facts, own.rates), {"list": rates("5", "5")})
     assert (dict(alone.peers), list(alone.elsewhere), list(alone.golden)) == ({}, ["list"], [GOLDEN])

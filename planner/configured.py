@@ -1,0 +1,57 @@
+"""What the settings mean for feeds: which are read, from where, and how often."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from planner.core.errors import InvalidInput
+from planner.flows.refresh import Sources
+from planner.flows.setup import know_layouts
+from planner.flows.turn import intervals
+from planner.settings import Settings
+from planner.sources import ADAPTERS
+from planner.sources.artificial_analysis import ArtificialAnalysis
+from planner.sources.feed import Source
+from planner.sources.mapping import Mapped, read_layout
+from planner.store.engine import Store
+
+
+def enabled(settings: Settings) -> Sources:
+    """Return the enabled feeds with their base URLs.
+
+    Raises:
+        InvalidInput: a feed planner has no adapter for.
+    """
+    chosen: dict[str, tuple[Source, str]] = {}
+    for name, url in settings.source_urls().items():
+        if name not in ADAPTERS:
+            raise InvalidInput("PLANNER_SOURCES", f"{name[:40]!a} is not one of {', '.join(ADAPTERS)}")
+        if not url:
+            raise InvalidInput(f"PLANNER_{name.upper()}_URL", "this feed has no address of its own")
+        chosen[name] = (ADAPTERS[name], url)
+    key = settings.artificial_analysis_key
+    if ArtificialAnalysis.name in chosen and key is not None:
+        chosen[ArtificialAnalysis.name] = (ArtificialAnalysis(key.get_secret_value()), settings.artificial_analysis_url)
+    for mapped in mapped_of(settings):
+        if mapped.name in ADAPTERS:
+            raise InvalidInput("PLANNER_MAPPINGS", f"{mapped.name} is a feed planner has its own adapter for")
+        chosen[mapped.name] = (mapped, mapped.file_url)
+    return chosen
+
+
+def mapped_of(settings: Settings) -> list[Mapped]:
+    """Return the lists that are read by mapping files.
+
+    Raises:
+        InvalidInput: names the file and what is wrong in it.
+    """
+    paths = [name.strip() for name in settings.mappings.split(",") if name.strip()]
+    return [Mapped(read_layout(Path(path).expanduser())) for path in paths]
+
+
+def intervals_of(store: Store, settings: Settings, sources: Sources) -> dict[str, timedelta]:
+    """Return how often each enabled feed is read: by the setting, else by its own interval, else hourly."""
+    know_layouts(store, [mapped.layout for mapped in mapped_of(settings)])
+    if settings.refresh_minutes is not None:
+        return dict.fromkeys(sources, timedelta(minutes=settings.refresh_minutes))
+    own = intervals(store)
+    return {name: own.get(name, timedelta(hours=1)) for name in sources}
