@@ -11,7 +11,14 @@ from planner.core.offer import Kind, OfferFacts, Route
 from planner.core.rate_form import read_rates, write_rates
 
 _TEXTS = ("region", "quantization", "variant")
-_COUNTS = ("context_tokens", "max_output_tokens", "ttft_ms")
+_COUNTS = (
+    "context_tokens",
+    "max_output_tokens",
+    "cacheable_tokens_min",
+    "requests_per_minute_max",
+    "tokens_per_minute_max",
+    "ttft_ms",
+)
 _DECIMALS = ("uptime", "throughput_tps")
 _SETS = ("input_modalities", "output_modalities")
 

@@ -62,8 +62,10 @@ class OfferFacts:
 
     ``model_spelling`` is the model id as the channel spells it; ``capabilities`` maps a word of
     `CAPABILITIES` to yes or no, absent words are unknown. ``context_tokens`` bounds prompt plus
-    completion. ``retires_at``: when the provider stops serving it. ``uptime`` is a share from 0 to 1,
-    ``ttft_ms`` the median time to first token, ``throughput_tps`` the median output tokens per second.
+    completion; prompts shorter than ``cacheable_tokens_min`` are not cached. ``requests_per_minute_max``
+    and ``tokens_per_minute_max`` are the provider's default rate limits. ``retires_at``: when the
+    provider stops serving it. ``uptime`` is a share from 0 to 1, ``ttft_ms`` the median time to first
+    token, ``throughput_tps`` the median output tokens per second.
     """
 
     model_spelling: str
@@ -80,6 +82,9 @@ class OfferFacts:
     output_modalities: frozenset[str] | None = None
     context_tokens: int | None = None
     max_output_tokens: int | None = None
+    cacheable_tokens_min: int | None = None
+    requests_per_minute_max: int | None = None
+    tokens_per_minute_max: int | None = None
     retires_at: datetime | None = None
     uptime: Decimal | None = None
     ttft_ms: int | None = None

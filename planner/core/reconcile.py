@@ -11,7 +11,8 @@ from planner.core.price import RateTable
 # Identity comes from the believed claim alone; these facts may come from whoever states them.
 _STATED = (
     "region", "quantization", "variant", "input_modalities", "output_modalities", "context_tokens",
-    "max_output_tokens", "retires_at", "uptime", "ttft_ms", "throughput_tps",
+    "max_output_tokens", "cacheable_tokens_min", "requests_per_minute_max", "tokens_per_minute_max", "retires_at",
+    "uptime", "ttft_ms", "throughput_tps",
 )  # fmt: skip
 
 

@@ -142,6 +142,9 @@ def _facts(row: Mapping[str, Any], spelling: str, region: str | None, seat: Seat
         output_modalities=words(outputs),
         context_tokens=count(row.get("max_input_tokens")),
         max_output_tokens=count(row.get("max_output_tokens")),
+        cacheable_tokens_min=count(row.get("prompt_cache_min_tokens")),
+        requests_per_minute_max=count(row.get("rpm")),
+        tokens_per_minute_max=count(row.get("tpm")),
         retires_at=_day(row.get("deprecation_date")),
     )
 

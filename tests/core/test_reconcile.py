@@ -80,6 +80,14 @@ def test_dated_prices_hold_from_their_own_day() -> None:
     assert redate([Span(make.SINCE, None, rates("1"))], repeated, LATER).write == ()
 
 
+def test_an_announced_price_can_be_cancelled() -> None:
+    """The source takes back next month's price: its span is closed, and today's goes on as if it had never been."""
+    today, announced = Span(make.SINCE, LATER, rates("1")), Span(LATER, None, rates("2"))
+    redating = redate([today, announced], [Segment(None, None, rates("1"))], NOON)
+    assert set(redating.close) == {today, announced}
+    assert redating.write == (Span(make.SINCE, None, rates("1")),)
+
+
 TENTH, TWENTIETH = make.SINCE + timedelta(days=10), make.SINCE + timedelta(days=20)
 CORRECTED = Segment(TENTH, TWENTIETH, rates("7"))
 

@@ -1,0 +1,148 @@
+"""The desk on the command line: what waits, what is pending, what was agreed, and who is told, each also as JSON."""
+
+from pathlib import Path
+
+import pytest
+
+from planner.store.engine import Store
+from tests.cli.test_commands import Planner, planner
+from tests.loopback import Feed
+
+__all__ = ["planner"]
+
+OFFER = "direct:openai/gpt-4o-mini"
+
+
+@pytest.fixture
+def desk(planner: Planner, installed_copy: Store, monkeypatch: pytest.MonkeyPatch) -> Planner:
+    """Run planner over a copy of the installed catalogue."""
+    monkeypatch.setenv("PLANNER_DATABASE_URL", installed_copy.url)
+    monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
+    return planner
+
+
+def test_the_queue_is_listed_and_worked_off(desk: Planner) -> None:
+    """Reasons and figures in a table; approving and rejecting by number, in one go or not at all."""
+    said = desk("holds", "list")
+    assert said.code == 0
+    assert "cache_above_input" in said.out
+    first, second, third = (row["id"] for row in desk("holds", "list", "--limit", "3", "--json").json)
+    done = desk("holds", "reject", str(first), str(second), "--reason", "a slip", "--json").json
+    assert [row["state"] for row in done] == ["rejected", "rejected"]
+    assert "approved: hold" in desk("holds", "approve", str(third), "--reason", "looked").out
+    again = desk("holds", "approve", str(third), "--reason", "looked")
+    assert (again.code, "conflict" in again.err) == (2, True)
+    states = [row["state"] for row in desk("holds", "list", "--state", "all", "--limit", "3", "--json").json]
+    assert states == ["rejected", "rejected", "approved"]
+    assert "The audit trail is whole." in desk("audit", "verify").out
+
+
+def test_spellings_are_settled_from_words_and_from_a_file(desk: Planner, tmp_path: Path) -> None:
+    """Most offers first; a CSV settles many; a wrong one settles none; an empty model takes one back."""
+    assert "offers wait on them" in desk("aliases", "pending", "--limit", "3").out
+    pending = desk("aliases", "pending", "--limit", "2", "--json").json
+    one, two = (f"{row['namespace']}:{row['spelling']}" for row in pending["items"])
+    settled = desk("aliases", "settle", f"{one}=openai/gpt-4o", "--reason", "page")
+    assert settled.out == "1 of 1 spellings settled anew\n"
+    namespace, _colon, spelling = two.partition(":")
+    file = tmp_path / "aliases.csv"
+    file.write_text(f"namespace,spelling,model\n{namespace},{spelling},openai/gpt-4o\n")
+    assert desk("aliases", "settle", "--file", str(file), "--reason", "page", "--json").json["settled"] == 1
+    assert desk("aliases", "settle", f"{one}=", "--reason", "it is not", "--json").json["settled"] == 1
+    file.write_text("spelling\nx\n")
+    for arguments in (["--file", str(file)], ["--file", str(tmp_path / "none")], ["nonsense"], [], [f"{one}=no/such"]):
+        assert desk("aliases", "settle", *arguments, "--reason", "x").code == 2
+
+
+def test_a_past_price_is_corrected_and_both_answers_stay(desk: Planner, tmp_path: Path) -> None:
+    """The history shows the correction; as known before, it does not; the changes by record name it."""
+    rates = tmp_path / "rates.toml"
+    rates.write_text('[[rates]]\nunit = "input_token"\nusd = "0.3"\nper = 1000000\n')
+    stretch = ["--from", "2026-10-01T00:00:00Z", "--to", "2026-11-01T00:00:00Z"]
+    said = desk(
+        "prices", "correct", OFFER, *stretch, "--rates", str(rates), "--source-url", "https://invoice.test",
+        "--reason", "invoice",
+    )  # fmt: skip
+    assert (said.code, "opened" in said.out) == (0, True)
+    now = desk("prices", "history", OFFER, "--json").json["items"]
+    then = desk("prices", "history", OFFER, "--known-at", "2026-11-24T12:00:30Z", "--json").json["items"]
+    assert len(now) == len(then) + 2
+    assert "correction" in desk("prices", "history", OFFER).out
+    listed = desk("prices", "changes", "--since", "2026-11-24T12:00:30Z", "--recorded", "--json").json
+    assert {row["after"]["evidence"]["source"] for row in listed} >= {"correction"}
+    assert "prices since" in desk("prices", "changes", "--since", "2026-08-01T00:00:00Z", "--limit", "3").out
+    assert desk("prices", "changes", "--since", "yesterday").code == 2
+    rates.write_text("[[[")
+    broken = desk("prices", "correct", OFFER, *stretch, "--rates", str(rates), "--source-url", "u", "--reason", "r")
+    assert broken.code == 2
+
+
+def test_agreements_are_entered_listed_and_ended(desk: Planner, tmp_path: Path) -> None:
+    """A contract, a way of paying, an exchange rate and an own offer: each in a line, each in its list."""
+    made = desk(
+        "contracts", "add", "--name", "frame", "--provider", "openai", "--discount-percent", "12.5", "--valid-from",
+        "2026-01-01T00:00:00Z", "--reference", "17", "--reason", "signed", "--json",
+    ).json  # fmt: skip
+    assert "frame" in desk("contracts", "list").out
+    assert desk("contracts", "list", "--json").json[0]["discount_percent"] == "12.5"
+    assert desk("contracts", "end", str(made["id"]), "--reason", "over").code == 0
+    assert desk("contracts", "end", str(made["id"]), "--reason", "over").code == 2
+    assert desk("fees", "pay", "openrouter", "own_key", "--list-usd-per-month", "1000").code == 0
+    assert desk("fees", "pay", "openrouter", "barter").code == 2
+    chosen = [row for row in desk("fees", "list", "--json").json if row["channel"] == "openrouter" and row["chosen"]]
+    assert {row["payment"] for row in chosen} == {"own_key"}
+    assert "of_list_price" in desk("fees", "list").out
+    rate = ["--source", "ECB", "--source-url", "https://ecb.test"]
+    assert desk("fx", "set", "EUR", "2026-11-23", "1.1", *rate).out == "1 EUR = 1.1 USD from 2026-11-23 on\n"
+    assert desk("fx", "set", "euro", "2026-11-23", "1.1", *rate).code == 2
+    assert desk("fx", "list", "--json").json[0]["usd"] == "1.1"
+    assert "EUR" in desk("fx", "list", "--currency", "EUR").out
+    file = tmp_path / "own.toml"
+    file.write_text(
+        'provider = "our-gpus"\nmodel_spelling = "llama"\nsource_url = "https://wiki.test"\nreason = "ours"\n'
+        'valid_from = 2026-11-01T00:00:00Z\n[[rates]]\nunit = "input_token"\nusd = "1"\nper = 1000000\n'
+        '[[rates]]\nunit = "output_token"\nusd = "1"\nper = 1000000\n'
+    )
+    assert desk("offers", "set", str(file)).out == "self-hosted:our-gpus/llama\n"
+    assert desk("cost", "self-hosted:our-gpus/llama", "input_tokens=1000000", "--json").json["total_usd"] == "1"
+    file.write_text("surprise = 1")
+    assert desk("offers", "set", str(file)).code == 2
+
+
+def test_receivers_and_messages(desk: Planner) -> None:
+    """A receiver's secret is printed once; lists of alerts and messages are tables, or JSON."""
+    said = desk("webhooks", "add", "https://alerts.example.com/planner", "--kind", "price_rise")
+    assert "whsec_" in said.out
+    assert desk("webhooks", "add", "http://127.0.0.1/").code == 2
+    assert desk("webhooks", "disable", "1").code == 0
+    assert desk("webhooks", "disable", "1").code == 2
+    assert desk("alerts", "list", "--json").json == []
+    assert desk("alerts", "messages", "--json").json == []
+    assert "alerts" in desk("alerts", "list").out
+    assert desk("alerts", "retry", "1").code == 2
+
+
+def test_a_list_without_an_adapter_is_refreshed_by_its_mapping(
+    desk: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file, no code: fetched, priced and listed among the sources; a broken file is named."""
+    feed = Feed()
+    rows = ", ".join(f'{{"name": "m{n}", "usd": {{"in": 1.5, "out": 2}}}}' for n in range(5))
+    feed.body = f'{{"models": [{rows}]}}'.encode()
+    file = tmp_path / "acme.toml"
+    with feed.serving() as url:
+        file.write_text(
+            f'name = "acme-list"\ntitle = "Acme"\nlicence = "ours"\nurl = "{url}/list"\nprovider = "acme-ai"\n'
+            'rows = "models"\nid = "name"\nunit = "usd_per_mtok"\n'
+            '[prices]\ninput_token = "usd.in"\noutput_token = "usd.out"\n'
+        )
+        monkeypatch.setenv("PLANNER_MAPPINGS", str(file))
+        summary = desk("refresh", "acme-list", "--json").json
+    assert (summary["sources"][0]["outcome"], summary["sources"][0]["priced"]) == ("published", 5)
+    assert desk("cost", "direct:acme-ai/m3", "input_tokens=1000000", "--json").json["total_usd"] == "1.5"
+    assert "acme-list" in desk("status").out
+    file.write_text("name = 1")
+    broken = desk("refresh", "--json")
+    assert (broken.code, "acme.toml" in broken.out) == (2, True)
+    monkeypatch.setenv("PLANNER_MAPPINGS", str(tmp_path / "none.toml"))
+    assert desk("refresh").code == 2
