@@ -112,10 +112,10 @@ def test_the_timer_refreshes_and_outlives_a_bad_feed(store: Store) -> None:
     with feed.serving() as url:
         sources = {SOURCE: (ADAPTERS[SOURCE], url)}
         with Timer(store, sources, {SOURCE: timedelta(seconds=1)}, early, owner="test"):
-            until(lambda: status.sources(store)[0].last_success_at)
+            until(lambda: status.sources(store, [SOURCE])[0].last_success_at)
         feed.body = b"<!doctype html>"
         with Timer(store, sources, {SOURCE: timedelta(seconds=1)}, early, owner="test"):
-            until(lambda: status.sources(store)[0].error_code)
+            until(lambda: status.sources(store, [SOURCE])[0].error_code)
     state = status.sources(store)[0]
     assert (state.offers_priced, state.error_code) == (60, "not_json")
 

@@ -306,7 +306,7 @@ class Snapshot:
             for offer, card in zip(offers, stretch.cards, strict=True)
         )
         first, last = np.zeros(len(offers), np.int32), np.zeros(len(offers), np.int32)
-        limits_free = _without_limits(ask.needs)
+        limits_free = replace(ask.needs, context_tokens=None)
         for i, offer in enumerate(offers):
             early = stretch.standing[i] or policy[i]
             quality = checks.quality_of(offer, self.catalogue, ask.needs)
@@ -387,10 +387,6 @@ def _known(limit: int | None) -> float:
 
 def _cost_then_id(pick: Pick) -> tuple[object, ...]:
     return (pick.cost_usd, pick.offer.id.encode())
-
-
-def _without_limits(needs: Needs) -> Needs:
-    return replace(needs, context_tokens=None)
 
 
 def _standing(offer: Offer, card: PriceCard | None, at: datetime) -> str | None:
