@@ -62,7 +62,6 @@ def _refusal(
     priced = {claim.offer_id: claim.segments[-1].rates for claim in reading.claims if claim.segments}
     if reading.rows_read == 0 or not (reading.claims or reading.scores):
         yield FeedRefused(source, "empty", "no row was read")
-        return
     if reading.claims and not priced:
         yield FeedRefused(source, "unpriced", "no row has a price")
     if reading.rows_read < last.rows_read * SHARE_KEPT_MIN:

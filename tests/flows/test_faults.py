@@ -156,8 +156,8 @@ def test_a_source_that_keeps_failing_is_left_alone_for_longer_and_longer(known: 
         pauses.append(None if retry is None else (retry - moment) / HOUR)
     assert pauses == [None, None, 6, 12, 24, 24, 24, 24]
     with known.read() as connection:
-        assert due(connection, [source, "requesty"], moment) == ["requesty"]
-        assert due(connection, [source, "requesty"], moment + timedelta(days=1)) == [source, "requesty"]
+        assert due(connection, [source, "never"], moment) == ["never"]
+        assert due(connection, [source, "never"], moment + timedelta(days=1)) == [source, "never"]
     refresh_from_file(known, source, adapter, {adapter.file_url: payload(source) + b"  "}, moment, actor="test")
     assert (state(known, source).failures, state(known, source).retry_at) == (0, None)
 
