@@ -5,10 +5,10 @@ and in which keys occur; what a key means is the same.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.core.claim import Claim, Reading, Segment
 from planner.core.errors import FeedRefused
@@ -22,6 +22,16 @@ from planner.sources.reading import Rows, Unreadable, count, document, price
 
 V2_PATH = "/pydantic/genai-prices/main/prices/new_data/v2/data.json"
 V1_URL = "https://raw.githubusercontent.com/pydantic/genai-prices/main/prices/data.json"
+
+# The circumstances a variant may name, in planner's words. "default" is what a request without a word gets.
+CIRCUMSTANCES: dict[tuple[str, str], str] = {
+    ("processing", "batch"): "batch",
+    ("speed", "fast"): "fast",
+    ("service_tier", "flex"): "flex",
+    ("service_tier", "priority"): "priority",
+    ("service_tier", "fast"): "fast",
+    ("service_tier", "default"): "standard",
+}
 
 MTOK, KILO, HOUR = 1_000_000, 1_000, 3_600
 
@@ -128,7 +138,7 @@ def _take(rows: Rows, spelling: str, seat: Seat | None, model: object, url: str 
     )
     unmapped: list[str] = []
     try:
-        segments = _segments(model.get("prices"), unmapped)
+        segments = _with_variants(_segments(model.get("prices"), unmapped), model.get("price_variants"), unmapped)
     except Unreadable as error:
         rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
         return
@@ -204,6 +214,72 @@ def _with_windows(
             inside = (Band(when, other.base), *(Band(_both(when, band.when), band.rate) for band in other.bands))
             made[unit] = UnitPrice(base.base, (*base.bands, *inside))
     return made
+
+
+class _Variant(NamedTuple):
+    """Prices under circumstances of a request that begin to count on a day (None: that always did)."""
+
+    when: When
+    since: datetime | None
+    table: dict[Unit, UnitPrice]
+
+
+def _with_variants(segments: tuple[Segment, ...], listed: object, unmapped: list[str]) -> tuple[Segment, ...]:
+    """Add the prices of tiers and modes; where one begins on a day, the stretch it begins in is cut there.
+
+    The file resolves variants first to last for each price, so the first becomes the last band.
+    """
+    variants = [found for entry in (listed if isinstance(listed, list) else []) if (found := _variant(entry, unmapped))]
+    if not variants:
+        return segments
+    starts = sorted({variant.since for variant in variants if variant.since is not None})
+    pieces = [piece for segment in segments for piece in _cut(segment, starts)]
+    return tuple(replace(piece, rates=_varied(piece, variants, unmapped)) for piece in pieces)
+
+
+def _variant(entry: object, unmapped: list[str]) -> _Variant | None:
+    when = entry.get("when") if isinstance(entry, dict) else None
+    prices = entry.get("prices") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(when, dict) or not isinstance(prices, dict):
+        raise Unreadable("unreadable_condition")
+    if not prices:
+        # Nothing is priced otherwise under these circumstances.
+        return None
+    conditions = [CIRCUMSTANCES.get((str(key), str(value))) for key, value in when.items()]
+    constraint = entry.get("constraint")
+    if len(conditions) != 1 or conditions[0] is None or (constraint and set(constraint) != {"start_date"}):
+        unmapped.append("price_variants." + "+".join(sorted(str(key) for key in when)))
+        return None
+    since = _day(constraint["start_date"]) if constraint else None
+    return _Variant(When(service_tier=conditions[0]), since, _table(prices, unmapped))
+
+
+def _cut(segment: Segment, starts: Sequence[datetime]) -> Iterator[Segment]:
+    for start in starts:
+        begun = segment.valid_from is None or segment.valid_from < start
+        if begun and (segment.valid_to is None or start < segment.valid_to):
+            yield replace(segment, valid_to=start)
+            segment = replace(segment, valid_from=start)
+    yield segment
+
+
+def _varied(piece: Segment, variants: Sequence[_Variant], unmapped: list[str]) -> RateTable:
+    made = dict(piece.rates)
+    for variant in reversed(variants):
+        if variant.since is not None and (piece.valid_from is None or piece.valid_from < variant.since):
+            continue
+        for unit, other in variant.table.items():
+            base = made.get(unit)
+            if base is None:
+                unmapped.append(f"price_variants.{unit.value} without a base rate")
+                continue
+            tier = variant.when.service_tier
+            inside = (
+                Band(variant.when, other.base),
+                *(Band(replace(b.when, service_tier=tier), b.rate) for b in other.bands),
+            )
+            made[unit] = UnitPrice(base.base, (*base.bands, *inside))
+    return RateTable(made)
 
 
 def _both(window: When, length: When) -> When:
