@@ -13,9 +13,10 @@ from planner import __version__
 from planner.api import agreements, alerting, desk, health, polling, questions, reads
 from planner.api.guard import enter
 from planner.api.limits import Limits
+from planner.api.operations import summary_shape
 from planner.api.polled import Polled
 from planner.api.problem import problem, refusal
-from planner.api.shapes import Shape, summary_shape
+from planner.api.shapes import Shape
 from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError
 from planner.flows.current import Current

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from planner.api.asked import Moment
 from planner.api.body import Name, Sent, body_of, described
 from planner.api.guard import GuardedRoute, now_of, view_of
+from planner.api.operations import hold_shape, refresh_shape, source_shape
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
-from planner.api.shapes import Shape, hold_shape, refresh_shape, source_shape, standing_shape, time_text
+from planner.api.shapes import Shape, standing_shape, time_text
 from planner.api.writing import actor_of, tagged, written
 from planner.core import errors
 from planner.core.claim import Segment

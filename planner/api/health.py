@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from planner.api.guard import GuardedRoute, now_of, view_of
+from planner.api.operations import job_shape, source_shape
 from planner.api.problem import documented
-from planner.api.shapes import job_shape, source_shape, standing_shape
+from planner.api.shapes import standing_shape
 from planner.flows import status, turn
 from planner.flows.current import Current
 

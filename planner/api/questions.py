@@ -101,8 +101,12 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
     standing = standing_shape(view.catalogue, now)
     if body.offer is not None and body.card is None:
         card, found = flow.price_offer(view.catalogue, body.offer, usage, at, context)
+        factor = view.catalogue.factor(flow.offer_named(view.catalogue, body.offer), at)
         return {
             **cost_shape(found),
+            # The total is at list price; beside it what is left after a contract's discount, with the channel's fees.
+            "effective_usd": usd_text(found.exact_usd * factor),
+            "effective_factor": usd_text(factor),
             "offer": body.offer,
             "price_version": card.id,
             "evidence": evidence_shape(card),

@@ -56,13 +56,18 @@ def get_models(request: Request, limit: Limit = 100, cursor: Cursor = None, know
 
 
 @router.get("/models/{id:path}", responses=_REFUSALS)
-def get_model(request: Request, id: str, known_at: _Known = None) -> dict[str, Any]:  # noqa: A002  # the contract's name
+def get_model(
+    request: Request,
+    id: str,  # noqa: A002  # the contract's name
+    at: _At = None,
+    known_at: _Known = None,
+) -> dict[str, Any]:
     """Return one canonical model and the ids of the offers that serve it."""
     view, now = known_view(request, known_at)
     if id not in view.catalogue.model_ids:
         raise NotFound("model", id)
     offers = [offer.id for offer in view.catalogue.offers if offer.model == id]
-    shape = _model(view, id, len(offers), now)
+    shape = _model(view, id, len(offers), at or now)
     return {**shape, "offer_ids": offers, **standing_shape(view.catalogue, now)}
 
 
@@ -157,13 +162,14 @@ def get_offers(  # one parameter per filter of the contract
             and (rules is None or not decide(rules, offer, catalogue.terms_of(offer, now)))
         )
 
+    def shape(offer: Offer, card: PriceCard | None) -> Shape:
+        return offer_shape(offer, card, labels.get(offer.model or ""), catalogue.factor(offer, moment_))
+
     rows = []
     for offer in filter(keeps, catalogue.offers):
         card = catalogue.card(offer.id, moment_)
         if (priced is None or priced == (card is not None)) and _within(card, ceilings):
-            rows.append(
-                (offer.id, lambda offer=offer, card=card: offer_shape(offer, card, labels.get(offer.model or "")))
-            )
+            rows.append((offer.id, lambda offer=offer, card=card: shape(offer, card)))
     return page(rows, limit, cursor, standing_shape(catalogue, now))
 
 
@@ -200,10 +206,11 @@ def get_prices_by_query(  # the contract's parameters
 def get_terms_by_query(
     request: Request,
     id: _OfferId,  # noqa: A002  # the contract's name
+    at: _At = None,
     known_at: _Known = None,
 ) -> dict[str, Any]:
     """Return the terms of an offer named by ``?id=``."""
-    return _terms(request, id, known_at)
+    return _terms(request, id, at, known_at)
 
 
 @router.get("/offers/{id:path}/prices", responses=_REFUSALS)
@@ -236,13 +243,14 @@ def _prices(
 def get_terms(
     request: Request,
     id: str,  # noqa: A002  # the contract's name
+    at: _At = None,
     known_at: _Known = None,
 ) -> dict[str, Any]:
-    """Return what is known of an offer's terms today, and every row of evidence behind it."""
-    return _terms(request, id, known_at)
+    """Return what is known of an offer's terms at a moment, and every row of evidence behind it."""
+    return _terms(request, id, at, known_at)
 
 
-def _terms(request: Request, offer_id: str, known_at: datetime | None) -> dict[str, Any]:
+def _terms(request: Request, offer_id: str, at: datetime | None, known_at: datetime | None) -> dict[str, Any]:
     view, now = known_view(request, known_at)
     catalogue = view.catalogue
     offer = flow.offer_named(catalogue, offer_id)
@@ -250,7 +258,7 @@ def _terms(request: Request, offer_id: str, known_at: datetime | None) -> dict[s
     subjects = [("offer", offer.id), ("provider", facts.provider), ("channel", facts.channel)]
     return {
         "offer": offer.id,
-        "effective": effective_terms_shape(catalogue.terms_of(offer, now)),
+        "effective": effective_terms_shape(catalogue.terms_of(offer, at or now)),
         "rows": [terms_shape(row) for subject in subjects for row in catalogue.terms.get(subject, ())],
         **standing_shape(catalogue, now),
     }
@@ -269,7 +277,7 @@ def get_offer(  # the contract's parameters
     offer = flow.offer_named(catalogue, id)
     label = view.snapshot.labels(moment_).get(offer.model or "")
     return {
-        **offer_shape(offer, catalogue.card(offer.id, moment_), label),
+        **offer_shape(offer, catalogue.card(offer.id, moment_), label, catalogue.factor(offer, moment_)),
         **standing_shape(catalogue, now),
     }
 

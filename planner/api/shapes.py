@@ -9,16 +9,14 @@ from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.cost import Cost, Line
 from planner.core.doubt import moves
-from planner.core.money import floor_text, pico_text, plain, ratio_text, usd_text
+from planner.core.money import PICO, floor_text, pico_text, plain, ratio_text, usd_text
 from planner.core.offer import Offer
 from planner.core.price import PriceCard
 from planner.core.rate_form import write_rates
 from planner.core.terms import EffectiveTerms, Terms
-from planner.core.tier import ModelTier
+from planner.core.tier import MTOK, ModelTier
 from planner.core.units import Direction, Unit
-from planner.flows.refresh import RefreshSummary
 from planner.store.holds import move_shape
-from planner.store.status import SourceStatus
 
 BUDGET_PLACES = 12
 Shape = dict[str, Any]
@@ -189,8 +187,24 @@ def change_shape(before: PriceCard | None, after: PriceCard, recorded_from: date
     }
 
 
-def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None) -> Shape:
-    """Write an offer with its price now."""
+def effective_summary(card: PriceCard | None, factor: Fraction) -> Shape:
+    """Write what the two rates come to after the contract's discount and with the channel's fees."""
+
+    def rate(unit: Unit) -> str | None:
+        price = None if card is None else card.rates.get(unit)
+        if price is None:
+            return None
+        return usd_text(Fraction(price.base.pico, price.base.pico_per * PICO) * MTOK * factor)
+
+    return {
+        "effective_input_usd_per_mtok": rate(Unit.INPUT),
+        "effective_output_usd_per_mtok": rate(Unit.OUTPUT),
+        "effective_factor": usd_text(factor),
+    }
+
+
+def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None, factor: Fraction = Fraction(1)) -> Shape:
+    """Write an offer with its price now, at list and after discounts and fees."""
     facts = offer.facts
     return {
         "offer": offer.id,
@@ -220,6 +234,7 @@ def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None) -
         "tier": None if label is None else label.tier,
         "priced": card is not None,
         **rates_summary(card),
+        **effective_summary(card, factor),
         "price": None if card is None else card_shape(card),
     }
 
@@ -284,101 +299,4 @@ def terms_shape(row: Terms) -> Shape:
         "confidence": row.confidence.name.lower(),
         "curated": row.curated,
         "note": row.note,
-    }
-
-
-def hold_shape(row: Mapping[str, Any]) -> Shape:
-    """Write a price that waits, or waited, with its reasons and what would change."""
-    return {
-        "id": row["id"],
-        "state": row["state"],
-        "source": row["source"],
-        "offer": row["offer_id"],
-        "reasons": row["reasons"],
-        "diff": row["diff"],
-        "opened_at": time_text(row["opened_at"]),
-        "last_seen_at": time_text(row["last_seen_at"]),
-        "announced_at": time_text(row["announced_at"]),
-        "decided_at": time_text(row["decided_at"]),
-        "decided_by": row["decided_by"],
-        "decision": row["decision"],
-    }
-
-
-def job_shape(row: Mapping[str, Any]) -> Shape:
-    """Write the newest slot of a scheduled job: who had it, and how it ended."""
-    return {
-        "job": row["job"],
-        "slot_start": time_text(row["slot_start"]),
-        "owner": row["owner"],
-        "state": row["state"],
-        "lease_until": time_text(row["lease_until"]),
-        "finished_at": time_text(row["finished_at"]),
-    }
-
-
-def refresh_shape(row: Mapping[str, Any]) -> Shape:
-    """Write what became of one refresh of one source."""
-    return {
-        "id": row["id"],
-        "source": row["source"],
-        "started_at": time_text(row["started_at"]),
-        "finished_at": time_text(row["finished_at"]),
-        "outcome": row["outcome"],
-        "revision": row["revision"],
-        "summary": row["summary"],
-    }
-
-
-def source_shape(row: SourceStatus, now: datetime) -> Shape:
-    """Write the state of one source; ages are whole seconds."""
-    succeeded = row.last_success_at
-    return {
-        "source": row.source,
-        "title": row.title,
-        "licence": row.licence,
-        "rank": row.rank,
-        "interval_minutes": row.interval_minutes,
-        "state": row.state(now),
-        "failures": row.failures,
-        "retry_at": time_text(row.retry_at),
-        "last_attempt": time_text(row.last_attempt_at),
-        "last_success": time_text(succeeded),
-        "last_change": time_text(row.last_change_at),
-        "age_seconds": None if succeeded is None else int((now - succeeded).total_seconds()),
-        "rows": row.rows_read,
-        "priced": row.offers_priced,
-        "unpriced": row.offers_unpriced,
-        "refused": row.rows_refused,
-        "holds": row.holds,
-        "error": None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail},
-    }
-
-
-def summary_shape(summary: RefreshSummary) -> Shape:
-    """Write a refresh summary."""
-    return {
-        "revision": summary.revision,
-        "cards_opened": summary.cards_opened,
-        "cards_closed": summary.cards_closed,
-        "alerts": summary.alerts,
-        "repriced": len(summary.repriced),
-        "held": len(summary.held),
-        "sources": [
-            {
-                "source": line.source,
-                "outcome": line.outcome,
-                "rows_read": line.rows_read,
-                "priced": line.priced,
-                "unpriced": line.unpriced,
-                "refused": line.refused,
-                "merged": line.merged,
-                "held": line.held,
-                "unpriced_reasons": dict(line.unpriced_reasons),
-                "refused_reasons": dict(line.refused_reasons),
-                "notes": dict(line.notes),
-                "error": None if line.error_code is None else {"code": line.error_code, "detail": line.error_detail},
-            }
-            for line in summary.sources
-        ],
     }

@@ -8,7 +8,7 @@ from planner.api.questions import answered, cost_answer
 from planner.api.reads import tiers_answer
 from planner.api.shapes import Shape
 from planner.cli import show
-from planner.cli.opened import now, read_settings, view_of
+from planner.cli.opened import known_view, now, read_settings
 from planner.core.errors import InvalidInput
 from planner.flows.current import View
 
@@ -25,8 +25,9 @@ def drop_absent(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  # fields of a
 def recommend(body: dict[str, Any], *, as_json: bool) -> None:
     """Answer the main question from the local catalogue, and print the answer."""
     settings = read_settings()
-    question = checked(RecommendationIn, body).question()
-    shape = answered(view_of(settings), question, settings.default_policy, now())
+    asked = checked(RecommendationIn, body)
+    view, present = known_view(settings, asked.known_at, now())
+    shape = answered(view, asked.question(), settings.default_policy, present)
     if as_json:
         show.json_out(shape)
     else:
@@ -78,10 +79,11 @@ def print_lines(lines: list[Shape]) -> None:
     )
 
 
-def cost(offer: str, counts: list[str], context: dict[str, Any], at: str | None, *, as_json: bool) -> None:
+def cost(offer: str, counts: list[str], context: dict[str, Any], moments: dict[str, str], *, as_json: bool) -> None:
     """Price one usage on one offer, and print the bill."""
-    body = checked(CostIn, drop_absent(offer=offer, usage=_counts(counts), context=context, at=at))
-    shape = cost_answer(view_of(read_settings()), body, now())
+    body = checked(CostIn, {"offer": offer, "usage": _counts(counts), "context": context, **moments})
+    view, present = known_view(read_settings(), body.known_at, now())
+    shape = cost_answer(view, body, present)
     if as_json:
         show.json_out(shape)
         return
@@ -89,6 +91,10 @@ def cost(offer: str, counts: list[str], context: dict[str, Any], at: str | None,
     print_lines(shape["lines"])
     sums = f"input {shape['input_usd']} + output {shape['output_usd']} + other {shape['other_usd']}"
     show.line(f"total      {shape['total_usd']} USD  ({sums})")
+    if shape["effective_factor"] != "1":
+        show.line(
+            f"effective  {shape['effective_usd']} USD  (list price x {shape['effective_factor']}: discount, fees)"
+        )
     evidence = shape["evidence"]
     show.line(f"price      {evidence['source']}, observed {evidence['observed_at']}, {evidence['source_url']}")
 
@@ -103,10 +109,10 @@ def _counts(words: list[str]) -> dict[str, int]:
     return counts
 
 
-def tiers(at: str | None, *, as_json: bool) -> None:
+def tiers(at: str | None, known_at: str | None, *, as_json: bool) -> None:
     """Print the tiers at a moment."""
-    present = now()
-    shape = tiers_answer(view_of(read_settings()), present if at is None else _moment(at), present)
+    view, present = known_view(read_settings(), None if known_at is None else _moment("known_at", known_at), now())
+    shape = tiers_answer(view, present if at is None else _moment("at", at), present)
     if as_json:
         show.json_out(shape)
         return
@@ -128,11 +134,11 @@ def tiers(at: str | None, *, as_json: bool) -> None:
     )  # fmt: skip
 
 
-def _moment(text: str) -> Any:  # noqa: ANN401  # a datetime
+def _moment(field: str, text: str) -> Any:  # noqa: ANN401  # a datetime
     try:
         return moment(text)
     except ValueError as error:
-        raise InvalidInput("at", str(error)) from None
+        raise InvalidInput(field, str(error)) from None
 
 
 def demo(view: View, default_policy: str) -> Shape:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from planner.api.asked import moment
-from planner.api.shapes import card_shape, change_shape, hold_shape, time_text
+from planner.api.operations import hold_shape
+from planner.api.shapes import card_shape, change_shape, time_text
 from planner.cli import show
 from planner.cli.administering import actor
 from planner.cli.opened import now, read_settings, store_of, view_of

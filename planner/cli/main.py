@@ -36,6 +36,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 At = Annotated[
     str | None, typer.Option(help="Moment whose prices hold, RFC 3339 with offset, such as 2025-08-25T12:00:00Z.")
 ]
+KnownAt = Annotated[str | None, typer.Option(help="Answer with what was on record then, RFC 3339 with offset.")]
 
 
 def main() -> None:
@@ -167,6 +168,7 @@ def recommend(  # one option per field of the question
     objective: Annotated[str | None, typer.Option(help="cheapest, best_quality, fastest or balanced.")] = None,
     fallbacks: Annotated[int | None, typer.Option(min=0, max=10, help="Fallbacks wanted.")] = None,
     at: At = None,
+    known_at: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Answer the main question: the cheapest compliant offer that keeps the margin."""
@@ -175,7 +177,7 @@ def recommend(  # one option per field of the question
     body = asking.drop_absent(
         plan=plan, task=task, revenue_usd=revenue_usd, payment_fee_percent=fee_percent,
         payment_fee_fixed_usd=fee_fixed_usd, other_costs_usd=other_costs_usd, margin=margin, policy=policy,
-        at=at, objective=objective, fallbacks=fallbacks,
+        at=at, known_at=known_at, objective=objective, fallbacks=fallbacks,
     )  # fmt: skip
     needs = asking.drop_absent(models=model, capabilities=capability, context_tokens=context_tokens, tiers=tier)
     counts = asking.drop_absent(input_tokens=input_tokens, output_tokens=output_tokens)
@@ -194,20 +196,22 @@ def cost(
     service_tier: Annotated[str, typer.Option(help="Service tier of the request.")] = "standard",
     region: Annotated[str | None, typer.Option(help="Region of the request.")] = None,
     at: At = None,
+    known_at: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Price one usage on one offer, line by line, with the evidence for the price."""
     from planner.cli import asking
 
-    asking.cost(offer, usage, asking.drop_absent(service_tier=service_tier, region=region), at, as_json=as_json)
+    context = asking.drop_absent(service_tier=service_tier, region=region)
+    asking.cost(offer, usage, context, asking.drop_absent(at=at, known_at=known_at), as_json=as_json)
 
 
 @cli.command()
-def tiers(at: At = None, as_json: Json = False) -> None:
+def tiers(at: At = None, known_at: KnownAt = None, as_json: Json = False) -> None:
     """List every labelled model, tier by tier, with its output price and whether it is a bargain."""
     from planner.cli import asking
 
-    asking.tiers(at, as_json=as_json)
+    asking.tiers(at, known_at, as_json=as_json)
 
 
 @cli.command()

@@ -51,3 +51,14 @@ def view_of(settings: Settings) -> "View":
     from planner.flows.current import Current
 
     return Current(store_of(settings), settings.pepper(), now).view()
+
+
+def known_view(settings: Settings, known_at: datetime | None, present: datetime) -> tuple["View", datetime]:
+    """Return the view and the moment of decision of a question that may be about what was believed earlier."""
+    from planner.flows.current import Current
+
+    current = Current(store_of(settings), settings.pepper(), lambda: present)
+    view = current.view()
+    if known_at is None or known_at >= present:
+        return view, present
+    return current.known(view, known_at), known_at

@@ -50,7 +50,7 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
                 bounds=settings.bounds(),
             )  # fmt: skip
     if as_json:
-        from planner.api.shapes import summary_shape
+        from planner.api.operations import summary_shape
 
         show.json_out(summary_shape(summary))
     else:
@@ -106,7 +106,7 @@ def _row(line: SourceSummary) -> tuple[object, ...]:
 
 def status(*, as_json: bool) -> None:
     """Print the revision and the state of every source."""
-    from planner.api.shapes import source_shape
+    from planner.api.operations import source_shape
     from planner.flows.status import sources as states
 
     settings = read_settings()
