@@ -234,7 +234,7 @@ def post_fee(request: Request, body: Annotated[FeeIn, Depends(body_of(FeeIn))]) 
 @router.post("/fees/{id}/end", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "replaced"}))
 def post_fee_end(
     request: Request,
-    id: Number,  # noqa: A002  # the contract's name
+    id: Number,
     body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
 ) -> Response:
     """Take a fee off the record."""
@@ -299,7 +299,7 @@ def post_contract(request: Request, body: Annotated[ContractIn, Depends(body_of(
 @router.post("/contracts/{id}/end", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "cancelled"}))
 def post_contract_end(
     request: Request,
-    id: Number,  # noqa: A002  # the contract's name
+    id: Number,
     body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
 ) -> Response:
     """Take a contract off the record."""

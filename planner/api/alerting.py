@@ -93,7 +93,7 @@ def _message(row: dict[str, Any]) -> Shape:
 
 
 @router.post("/alerts/deliveries/{id}/retry", responses=_REFUSALS)
-def post_retry(request: Request, id: Number) -> Response:  # noqa: A002  # the contract's name
+def post_retry(request: Request, id: Number) -> Response:
     """Make a dead message due again."""
     at = now_of(request)
 
@@ -141,7 +141,7 @@ def post_webhook(request: Request, body: Annotated[WebhookIn, Depends(body_of(We
 
 
 @router.post("/webhooks/{id}/disable", responses=_REFUSALS)
-def post_disable(request: Request, id: Number) -> Response:  # noqa: A002  # the contract's name
+def post_disable(request: Request, id: Number) -> Response:
     """Stop telling a receiver."""
     at = now_of(request)
 

@@ -79,7 +79,7 @@ def get_holds(
 
 
 @router.get("/holds/{id}", responses=_REFUSALS)
-def get_hold(request: Request, id: Number) -> Response:  # noqa: A002  # the contract's name
+def get_hold(request: Request, id: Number) -> Response:
     """Return one hold."""
     return tagged(request, hold_shape(hold.one(request.app.state.store, id)))
 
@@ -87,7 +87,7 @@ def get_hold(request: Request, id: Number) -> Response:  # noqa: A002  # the con
 @router.post("/holds/{id}/approve", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "announced"}))
 def post_approve(
     request: Request,
-    id: Number,  # noqa: A002  # the contract's name
+    id: Number,
     body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
 ) -> Response:
     """Publish a price that waits, from the moment it was first heard."""
@@ -97,7 +97,7 @@ def post_approve(
 @router.post("/holds/{id}/reject", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "a unit error"}))
 def post_reject(
     request: Request,
-    id: Number,  # noqa: A002  # the contract's name
+    id: Number,
     body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
 ) -> Response:
     """Do not believe a price; the same price is not asked about again."""
@@ -192,7 +192,7 @@ _CORRECTION = {
 @router.post("/offers/corrections", responses=_REFUSALS, openapi_extra=described(CorrectionIn, _CORRECTION))
 def post_correction(
     request: Request,
-    id: Annotated[str, Query(min_length=1, max_length=400)],  # noqa: A002  # the contract's name
+    id: Annotated[str, Query(min_length=1, max_length=400)],
     body: Annotated[CorrectionIn, Depends(body_of(CorrectionIn))],
 ) -> Response:
     """Correct a past price: what was believed stays on record, and another answer to "what was true" opens."""

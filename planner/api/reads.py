@@ -58,7 +58,7 @@ def get_models(request: Request, limit: Limit = 100, cursor: Cursor = None, know
 @router.get("/models/{id:path}", responses=_REFUSALS)
 def get_model(
     request: Request,
-    id: str,  # noqa: A002  # the contract's name
+    id: str,
     at: _At = None,
     known_at: _Known = None,
 ) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def get_providers(
 
 
 @router.get("/providers/{id}", responses=_REFUSALS)
-def get_provider(request: Request, id: str, known_at: _Known = None) -> dict[str, Any]:  # noqa: A002  # the contract's name
+def get_provider(request: Request, id: str, known_at: _Known = None) -> dict[str, Any]:
     """Return one provider with the rows of evidence about its terms."""
     view, now = known_view(request, known_at)
     if id not in view.catalogue.providers:
@@ -124,7 +124,7 @@ def _provider(view: View, provider: str) -> Shape:
 @router.get("/offers", responses=_REFUSALS)
 def get_offers(  # one parameter per filter of the contract
     request: Request,
-    id: _Text = None,  # noqa: A002  # the contract's name
+    id: _Text = None,
     model: _Text = None,
     provider: _Text = None,
     channel: _Text = None,
@@ -193,7 +193,7 @@ def _within(card: PriceCard | None, ceilings: dict[Unit, Decimal | None]) -> boo
 @router.get("/offers/prices", responses=_REFUSALS)
 def get_prices_by_query(  # the contract's parameters
     request: Request,
-    id: _OfferId,  # noqa: A002  # the contract's name
+    id: _OfferId,
     from_: Annotated[datetime | None, BeforeValidator(moment), Query(alias="from")] = None,
     to: _At = None,
     known_at: _At = None,
@@ -205,7 +205,7 @@ def get_prices_by_query(  # the contract's parameters
 @router.get("/offers/terms", responses=_REFUSALS)
 def get_terms_by_query(
     request: Request,
-    id: _OfferId,  # noqa: A002  # the contract's name
+    id: _OfferId,
     at: _At = None,
     known_at: _Known = None,
 ) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def get_terms_by_query(
 @router.get("/offers/{id:path}/prices", responses=_REFUSALS)
 def get_prices(  # the contract's parameters
     request: Request,
-    id: str,  # noqa: A002  # the contract's name
+    id: str,
     from_: Annotated[datetime | None, BeforeValidator(moment), Query(alias="from")] = None,
     to: _At = None,
     known_at: _At = None,
@@ -242,7 +242,7 @@ def _prices(
 @router.get("/offers/{id:path}/terms", responses=_REFUSALS)
 def get_terms(
     request: Request,
-    id: str,  # noqa: A002  # the contract's name
+    id: str,
     at: _At = None,
     known_at: _Known = None,
 ) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def _terms(request: Request, offer_id: str, at: datetime | None, known_at: datet
 @router.get("/offers/{id:path}", responses=_REFUSALS)
 def get_offer(  # the contract's parameters
     request: Request,
-    id: str,  # noqa: A002  # the contract's name
+    id: str,
     at: _At = None,
     known_at: _Known = None,
 ) -> dict[str, Any]:

@@ -169,7 +169,7 @@ Number = Annotated[int, typer.Argument(help="Its number.")]
 
 
 @contracts.command("end")
-def contracts_end(id: Number, reason: Reason, as_json: Json = False) -> None:  # noqa: A002  # as it is listed
+def contracts_end(id: Number, reason: Reason, as_json: Json = False) -> None:
     """Take a contract off the record."""
     from planner.cli import agreeing
 
@@ -185,7 +185,7 @@ def fees_list(as_json: Json = False) -> None:
 
 
 @fees.command("end")
-def fees_end(id: Number, reason: Reason, as_json: Json = False) -> None:  # noqa: A002  # as it is listed
+def fees_end(id: Number, reason: Reason, as_json: Json = False) -> None:
     """Take a fee off the record."""
     from planner.cli import agreeing
 
@@ -266,7 +266,7 @@ def alerts_messages(
 
 
 @alerts.command("retry")
-def alerts_retry(id: Number, as_json: Json = False) -> None:  # noqa: A002  # as it is listed
+def alerts_retry(id: Number, as_json: Json = False) -> None:
     """Make a dead message due again."""
     from planner.cli import agreeing
 
@@ -286,7 +286,7 @@ def webhooks_add(
 
 
 @webhooks.command("disable")
-def webhooks_disable(id: Number, as_json: Json = False) -> None:  # noqa: A002  # as it is listed
+def webhooks_disable(id: Number, as_json: Json = False) -> None:
     """Stop telling a receiver."""
     from planner.cli import agreeing
 

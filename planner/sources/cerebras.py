@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading
 from planner.core.names import ProviderNames
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
 from planner.core.price import RateTable
@@ -66,13 +65,7 @@ def _take(rows: Rows, row: object) -> None:
     if row.get("deprecated") is True:
         rows.notes["deprecated"] += 1
     claim = Claim(offer_id=offer_id("direct", PROVIDER, id_), facts=_facts(row, id_))
-    unmapped: list[str] = []
-    try:
-        rates = _rates(row.get("pricing"), unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
-        return
-    rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.offer(claim, lambda unmapped: _rates(row.get("pricing"), unmapped))
 
 
 def _facts(row: Mapping[str, Any], id_: str) -> OfferFacts:

@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
 from planner.core.price import RateTable
@@ -68,13 +67,7 @@ def _take(rows: Rows, model: Mapping[str, Any], id_: str, provider: object, name
         offer_id=offer_id(CHANNEL, seat.provider, id_),
         facts=_facts(model, id_, provider, seat),
     )
-    unmapped: list[str] = []
-    try:
-        rates = _rates(provider.get("pricing"), unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
-        return
-    rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.offer(claim, lambda unmapped: _rates(provider.get("pricing"), unmapped))
 
 
 def _facts(model: Mapping[str, Any], id_: str, provider: Mapping[str, Any], seat: Seat) -> OfferFacts:

@@ -3,18 +3,17 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
 from planner.sources.litellm_grammar import rate_table
-from planner.sources.reading import Rows, Unreadable, count, document, words
+from planner.sources.reading import Rows, count, document, words
 
 PATH = "/BerriAI/litellm/main/model_prices_and_context_window.json"
 
@@ -107,13 +106,7 @@ def _take(rows: Rows, key: str, row: Mapping[str, Any], names: ProviderNames) ->
         facts=_facts(row, spelling, region, seat),
         source_url=source if isinstance(source, str) and source.startswith("https://") else None,
     )
-    unmapped: list[str] = []
-    try:
-        rates = rate_table(row, inclusive=seat.provider in _INCLUSIVE, unmapped=unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
-        return
-    rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.offer(claim, lambda unmapped: rate_table(row, inclusive=seat.provider in _INCLUSIVE, unmapped=unmapped))
 
 
 def _split(key: str, word: str, names: ProviderNames) -> tuple[str, str | None]:

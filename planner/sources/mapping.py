@@ -27,14 +27,13 @@ The file is TOML::
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading
 from planner.core.errors import FeedRefused, InvalidInput
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
@@ -190,12 +189,7 @@ class Mapped:
                 max_output_tokens=_limit(row, facts.max_output_tokens),
             ),
         )
-        try:
-            rates = self._rates(row)
-        except Unreadable as error:
-            rows.take(replace(claim, unpriced=error.reason))
-            return
-        rows.take(replace(claim, segments=(Segment(None, None, rates),)))
+        rows.offer(claim, lambda _unmapped: self._rates(row))
 
     def _seat(self, row: object, names: ProviderNames) -> Seat | None:
         if self.layout.provider is not None:

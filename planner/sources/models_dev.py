@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
@@ -79,13 +78,7 @@ def _take(rows: Rows, spelling: str, seat: Seat | None, id_: str, model: object)
         rows.notes["deprecated"] += 1
     claim = Claim(offer_id=offer_id(seat.channel, seat.provider, id_), facts=_facts(model, id_, seat))
     cost = model.get("cost")
-    unmapped: list[str] = []
-    try:
-        rates = _rates(cost, rows, unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
-        return
-    rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.offer(claim, lambda unmapped: _rates(cost, rows, unmapped))
 
 
 def _facts(model: Mapping[str, Any], id_: str, seat: Seat) -> OfferFacts:

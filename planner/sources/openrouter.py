@@ -3,12 +3,11 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from planner.core.claim import Claim, ModelFacts, Reading, Score, Segment
+from planner.core.claim import Claim, ModelFacts, Reading, Score
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts, Route, offer_id, valid_feed_id
@@ -17,7 +16,7 @@ from planner.core.units import SERVICE_TIERS
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_many
 from planner.sources.openrouter_prices import rate_table
-from planner.sources.reading import Rows, Unreadable, count, decimal, document, flag, median, share, words
+from planner.sources.reading import Rows, count, decimal, document, flag, median, share, words
 
 CHANNEL = "openrouter"
 MODELS_PATH = "/api/v1/models"
@@ -191,13 +190,7 @@ def _take(  # one row with all it needs
         facts=_facts(model, endpoint, id_, rest, seat, route),
         source_url=url if url.startswith("https://") else None,
     )
-    unmapped: list[str] = []
-    try:
-        rates = rate_table(endpoint.get("pricing"), unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
-        return
-    rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.offer(claim, lambda unmapped: rate_table(endpoint.get("pricing"), unmapped))
 
 
 def _facts(  # one row with all it needs

@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts, Route, offer_id, valid_feed_id
@@ -108,13 +107,7 @@ def _take(rows: Rows, word: str, seat: Seat | None, id_: str, model: object, url
         ),
         source_url=url if url.startswith("https://") else None,
     )
-    unmapped: list[str] = []
-    try:
-        rates = _rates(model, unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
-        return
-    rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.offer(claim, lambda unmapped: _rates(model, unmapped))
 
 
 def _rates(model: Mapping[str, Any], unmapped: list[str]) -> RateTable:

@@ -1,13 +1,14 @@
 """Collecting a reading row by row, so that every row is counted as a claim, a refusal or a merge."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
 from planner.core import strict_json
-from planner.core.claim import Claim, ModelFacts, Reading, Refused, Score
+from planner.core.claim import Claim, ModelFacts, Reading, Refused, Score, Segment
 from planner.core.errors import FeedRefused, InvalidInput
 from planner.core.money import parse_feed_decimal
 from planner.core.price import RateTable
@@ -43,6 +44,16 @@ class Rows:
         """Count a row that is not taken; its name is made printable."""
         self._read += 1
         self._refused.append(Refused(row=ascii(row)[:ROW_NAME_MAX], code=code))
+
+    def offer(self, claim: Claim, rates_of: Callable[[list[str]], RateTable]) -> None:
+        """Take a claim with its rates, or as unpriced for the reason they give; `rates_of` adds the keys it skips."""
+        unmapped: list[str] = []
+        try:
+            segments: tuple[Segment, ...] = (Segment(None, None, rates_of(unmapped)),)
+            unpriced = None
+        except Unreadable as error:
+            segments, unpriced = (), error.reason
+        self.take(replace(claim, segments=segments, unpriced=unpriced, unmapped=tuple(unmapped)))
 
     def take(self, claim: Claim) -> None:
         """Count a row that is. Of two rows with one id the dearer stands: a duplicate must never be a discount."""

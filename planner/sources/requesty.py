@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, offer_id, valid_feed_id
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
@@ -78,13 +77,7 @@ def _take(rows: Rows, row: object, names: ProviderNames, url: str, observed_at: 
         offer_id=offer_id(CHANNEL, seat.provider, spelling, rest),
         facts=_facts(row, spelling, region, tier, seat),
     )
-    unmapped: list[str] = []
-    try:
-        rates = _rates(row, unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
-    else:
-        rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.offer(claim, lambda unmapped: _rates(row, unmapped))
     rows.terms.append(_terms(row, claim.offer_id, url, observed_at))
 
 

@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, Reading
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, offer_id, valid_feed_id
@@ -135,13 +134,7 @@ def _take(  # one row with all it needs
         facts=_facts(model, endpoint, id_, seat),
         source_url=url if url.startswith("https://") else None,
     )
-    unmapped: list[str] = []
-    try:
-        rates = _rates(endpoint, unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
-    else:
-        rows.take(replace(claim, segments=(Segment(None, None, rates),), unmapped=tuple(unmapped)))
+    rows.offer(claim, lambda unmapped: _rates(endpoint, unmapped))
     rows.terms += _terms(endpoint, claim.offer_id, url, observed_at)
 
 
