@@ -73,6 +73,8 @@ def _bytes(path: Path) -> bytes:
 
 def print_summary(summary: RefreshSummary, seconds: float) -> None:
     """Print a line per source with the reasons by code, the keys nobody has mapped, and how long it took."""
+    from planner.flows.refresh import WAIVABLE
+
     headings = [("source", "left"), ("outcome", "left")]
     numbers = [(name, "right") for name in ("rows", "priced", "unpriced", "refused", "merged", "held")]
     show.table("refresh", [*headings, *numbers, ("why", "left")], [_row(line) for line in summary.sources])
@@ -90,6 +92,9 @@ def print_summary(summary: RefreshSummary, seconds: float) -> None:
         )
     if summary.held:
         show.line(f"{len(summary.held)} new prices wait for a person: planner holds list")
+    for line in summary.sources:
+        if line.error_code in WAIVABLE:
+            show.line(f"{line.source}: the whole list waits for a person: planner holds list")
 
 
 def _row(line: SourceSummary) -> tuple[object, ...]:

@@ -237,6 +237,8 @@ def _falls(
 
 
 CLOSE = Fraction(1, 100)
+# Another unit, bought through a broker, differs by the broker's markup too (Requesty's 5 %, OpenRouter's 5.5 %).
+MARKUP = Fraction(6, 100)
 
 
 def _confirmed(move: Move, others: Sequence[RateTable]) -> bool:
@@ -246,8 +248,8 @@ def _confirmed(move: Move, others: Sequence[RateTable]) -> bool:
     )
 
 
-def _near(one: Fraction, other: Fraction) -> bool:
-    return abs(one - other) <= other * CLOSE
+def _near(one: Fraction, other: Fraction, share: Fraction = CLOSE) -> bool:
+    return abs(one - other) <= other * share
 
 
 _FACTORS = tuple(Fraction(10) ** power for power in range(1, 7))
@@ -260,7 +262,7 @@ def _other_units(rates: RateTable, elsewhere: Mapping[str, RateTable]) -> Iterat
         ratios = [_usd(rates[unit].base) / _usd(other[unit].base) for unit in shared if other[unit].base.pico]
         for factor in _FACTORS:
             for wrong in (factor, 1 / factor):
-                if ratios and len(ratios) == len(shared) and all(_near(ratio, wrong) for ratio in ratios):
+                if ratios and len(ratios) == len(shared) and all(_near(ratio, wrong, MARKUP) for ratio in ratios):
                     text = f"x{factor}" if wrong > 1 else f"1/{factor}"
                     yield Reason("unit_error", {"factor": text, "elsewhere": name})
 

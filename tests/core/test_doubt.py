@@ -103,6 +103,9 @@ def test_a_power_of_ten_is_another_unit() -> None:
         table = RateTable.flat({unit: rate(_times(other[unit].base.usd_per_mtok(), factor)) for unit in other})
         assert "unit_error" in codes(None, table, elsewhere={"somebody": other}), factor
     assert codes(None, rates("10", "2"), elsewhere={"somebody": rates("1", "2")}) == []
+    assert "unit_error" in codes(None, rates("10.55", "21.1"), elsewhere={"somebody": rates("1", "2")}), (
+        "a broker's markup"
+    )
     assert codes(None, rates("9", "18"), elsewhere={"somebody": rates("1", "2")}) == []
     assert codes(None, rates("10", "20"), elsewhere={"somebody": rates("0", "2")}) == []
     assert codes(None, rates("10", "20"), elsewhere={"somebody": rates(None, None, web_search="1000")}) == []
