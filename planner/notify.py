@@ -7,11 +7,14 @@ import ipaddress
 import secrets
 import smtplib
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
@@ -21,6 +24,8 @@ SECRET_PREFIX = "whsec_"  # noqa: S105  # the public mark of such secrets
 SECRET_BYTES = 32
 TIMEOUT_SECONDS = 10.0
 HTTPS_PORT = 443
+SMTP_PORT, SMTPS_PORT = 25, 465
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class NotDelivered(Exception):
@@ -143,23 +148,54 @@ def post(url: str, secret: str, message_id: str, timestamp: int, body: bytes, tr
         raise NotDelivered(f"status {status}")
 
 
-def mail(settings: Mail, subject: str, text: str) -> None:
-    """Send one e-mail in plain text.
+def mail(settings: Mail, recipient: str, message_id: str, subject: str, text: str, at: datetime) -> None:
+    """Send one e-mail in plain text to one recipient.
+
+    Encrypted wherever the server can be, with its certificate checked; a password never travels in the clear, except
+    to this machine itself. ``message_id`` is the same at every attempt, so that a mailbox can tell a repetition.
 
     Raises:
-        NotDelivered: the server is not there, or does not take it.
+        NotDelivered: the server is not there, is not who it says, or does not take it.
     """
     message = EmailMessage()
-    message["From"], message["To"] = settings.sender, ", ".join(settings.recipients)
+    message["From"], message["To"] = settings.sender, recipient
     message["Subject"] = " ".join(subject.split())[:200]
+    message["Message-ID"] = f"<{message_id}@{settings.sender.rpartition('@')[2]}>"
+    message["Date"] = format_datetime(at)
     message.set_content(text)
     parts = urlsplit(settings.url)
-    secure = parts.scheme == "smtps"
-    kind = smtplib.SMTP_SSL if secure else smtplib.SMTP
+    host, secure = parts.hostname or "", parts.scheme == "smtps"
+    # smtplib's own context checks no certificate.
+    trust = ssl.create_default_context()
     try:
-        with kind(parts.hostname or "", parts.port or (465 if secure else 25), timeout=TIMEOUT_SECONDS) as server:
+        with (
+            smtplib.SMTP_SSL(host, parts.port or SMTPS_PORT, timeout=TIMEOUT_SECONDS, context=trust)
+            if secure
+            else smtplib.SMTP(host, parts.port or SMTP_PORT, timeout=TIMEOUT_SECONDS)
+        ) as server:
+            server.ehlo()
+            if not secure and server.has_extn("starttls"):
+                server.starttls(context=trust)
+                secure = True
             if parts.username:
-                server.login(parts.username, parts.password or "")
+                if not secure and host not in LOOPBACK:
+                    raise NotDelivered("the server offers no encryption, and a password is set")
+                server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(message)
     except (OSError, smtplib.SMTPException) as error:
         raise NotDelivered(type(error).__name__) from None
+
+
+def check_mail_url(url: str) -> None:
+    """Refuse an address no mail goes out by.
+
+    Raises:
+        InvalidInput: not ``smtp://`` or ``smtps://`` with a host.
+    """
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InvalidInput("PLANNER_SMTP_URL", "smtp://[user:password@]host[:port] or smtps://… is needed")

@@ -17,6 +17,7 @@ import psycopg
 from tests.loopback import free_port
 
 START_SECONDS = 30
+START_ATTEMPTS = 3
 
 
 @contextmanager
@@ -38,17 +39,8 @@ def postgres_server() -> Iterator[str]:
             owner = pwd.getpwnam(user)
             os.chown(data, owner.pw_uid, owner.pw_gid)
         _run([binaries / "initdb", "-D", data, "-U", "planner", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], user)
-        port = free_port()
-        settings = {
-            "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off",
-            "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "50",
-        }  # fmt: skip
-        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        with (home / "log").open("wb") as log:
-            server = subprocess.Popen([binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, user=user)
+        server, url = _start(binaries, data, home / "log", user)
         try:
-            url = f"postgresql://planner@127.0.0.1:{port}"
-            _await(server, url, home / "log")
             yield url
         finally:
             server.terminate()
@@ -104,15 +96,35 @@ def _run(command: list[object], user: str | None) -> None:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.decode(errors='replace')[-500:]}")
 
 
-def _await(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _start(binaries: Path, data: Path, log: Path, user: str | None) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the server on a free port; somebody else may take the port in between, and then another one is tried."""
+    for _ in range(START_ATTEMPTS):
+        port = free_port()
+        settings = {
+            "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off",
+            "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "50",
+        }  # fmt: skip
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with log.open("ab") as file:
+            server = subprocess.Popen(
+                [binaries / "postgres", "-D", data, *options], stdout=file, stderr=file, user=user
+            )
+        url = f"postgresql://planner@127.0.0.1:{port}"
+        if _answers(server, url):
+            return server, url
+        server.kill()
+        server.wait(START_SECONDS)
+    raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')[-500:]}")
+
+
+def _answers(server: subprocess.Popen[bytes], url: str) -> bool:
     end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
+    while time.monotonic() < end and server.poll() is None:
         try:
             psycopg.connect(f"{url}/postgres", connect_timeout=2).close()
         except psycopg.OperationalError:
-            if server.poll() is not None:
-                break
             time.sleep(0.02)
         else:
-            return
-    raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')[-500:]}")
+            # Whoever answers on the port may be another server, while this one could not bind it.
+            return server.poll() is None
+    return False

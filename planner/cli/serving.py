@@ -17,7 +17,7 @@ from planner.core.errors import InvalidInput
 from planner.flows.current import Current
 from planner.flows.deliver import Ways, log_alerts
 from planner.flows.setup import install
-from planner.notify import Mail
+from planner.notify import Mail, check_mail_url
 from planner.schedule import Timer
 from planner.settings import Settings
 from planner.store import keys
@@ -171,5 +171,6 @@ def _ways(settings: Settings) -> Ways:
     if settings.smtp_url is not None:
         if not recipients:
             raise InvalidInput("PLANNER_MAIL_TO", "PLANNER_SMTP_URL needs somebody to write to")
+        check_mail_url(settings.smtp_url.get_secret_value())
         mail = Mail(settings.smtp_url.get_secret_value(), settings.mail_from or recipients[0], recipients)
     return Ways(log_alerts, mail, settings.trusted_hosts())

@@ -49,7 +49,7 @@ def deliver(store: Store, ways: Ways, at: datetime) -> int:
     """
     with store.read() as connection:
         hooks = {row["id"]: row for row in alerts.receivers(connection)}
-    targets = [Target("log"), *([Target("email")] if ways.mail is not None else [])]
+    targets = [Target("log"), *(Target(f"email:{who}") for who in (() if ways.mail is None else ways.mail.recipients))]
     targets += [
         Target(f"webhook:{id_}", None if row["kinds"] is None else frozenset(row["kinds"]))
         for id_, row in hooks.items()
@@ -76,11 +76,12 @@ def _attempt(
     try:
         if target == "log":
             ways.log(kind, len(told), told)
-        elif target == "email":
-            if ways.mail is None:
-                return "mail is not set up"
+        elif target.startswith("email:"):
+            recipient = target.partition(":")[2]
+            if ways.mail is None or recipient not in ways.mail.recipients:
+                return "no mail is sent to this address any more"
             subject = f"planner: {kind.replace('_', ' ')} ({len(told)})"
-            notify.mail(ways.mail, subject, _text(told))
+            notify.mail(ways.mail, recipient, f"planner-{message['id']}", subject, _text(told), at)
         else:
             hook = hooks.get(int(target.partition(":")[2]))
             if hook is None:

@@ -32,7 +32,7 @@ DUE, DELIVERED, DEAD = "due", "delivered", "dead"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Somebody who is told: ``name`` is ``log``, ``email`` or ``webhook:<id>``; ``kinds`` None is everything."""
+    """Who is told: ``name`` is ``log``, ``email:<recipient>`` or ``webhook:<id>``; ``kinds`` None is everything."""
 
     name: str
     kinds: frozenset[str] | None = None

@@ -136,7 +136,7 @@ deliveries = sa.Table(
     "deliveries",
     metadata,
     id_column(),
-    sa.Column("target", sa.Text, nullable=False),  # webhook:<id>, email, log
+    sa.Column("target", sa.Text, nullable=False),  # webhook:<id>, email:<recipient>, log
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("alerts", sa.Text, nullable=False),  # JSON list of alert ids
     sa.Column("state", sa.Text, nullable=False),

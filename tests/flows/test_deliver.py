@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,13 +17,12 @@ from planner.core.errors import Conflict, InvalidInput, NotFound
 from planner.flows import deliver
 from planner.flows.deliver import Ways
 from planner.flows.plans import _kind
-from planner.notify import Mail, NotDelivered, check_url, new_secret, resolve, signature
+from planner.notify import NotDelivered, check_url, new_secret, resolve, signature
 from planner.store import alerts, holds
 from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.plan_states import PlanState
 from tests.kill import prepare
-from tests.loopback import free_port
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -168,66 +166,6 @@ def test_a_receiver_hears_only_what_it_asked_for(store: Store) -> None:
         store.tell(lambda connection: alerts.disable_webhook(connection, hook["id"], at=NOON, actor="ada"))
     with pytest.raises(InvalidInput):
         subscribe(store, "http://127.0.0.1:9/", ["gossip"])
-
-
-class Post:
-    """A mail server that takes one letter at a time."""
-
-    def __init__(self) -> None:
-        self.letters: list[str] = []
-        self.port = free_port()
-
-    @contextmanager
-    def open(self) -> Iterator[str]:
-        """Serve letters and yield the address."""
-
-        def serve(link: socket.socket) -> None:
-            with link, link.makefile("rwb") as wire:
-                wire.write(b"220 post\r\n")
-                wire.flush()
-                for line in wire:
-                    word = line[:4].upper()
-                    if word == b"DATA":
-                        wire.write(b"354 go\r\n")
-                        wire.flush()
-                        letter = []
-                        for text in wire:
-                            if text == b".\r\n":
-                                break
-                            letter.append(text.decode())
-                        self.letters.append("".join(letter))
-                    wire.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
-                    wire.flush()
-                    if word == b"QUIT":
-                        return
-
-        def accept() -> None:
-            while True:
-                try:
-                    link, _address = listener.accept()
-                except OSError:
-                    return
-                serve(link)
-
-        with socket.create_server(("127.0.0.1", self.port)) as listener:
-            Thread(target=accept, daemon=True).start()
-            yield f"smtp://127.0.0.1:{self.port}"
-            listener.shutdown(socket.SHUT_RDWR)
-
-
-def test_finance_gets_a_letter_with_the_figures(store: Store) -> None:
-    """The subject says what and how many, the text each offer and its facts; without a server it is tried again."""
-    tell(store, count=2)
-    post = Post()
-    mail = Mail(f"smtp://127.0.0.1:{post.port}", "planner@acme.test", ("ada@acme.test", "bob@acme.test"))
-    assert deliver.deliver(store, ways(mail=mail), NOON) == 1
-    with post.open():
-        assert deliver.deliver(store, ways(mail=mail), NOON + MINUTE) == 1
-    (letter,) = post.letters
-    assert "Subject: planner: price rise (2)" in letter
-    assert "To: ada@acme.test, bob@acme.test" in letter
-    assert "direct:acme/m1" in letter
-    assert 'after: "2"' in letter
 
 
 @pytest.mark.parametrize(
