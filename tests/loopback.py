@@ -65,13 +65,14 @@ class Feed:
 
 
 @contextmanager
-def misbehaving(behave: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Serve connections with ``behave``, which gets each one after its request was read; yield the base URL."""
+def misbehaving(behave: Callable[[socket.socket], None], *, listen_first: bool = True) -> Iterator[str]:
+    """Serve connections with ``behave``, which gets each one, by default after its request was read; yield the URL."""
 
     def serve(link: socket.socket) -> None:
         with link:
             try:
-                link.recv(65_536)
+                if listen_first:
+                    link.recv(65_536)
                 behave(link)
             except OSError:
                 # The client has had enough, which is what most of these tests are about.

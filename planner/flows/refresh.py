@@ -221,7 +221,7 @@ def _record(
     )  # fmt: skip
     summaries = dict(before)
     for name, reading in readings.items():
-        outcome = "published" if done.quotes.get(name) else "unchanged"
+        outcome = "published" if done.quotes.get(name) or done.registered.get(name) else "unchanged"
         summaries[name] = _summary(reading, outcome, free, done.waiting.get(name, 0))
         result = fetched[name]
         if not isinstance(result, FeedRefused):

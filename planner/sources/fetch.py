@@ -25,10 +25,13 @@ OK, NOT_MODIFIED, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 304, 429, 500
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one fetch. Seconds, bytes, and how many requests may be under way at once."""
+    """Bounds of one fetch: seconds (an answer's, a whole feed's), a whole feed's bytes, tries, and requests at once."""
 
     deadline_seconds: float = 60.0
-    bytes_max: int = 64 << 20
+    # A feed of hundreds of answers, each just within its own deadline, would hold its turn for hours.
+    whole_seconds: float = 180.0
+    # The largest recorded feed has 3 MB.
+    bytes_max: int = 32 << 20
     tries_max: int = 3
     pause_seconds: float = 0.5
     pause_seconds_max: float = 20.0
@@ -38,6 +41,24 @@ class Limits:
 
 
 DEFAULT = Limits()
+
+
+class _Left:
+    """What is left of a feed's bounds: the moment by which everything must be there, and bytes."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._ends = asyncio.get_running_loop().time() + limits.whole_seconds
+        self._bytes = limits.bytes_max
+
+    def until(self) -> float:
+        """Return the moment by which an answer that is asked for now must be there, on the loop's clock."""
+        return min(asyncio.get_running_loop().time() + self.limits.deadline_seconds, self._ends)
+
+    def take(self, count: int) -> bool:
+        """Take bytes; False where there were not so many left."""
+        self._bytes -= count
+        return self._bytes >= 0
 
 
 class _Again(Exception):  # a signal, not an error: it never leaves this module
@@ -60,7 +81,7 @@ async def fetch_many(
 
     ``headers`` are sent besides planner's own, to these urls and, since no redirect is followed, to nobody else.
     """
-    gate = asyncio.Semaphore(limits.concurrent_max)
+    gate, left = asyncio.Semaphore(limits.concurrent_max), _Left(limits)
     done = 0
     async with _client(limits, headers or {}) as client:
 
@@ -68,7 +89,7 @@ async def fetch_many(
             nonlocal done
             try:
                 async with gate:
-                    return await _patiently(client, source, url, known.get(url), limits)
+                    return await _patiently(client, source, url, known.get(url), left)
             except FeedRefused as error:
                 return error
             finally:
@@ -113,33 +134,38 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def _patiently(client: httpx.AsyncClient, source: str, url: str, known: Known | None, limits: Limits) -> Payload:
+async def _patiently(client: httpx.AsyncClient, source: str, url: str, known: Known | None, left: _Left) -> Payload:
     """Try a few times within one deadline, with growing, jittered pauses, or the pause the server asked for.
 
     The retry libraries at hand pause by their own schedule and cannot take the server's word for it.
     """
+    limits = left.limits
     try:
-        async with asyncio.timeout(limits.deadline_seconds):
+        async with asyncio.timeout_at(left.until()):
             for attempt in range(1, limits.tries_max + 1):
                 try:
-                    return await _once(client, source, url, known, limits)
+                    return await _once(client, source, url, known, left)
                 except _Again as again:
                     if attempt == limits.tries_max:
                         raise again.refused from None
                     pause = limits.pause_seconds * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter
                     await asyncio.sleep(min(again.wait if again.wait is not None else pause, limits.pause_seconds_max))
     except TimeoutError:
-        raise FeedRefused(source, "timeout", f"no whole answer within {limits.deadline_seconds:g} s") from None
+        raise FeedRefused(
+            source,
+            "timeout",
+            f"no whole answer within {limits.deadline_seconds:g} s, or {limits.whole_seconds:g} s in all",
+        ) from None
     raise AssertionError("the last try returns or raises")
 
 
-async def _once(client: httpx.AsyncClient, source: str, url: str, known: Known | None, limits: Limits) -> Payload:
+async def _once(client: httpx.AsyncClient, source: str, url: str, known: Known | None, left: _Left) -> Payload:
     headers = {"If-None-Match": known.etag} if known is not None and known.etag else {}
     try:
         async with client.stream("GET", url, headers=headers) as response:
             _check(source, response, known)
             # Also an empty answer is read to its end: an unread one costs its connection.
-            body = await _read(source, response, limits.bytes_max)
+            body = await _read(source, response, left)
             if response.status_code == NOT_MODIFIED and known is not None:
                 return Payload(url, known.body, known.digest, known.etag, unchanged=True)
     except httpx.InvalidURL:
@@ -183,11 +209,11 @@ def _asked_pause(header: str | None) -> float | None:
     return wait if wait > 0 else None
 
 
-async def _read(source: str, response: httpx.Response, bytes_max: int) -> bytes:
+async def _read(source: str, response: httpx.Response, left: _Left) -> bytes:
     body = bytearray()
     # Raw bytes: what the library would decode is refused above.
     async for chunk in response.aiter_raw():
+        if not left.take(len(chunk)):
+            raise FeedRefused(source, "too_large", f"more than {left.limits.bytes_max} bytes in all")
         body += chunk
-        if len(body) > bytes_max:
-            raise FeedRefused(source, "too_large", f"more than {bytes_max} bytes")
     return bytes(body)

@@ -61,8 +61,8 @@ def publish(
         rows += fresh
         withdrawn += gone
         done.quotes[reading.source] = len(fresh)
-    registered = register(connection, readings, at)
-    if not (changes or registered):
+    done.registered = register(connection, readings, at)
+    if not (changes or any(done.registered.values())):
         return done
     write_revision(
         connection,

@@ -43,6 +43,7 @@ class Change:
 class Published:
     """What one publication did. ``revision`` is None when nothing changed.
 
+    ``quotes`` counts claims that said something new, ``registered`` models, terms and scores, both by source.
     ``repriced`` are the published offers with a rate that moved, ``held`` those that began to wait, ``waiting``
     all that were found waiting, by source.
     """
@@ -53,6 +54,7 @@ class Published:
     past_undated: int = 0
     alerts: int = 0
     quotes: dict[str, int] = field(default_factory=dict)
+    registered: dict[str, int] = field(default_factory=dict)
     repriced: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)

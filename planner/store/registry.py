@@ -1,7 +1,8 @@
 """The curated registry and what feeds add to it: models, names, terms, scores, fees, bands, policies, plans."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -100,37 +101,49 @@ def _terms_row(row: Terms, at: datetime) -> dict[str, Any]:
 
 
 def write_scores(connection: sa.Connection, scores: Iterable[Score]) -> int:
-    """Write scores that are not known yet; a score of a date is never changed. Returns how many were new."""
+    """Write scores that say something new, and return how many did.
+
+    A score of a date is never changed, and one that only repeats the last known figure is no news: feeds that state
+    no date of their own are stamped with the day they were read.
+    """
     s = t.scores.c
-    known = {
-        (model, index, as_of, source)
-        for model, index, as_of, source in connection.execute(sa.select(s.model_id, s["index"], s.as_of, s.source))
-    }
-    fresh = {
-        (score.model, score.index, score.as_of, score.source): {
-            "model_id": score.model,
-            "index": score.index,
-            "as_of": score.as_of,
-            "source": score.source,
-            "score": str(score.score),
-            "source_url": score.source_url,
-            "note": score.note,
-        }
-        for score in scores
-    }
-    rows = [row for key, row in fresh.items() if key not in known]
-    if rows:
-        connection.execute(sa.insert(t.scores), rows)
-    return len(rows)
+    columns = s.model_id, s["index"], s.source, s.as_of, s.score
+    known: dict[tuple[str, str, str], dict[date, Decimal]] = {}
+    for model, index, source, as_of, figure in connection.execute(sa.select(*columns)):
+        known.setdefault((model, index, source), {})[as_of] = Decimal(figure)
+    fresh = []
+    for score in sorted(scores, key=lambda score: score.as_of):
+        dated = known.setdefault((score.model, score.index, score.source), {})
+        last = max((day for day in dated if day <= score.as_of), default=None)
+        if last is not None and (last == score.as_of or dated[last] == score.score):
+            continue
+        dated[score.as_of] = score.score
+        fresh.append(
+            {
+                "model_id": score.model,
+                "index": score.index,
+                "as_of": score.as_of,
+                "source": score.source,
+                "score": str(score.score),
+                "source_url": score.source_url,
+                "note": score.note,
+            }
+        )
+    if fresh:
+        connection.execute(sa.insert(t.scores), fresh)
+    return len(fresh)
 
 
-def register(connection: sa.Connection, readings: Iterable[Reading], at: datetime) -> int:
-    """Write what readings say besides prices: models nobody has named yet, terms, scores. Returns how many rows moved.
+def register(connection: sa.Connection, readings: Iterable[Reading], at: datetime) -> dict[str, int]:
+    """Write what readings say besides prices: models nobody has named yet, terms, scores.
+
+    Returns how many rows moved, by source.
 
     A feed's terms are marked as not curated: they can only narrow what curated rows grant.
     """
-    moved = 0
+    found = {}
     for reading in readings:
+        moved = 0
         if reading.models:
             known = set(connection.execute(sa.select(t.models.c.id)).scalars())
             rows = {
@@ -151,7 +164,8 @@ def register(connection: sa.Connection, readings: Iterable[Reading], at: datetim
         moved += write_scores(connection, reading.scores)
         if reading.terms:
             moved += write_terms(connection, reading.terms, at, source=reading.terms[0].source)
-    return moved
+        found[reading.source] = moved
+    return found
 
 
 def register_source(connection: sa.Connection, row: Mapping[str, Any], channel: str, provider: str | None) -> None:

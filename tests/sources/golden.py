@@ -17,6 +17,8 @@ from planner.core.names import ProviderNames
 from planner.flows.seeds import curated_rows
 from planner.places import seeds_dir
 from planner.sources import ADAPTERS
+from planner.sources.feed import Source
+from planner.sources.mapping import Mapped, read_layout
 
 FOLDER = Path(__file__).parent.parent / "golden"
 OBSERVED = datetime(2026, 11, 24, tzinfo=UTC)
@@ -32,7 +34,16 @@ ROWS = {
     "deepinfra": ("*",),
     "cerebras": ("data", "*"),
     "portkey": ("*",),
+    "artificial_analysis": ("data", "*"),
+    "arena": ("models", "*"),
+    "mapped": ("data", "*"),
 }
+
+
+@cache
+def adapter(source: str) -> Source:
+    """Return a feed's adapter; ``mapped`` is a list that is read by a mapping file."""
+    return Mapped(read_layout(FOLDER / "mapped.toml")) if source == "mapped" else ADAPTERS[source]
 
 
 @cache
@@ -47,6 +58,7 @@ def names(source: str) -> ProviderNames:
         {row["spelling"]: row["provider_id"] for row in own if kinds[row["provider_id"]] == "broker"},
         {row["spelling"]: (row["channel_id"], row["provider_id"]) for row in rows if row not in own},
         frozenset(kinds),
+        {row["spelling"]: row["model_id"] for row in curated["aliases"] if row["namespace"] == source},
     )
 
 
@@ -57,8 +69,7 @@ def payload(source: str) -> bytes:
 
 def parse(source: str, body: bytes) -> Reading:
     """Read one payload with its adapter."""
-    adapter = ADAPTERS[source]
-    return adapter.parse({adapter.file_url: body}, names(source), OBSERVED)
+    return adapter(source).parse({adapter(source).file_url: body}, names(source), OBSERVED)
 
 
 def written(reading: Reading) -> dict[str, Any]:
@@ -69,6 +80,7 @@ def written(reading: Reading) -> dict[str, Any]:
         "refused": {row.row: row.code for row in reading.refused},
         "notes": dict(sorted(reading.notes.items())),
         "claims": {claim.offer_id: write_claim(claim) for claim in reading.claims},
+        "scores": {f"{score.model} {score.index}": str(score.score) for score in reading.scores},
     }
 
 

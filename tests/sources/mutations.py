@@ -1,4 +1,4 @@
-"""Breaking a feed in twenty ways, and what must still hold of its reading.
+"""Breaking a feed in two dozen ways, and what must still hold of its reading.
 
 A document that is no JSON by the letter is refused whole. In one that is, a broken row takes nobody with it: the
 claims of all other rows are the same as without it. Nothing negative, endless or not a number is ever claimed, and
@@ -9,6 +9,7 @@ import copy
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -140,8 +141,12 @@ BYTES: dict[str, Callable[[random.Random, bytes], bytes]] = {
 # --- what must hold --------------------------------------------------------------------------------------
 
 
-def broken(source: str, seed: int) -> str:
-    """Break a feed in one way, check what must hold, and return the name of the way.
+Tried = Callable[[str, bytes, frozenset[str]], object]
+"""Called with a source, a broken payload, and the offers of which it says something else than the recorded one."""
+
+
+def broken(source: str, seed: int, tried: Tried = lambda *_: None) -> str:
+    """Break a feed in one way, check what must hold of its reading, hand it on, and return the name of the way.
 
     Raises:
         AssertionError: something did not hold.
@@ -150,11 +155,13 @@ def broken(source: str, seed: int) -> str:
     body = payload(source)
     name = dice.choice([*VALUES, *BYTES, "duplicate row"])
     if name in BYTES:
-        check_refused(source, BYTES[name](dice, body))
+        made = BYTES[name](dice, body)
+        check_refused(source, made)
+        tried(source, made, frozenset())
         return name
     document = json.loads(body)
     row = dice.choice(rows_of(source, document))
-    others = claims_of(parse(source, json.dumps(without(document, row)).encode()))
+    others = said_by(parse(source, json.dumps(without(document, row)).encode()))
     if name == "duplicate row":
         holder = at(document, row[:-1])
         if isinstance(holder, list):
@@ -162,23 +169,28 @@ def broken(source: str, seed: int) -> str:
     else:
         spots = [row + leaf for leaf in leaves(at(document, row)) if leaf]
         VALUES[name](dice, document, dice.choice(spots))
+    made = json.dumps(document).encode()
     try:
-        reading = parse(source, json.dumps(document).encode())
+        reading = parse(source, made)
     except FeedRefused:
         # A feed may refuse itself whole; what was published stands then.
+        tried(source, made, frozenset())
         return name
     check_reading(reading)
-    found = claims_of(reading)
-    for offer, claim in others.items():
-        assert offer in found, f"{name}: {offer} is gone"
+    found = said_by(reading)
+    for subject, said in others.items():
+        assert subject in found, f"{name}: {subject} is gone"
         # A row that took another's id is merged into it, and the dearer of the two stands.
-        assert found[offer] == claim or reading.merged, f"{name}: {offer} changed"
+        assert found[subject] == said or reading.merged, f"{name}: {subject} changed"
+    recorded = said_by(parse(source, body))
+    tried(source, made, frozenset(key for key in {*found, *recorded} if found.get(key) != recorded.get(key)))
     return name
 
 
-def claims_of(reading: Reading) -> Mapping[str, Claim]:
-    """Return claims by offer id."""
-    return {claim.offer_id: claim for claim in reading.claims}
+def said_by(reading: Reading) -> Mapping[str, Claim | Decimal]:
+    """Return what a reading says: claims by offer id, scores by model and index."""
+    scores = {f"{score.model} {score.index}": score.score for score in reading.scores}
+    return {**{claim.offer_id: claim for claim in reading.claims}, **scores}
 
 
 def check_refused(source: str, body: bytes) -> None:
@@ -190,7 +202,10 @@ def check_refused(source: str, body: bytes) -> None:
 
 def check_reading(reading: Reading) -> None:
     """Check what holds of every reading whatever was sent."""
-    assert reading.rows_read == len(reading.claims) + len(reading.refused) + reading.merged
+    assert reading.rows_read == len(reading.claims) + len(reading.refused) + reading.merged + reading.scored
+    for score in reading.scores:
+        assert score.score.is_finite()
+        assert valid_feed_id(score.model)
     for claim in reading.claims:
         assert bool(claim.segments) != bool(claim.unpriced)
         assert valid_feed_id(claim.facts.model_spelling)

@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from tests.sources.golden import FOLDER, ROWS, payload, text
 from tests.sources.mutations import broken, check_refused
+from tests.sources.trial import Trial, trial
 
 MUTATIONS = 300
+PUBLICATIONS = 30
 
 
 @pytest.mark.parametrize("source", ROWS)
@@ -40,3 +43,25 @@ def test_a_broken_row_takes_nobody_with_it(source: str) -> None:
     ways = {broken(source, seed) for seed in range(MUTATIONS)}
     # All two dozen ways were tried.
     assert len(ways) > 20
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    """A database that has read every feed once, and takes back what it is told."""
+    with trial(str(tmp_path_factory.mktemp("trial"))) as made:
+        yield made
+
+
+@pytest.mark.parametrize("source", ROWS)
+def test_a_broken_feed_publishes_nothing_that_may_not_be(tried: Trial, source: str) -> None:
+    """A sample of the same sweep through publication: refused whole, or nothing but the touched row's sane price."""
+    for seed in range(PUBLICATIONS):
+        broken(source, seed, tried.publish)
+
+
+def test_the_judge_of_publications_can_fail(tried: Trial) -> None:
+    """A price that moved where nobody said so is found out: the sample above is not vacuous."""
+    body = payload("mapped").replace(b'"0.0000001"', b'"0.0000002"')
+    assert tried.publish("mapped", body, frozenset({"direct:acme/acme-1"})) == "published"
+    with pytest.raises(AssertionError, match="acme-1"):
+        tried.publish("mapped", body, frozenset())

@@ -2,15 +2,20 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
+import trustme
 
 from planner.core.errors import FeedRefused
+from planner.sources import fetch
 from planner.sources.feed import Known, Payload
 from planner.sources.fetch import Limits, fetch_many, fetch_one
 from tests.loopback import Feed, misbehaving
@@ -180,6 +185,79 @@ def test_one_slow_url_does_not_hold_up_the_others() -> None:
         found = asyncio.run(fetch_many("s", [bad, good], {}, unheard, Limits(deadline_seconds=0.5)))
     assert isinstance(found[good], Payload)
     assert isinstance(found[bad], FeedRefused)
+
+
+def test_a_feed_of_many_answers_has_one_end() -> None:
+    """A hundred silent urls take as long as the whole feed may, not a deadline each."""
+    with misbehaving(_stall) as url:
+        urls = [f"{url}/{number}" for number in range(100)]
+        began = time.monotonic()
+        limits = Limits(deadline_seconds=0.4, whole_seconds=0.6)
+        found = asyncio.run(fetch_many("s", urls, {}, unheard, limits))
+    assert time.monotonic() - began < 2
+    assert {result.reason for result in found.values() if isinstance(result, FeedRefused)} == {"timeout"}
+    assert len(found) == 100
+
+
+def test_the_answers_of_a_feed_share_one_cap() -> None:
+    """Many answers within the cap are refused once they are beyond it together."""
+    feed = Feed()
+    feed.body = b"{" + b" " * 400
+    with feed.serving() as url:
+        found = asyncio.run(fetch_many("s", [f"{url}/{n}" for n in range(9)], {}, unheard, Limits(bytes_max=1_000)))
+    reasons = [result.reason for result in found.values() if isinstance(result, FeedRefused)]
+    assert reasons == ["too_large"] * 7
+
+
+@contextmanager
+def _encrypted(context: ssl.SSLContext) -> Iterator[int]:
+    """Serve an empty object over TLS and yield the port."""
+
+    def answer(link: socket.socket) -> None:
+        with context.wrap_socket(link, server_side=True) as wire:
+            wire.recv(65_536)
+            wire.sendall(OK + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
+
+    with misbehaving(answer, listen_first=False) as url:
+        yield int(url.rpartition(":")[2])
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trustme.CA]:
+    """An authority that this process trusts."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    fetch._trust.cache_clear()
+    yield made
+    fetch._trust.cache_clear()
+
+
+def _served(authority: trustme.CA, name: str, until: datetime | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    begins = None if until is None else until - timedelta(days=1)
+    authority.issue_cert(name, not_before=begins, not_after=until).configure_cert(context)
+    return context
+
+
+def test_a_certificate_must_be_of_the_name_in_its_time_and_by_an_authority(authority: trustme.CA) -> None:
+    """The right one is read; an expired one, one of another name and one nobody vouches for are not."""
+    wrong = [
+        _served(authority, "other.test"),
+        _served(authority, "localhost", until=_now() - timedelta(days=1)),
+        _served(trustme.CA(), "localhost"),
+    ]
+    with _encrypted(_served(authority, "localhost")) as port:
+        assert isinstance(fetched(f"https://localhost:{port}/"), Payload)
+    for context in wrong:
+        with _encrypted(context) as port:
+            assert fetched(f"https://localhost:{port}/") == "unreachable"
+
+
+def test_a_server_that_never_shakes_hands_is_left_in_time() -> None:
+    """Silence inside the TLS handshake ends at the deadline too."""
+    with misbehaving(_stall, listen_first=False) as url:
+        assert fetched(url.replace("http:", "https:"), Limits(deadline_seconds=0.5)) == "timeout"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "ftp://127.0.0.1/", "not a url", "http://"])
