@@ -253,6 +253,7 @@ def _near(one: Fraction, other: Fraction, share: Fraction = CLOSE) -> bool:
 
 
 _FACTORS = tuple(Fraction(10) ** power for power in range(1, 7))
+_LEAST_FACTOR = 10 * (1 - MARKUP)
 
 
 def _other_units(rates: RateTable, elsewhere: Mapping[str, RateTable]) -> Iterator[Reason]:
@@ -260,9 +261,11 @@ def _other_units(rates: RateTable, elsewhere: Mapping[str, RateTable]) -> Iterat
     for name, other in elsewhere.items():
         shared = [unit for unit in (Unit.INPUT, Unit.OUTPUT) if unit in rates and unit in other]
         ratios = [_usd(rates[unit].base) / _usd(other[unit].base) for unit in shared if other[unit].base.pico]
+        if not ratios or len(ratios) < len(shared) or 1 / _LEAST_FACTOR < ratios[0] < _LEAST_FACTOR:
+            continue
         for factor in _FACTORS:
             for wrong in (factor, 1 / factor):
-                if ratios and len(ratios) == len(shared) and all(_near(ratio, wrong, MARKUP) for ratio in ratios):
+                if all(_near(ratio, wrong, MARKUP) for ratio in ratios):
                     text = f"x{factor}" if wrong > 1 else f"1/{factor}"
                     yield Reason("unit_error", {"factor": text, "elsewhere": name})
 

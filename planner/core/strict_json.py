@@ -86,7 +86,7 @@ def _check_depth(outline: bytes, name: str) -> None:
 
 def _check_text(node: object, name: str) -> None:
     if isinstance(node, str):
-        if "\0" in node or any("\ud800" <= letter <= "\udfff" for letter in node):
+        if "\0" in node or (not node.isascii() and any("\ud800" <= letter <= "\udfff" for letter in node)):
             raise InvalidInput(name, "a NUL character or a lone surrogate in a text")
     elif isinstance(node, dict):
         for key, value in node.items():
