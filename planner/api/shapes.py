@@ -8,8 +8,8 @@ from typing import Any
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.cost import Cost, Line
-from planner.core.doubt import moves
 from planner.core.money import PICO, floor_text, pico_text, plain, ratio_text, usd_text
+from planner.core.moves import moves
 from planner.core.offer import Offer
 from planner.core.price import PriceCard
 from planner.core.rate_form import write_rates

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from planner.core.money import PICO, ratio_text, usd_text
-from planner.core.price import Rate, RateTable, UnitPrice, When
+from planner.core.moves import PLAIN, Fall, Point, TooManyConditions, falls, usd
+from planner.core.price import Rate, RateTable
 from planner.core.units import FALLBACK, REGISTRY, Dimension, Unit
 
 MTOK = 1_000_000
@@ -20,12 +21,13 @@ MTOK = 1_000_000
 class Bounds:
     """How far a price may move or stand apart before a person looks at it.
 
-    ``fall_share_max``: the share of its old price by which a rate may fall without a second source. ``spread_max``:
-    how many times cheaper or dearer than the median of its model's other offers. ``ahead_max``: how far in the future
-    a price may begin.
+    ``fall_share_max``: the share of its old price by which a rate may fall without a second source, and ``fall_over``
+    the time over which small falls add up. ``spread_max``: how many times cheaper or dearer than the median of its
+    model's other offers. ``ahead_max``: how far in the future a price may begin.
     """
 
     fall_share_max: Fraction = Fraction(1, 2)
+    fall_over: timedelta = timedelta(days=30)
     spread_max: int = 25
     peers_min: int = 3
     ahead_max: timedelta = timedelta(days=400)
@@ -37,54 +39,6 @@ class Reason:
 
     code: str
     facts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """How one rate moved: the base rate of a unit, or its rate under the conditions ``when``.
-
-    ``repriced``: both tables state this very rate; otherwise a condition came or went, and what it replaced is the
-    other side of the move.
-    """
-
-    unit: Unit
-    when: When | None
-    before: Rate
-    after: Rate
-    repriced: bool = True
-
-    @property
-    def rises(self) -> bool:
-        """Whether the new rate is dearer."""
-        return _usd(self.after) > _usd(self.before)
-
-    def falls_beyond(self, share: Fraction) -> bool:
-        """Tell whether the new rate is lower by more than this share of the old one."""
-        return _usd(self.after) < _usd(self.before) * (1 - share)
-
-
-def moves(before: RateTable, after: RateTable) -> tuple[Move, ...]:
-    """Return how every unit that both tables price moved, at base and under each condition either of them names."""
-    found = []
-    for unit in sorted(set(before) & set(after)):
-        old, new = before[unit], after[unit]
-        if old == new:
-            continue
-        whens = dict.fromkeys([None, *(band.when for band in old.bands), *(band.when for band in new.bands)])
-        for when in whens:
-            was, now = _under(old, when), _under(new, when)
-            if _usd(was) != _usd(now):
-                found.append(Move(unit, when, was, now, repriced=_names(old, when) and _names(new, when)))
-    return tuple(found)
-
-
-def _under(price: UnitPrice, when: When | None) -> Rate:
-    """Return the rate under exactly these conditions, or the base rate where they are not named."""
-    return next((band.rate for band in reversed(price.bands) if band.when == when), price.base)
-
-
-def _names(price: UnitPrice, when: When | None) -> bool:
-    return when is None or any(band.when == when for band in price.bands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +54,7 @@ class Golden:
         """Tell whether a table prices the unit outside the bounds."""
         if self.unit not in rates:
             return False
-        return not self.usd_per_mtok_min <= _usd(rates[self.unit].base) * MTOK <= self.usd_per_mtok_max
+        return not self.usd_per_mtok_min <= usd(rates[self.unit].base) * MTOK <= self.usd_per_mtok_max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +63,13 @@ class Surroundings:
 
     ``elsewhere`` are rates of the same offer from other sources, or through other channels, by a name for people.
     ``peers`` are what other providers charge for the same model, by unit, in USD per single unit, cheapest first and
-    without those that charge nothing. ``confirming`` are current claims
-    of the same offer by other sources.
+    without those that charge nothing. ``siblings`` are rates of the same model by the same provider through the same
+    channel. ``confirming`` are current claims of the same offer by other sources.
     """
 
     elsewhere: Mapping[str, RateTable] = field(default_factory=dict)
     peers: Mapping[Unit, Sequence[Fraction]] = field(default_factory=dict)
+    siblings: Sequence[RateTable] = ()
     confirming: Sequence[RateTable] = ()
     golden: Sequence[Golden] = ()
 
@@ -123,7 +78,7 @@ NOTHING = Surroundings()
 
 
 def doubts(
-    before: RateTable | None,
+    earlier: Sequence[RateTable],
     after: RateTable,
     begins: datetime,
     at: datetime,
@@ -133,18 +88,25 @@ def doubts(
     """Return every reason why a new price has to wait.
 
     Args:
-        before: the rates believed until now; None for an offer without a price.
+        earlier: the rates believed until now for the time it would cover, and lately; none for an offer that never
+            had a price.
         after: the rates that would be believed.
         begins: when they would begin to hold.
         at: now.
         around: what else is known of this offer and its model.
         bounds: how much is too much.
     """
+    try:
+        moved = (*_falls(earlier, after, around.confirming, bounds), *_below(earlier, after, around.siblings, bounds))
+    except TooManyConditions:
+        moved = (Reason("too_many_bands"),)
     return (
         *_outside(after),
         *_contradictions(after),
-        *_falls(before, after, around.confirming, bounds),
+        *_zeros(after),
+        *moved,
         *_other_units(after, around.elsewhere),
+        *_jumps(earlier, after),
         *_spread(after, around.peers, bounds),
         *(
             Reason(
@@ -185,11 +147,11 @@ def _outside(rates: RateTable) -> Iterator[Reason]:
         floor, ceiling = limits_of(unit)
         if _within(rate, floor, ceiling):
             continue
-        usd = _usd(rate)
-        if usd < floor:
-            yield Reason("below_floor", {"unit": unit.value, "usd": usd_text(usd), "floor_usd": usd_text(floor)})
+        stated = {"unit": unit.value, "usd": usd_text(usd(rate))}
+        if usd(rate) < floor:
+            yield Reason("below_floor", {**stated, "floor_usd": usd_text(floor)})
         else:
-            yield Reason("above_ceiling", {"unit": unit.value, "usd": usd_text(usd), "ceiling_usd": usd_text(ceiling)})
+            yield Reason("above_ceiling", {**stated, "ceiling_usd": usd_text(ceiling)})
 
 
 def _within(rate: Rate, floor: Fraction, ceiling: Fraction) -> bool:
@@ -211,29 +173,66 @@ def _contradictions(rates: RateTable) -> Iterator[Reason]:
     """Reading what is kept already never costs more than reading it anew."""
     for unit in _READS:
         fresh = FALLBACK[unit]
-        if unit in rates and fresh in rates and _usd(rates[unit].base) > _usd(rates[fresh].base):
+        if unit in rates and fresh in rates and usd(rates[unit].base) > usd(rates[fresh].base):
             facts = {"unit": unit.value, "usd_per_mtok": _mtok(rates[unit].base), "input": _mtok(rates[fresh].base)}
             yield Reason("cache_above_input", facts)
 
 
+def _zeros(rates: RateTable) -> Iterator[Reason]:
+    """Something that costs nothing under some condition, or in some part, while the rest is paid for."""
+    for unit, price in sorted(rates.items()):
+        if price.base.pico and any(not band.rate.pico for band in price.bands):
+            yield Reason("zero_rate", {"unit": unit.value, "usd_per_mtok": _mtok(price.base)})
+        stand_in = FALLBACK.get(unit)
+        if stand_in is not None and stand_in in rates and not price.base.pico and rates[stand_in].base.pico:
+            yield Reason("zero_rate", {"unit": unit.value, stand_in.value: _mtok(rates[stand_in].base)})
+
+
+# Nobody was ever seen to read a cache for less than a fiftieth of reading anew; most charge a tenth or a quarter.
+READ_SHARE_MIN = Fraction(1, 50)
+
+
 def _falls(
-    before: RateTable | None, after: RateTable, confirming: Sequence[RateTable], bounds: Bounds
+    earlier: Sequence[RateTable], after: RateTable, confirming: Sequence[RateTable], bounds: Bounds
 ) -> Iterator[Reason]:
-    if before is None:
+    """The deepest fall of every unit, against each of the earlier tables; small falls one after the other add up."""
+    deepest: dict[Unit, Fall] = {}
+    for before in dict.fromkeys(earlier):
+        for fall in falls(before, after):
+            # Reading a cache is cheap by nature: a rate of its own that is new is not the old one fallen.
+            fresh = fall.unit in _READS and fall.unit not in before
+            bound = 1 - READ_SHARE_MIN if fresh else bounds.fall_share_max
+            known = deepest.get(fall.unit)
+            if fall.share > bound and (known is None or fall.share > known.share) and not _confirmed(fall, confirming):
+                deepest[fall.unit] = fall
+    for unit, fall in sorted(deepest.items()):
+        facts = {"before": _mtok(fall.before), "after": _mtok(fall.after), "percent": ratio_text(fall.share * 100, 1)}
+        yield Reason("fall", {"unit": unit.value, **facts, **_circumstance(fall.point)})
+
+
+def _circumstance(point: Point) -> dict[str, str]:
+    if point == PLAIN:
+        return {}
+    context = {"service_tier": point.context.service_tier, "region": point.context.region or ""}
+    stated = {name: text for name, text in context.items() if text not in ("standard", "")}
+    return {"input_tokens": str(point.input_tokens), **stated, "utc": f"{point.at:%a %H:%M}"}
+
+
+def _below(
+    earlier: Sequence[RateTable], after: RateTable, siblings: Sequence[RateTable], bounds: Bounds
+) -> Iterator[Reason]:
+    """An offer nobody knew yet, far below what the same provider asks for the same model: another name, another price.
+
+    Siblings differ among themselves, by precision and speed; a new one is held against the cheapest of them.
+    """
+    if earlier:
         return
-    for move in moves(before, after):
-        if move.falls_beyond(bounds.fall_share_max) and not _confirmed(move, confirming):
-            share = 1 - _usd(move.after) / _usd(move.before)
-            facts = {"before": _mtok(move.before), "after": _mtok(move.after), "percent": ratio_text(share * 100, 1)}
-            yield Reason("fall", {"unit": move.unit.value, **facts})
-    for unit in sorted(set(before) - set(after)):
-        # A rate that is taken away leaves another one in its place, which may be much lower.
-        stand_in = after.rate_unit(unit)
-        if stand_in is not None and Move(unit, None, before[unit].base, after[stand_in].base).falls_beyond(
-            bounds.fall_share_max
-        ):
-            facts = {"before": _mtok(before[unit].base), "after": _mtok(after[stand_in].base)}
-            yield Reason("fall", {"unit": unit.value, **facts})
+    for unit in (Unit.INPUT, Unit.OUTPUT):
+        asked = [usd(table[unit].base) for table in siblings if unit in table and table[unit].base.pico]
+        own = after.get(unit)
+        if own is not None and asked and usd(own.base) < min(asked) * (1 - bounds.fall_share_max):
+            facts = {"usd_per_mtok": _mtok(own.base), "cheapest_usd_per_mtok": usd_text(min(asked) * MTOK)}
+            yield Reason("below_sibling", {"unit": unit.value, **facts})
 
 
 CLOSE = Fraction(1, 100)
@@ -241,11 +240,15 @@ CLOSE = Fraction(1, 100)
 MARKUP = Fraction(6, 100)
 
 
-def _confirmed(move: Move, others: Sequence[RateTable]) -> bool:
-    """Tell whether another source says about the same of this rate."""
-    return any(
-        move.unit in other and _near(_usd(_under(other[move.unit], move.when)), _usd(move.after)) for other in others
-    )
+def _confirmed(fall: Fall, others: Sequence[RateTable]) -> bool:
+    """Tell whether another source says about the same of this rate. A zero says nothing: it may be "not stated"."""
+    if not fall.after.pico:
+        return False
+    for other in others:
+        unit = other.rate_unit(fall.unit)
+        if unit is not None and _near(usd(other[unit].select(*fall.point)), usd(fall.after)):
+            return True
+    return False
 
 
 def _near(one: Fraction, other: Fraction, share: Fraction = CLOSE) -> bool:
@@ -256,18 +259,33 @@ _FACTORS = tuple(Fraction(10) ** power for power in range(1, 7))
 _LEAST_FACTOR = 10 * (1 - MARKUP)
 
 
+# A price may really rise tenfold; a hundredfold is another unit.
+_LEAST_JUMP = 100
+
+
 def _other_units(rates: RateTable, elsewhere: Mapping[str, RateTable]) -> Iterator[Reason]:
     """Find rates that are a power of ten away from the same offer's elsewhere: another unit, not another price."""
     for name, other in elsewhere.items():
-        shared = [unit for unit in (Unit.INPUT, Unit.OUTPUT) if unit in rates and unit in other]
-        ratios = [_usd(rates[unit].base) / _usd(other[unit].base) for unit in shared if other[unit].base.pico]
-        if not ratios or len(ratios) < len(shared) or 1 / _LEAST_FACTOR < ratios[0] < _LEAST_FACTOR:
-            continue
-        for factor in _FACTORS:
-            for wrong in (factor, 1 / factor):
-                if all(_near(ratio, wrong, MARKUP) for ratio in ratios):
-                    text = f"x{factor}" if wrong > 1 else f"1/{factor}"
-                    yield Reason("unit_error", {"factor": text, "elsewhere": name})
+        factor = _power_of_ten(rates, other)
+        if factor is not None:
+            text = f"x{factor}" if factor > 1 else f"1/{1 / factor}"
+            yield Reason("unit_error", {"factor": text, "elsewhere": name})
+
+
+def _jumps(earlier: Sequence[RateTable], rates: RateTable) -> Iterator[Reason]:
+    """Find rates that rose by a power of ten over night; such a fall waits already."""
+    factors = {factor for before in dict.fromkeys(earlier) if (factor := _power_of_ten(rates, before)) is not None}
+    for factor in sorted(factor for factor in factors if factor >= _LEAST_JUMP):
+        yield Reason("unit_error", {"factor": f"x{factor}", "elsewhere": "its own price until now"})
+
+
+def _power_of_ten(rates: RateTable, other: RateTable) -> Fraction | None:
+    shared = [unit for unit in (Unit.INPUT, Unit.OUTPUT) if unit in rates and unit in other]
+    ratios = [usd(rates[unit].base) / usd(other[unit].base) for unit in shared if other[unit].base.pico]
+    if not ratios or len(ratios) < len(shared) or 1 / _LEAST_FACTOR < ratios[0] < _LEAST_FACTOR:
+        return None
+    wrong = (factor for power in _FACTORS for factor in (power, 1 / power))
+    return next((factor for factor in wrong if all(_near(ratio, factor, MARKUP) for ratio in ratios)), None)
 
 
 def _spread(rates: RateTable, peers: Mapping[Unit, Sequence[Fraction]], bounds: Bounds) -> Iterator[Reason]:
@@ -275,16 +293,12 @@ def _spread(rates: RateTable, peers: Mapping[Unit, Sequence[Fraction]], bounds: 
         own = rates.get(unit)
         if own is None or not own.base.pico or len(paid) < bounds.peers_min:
             continue
-        middle, usd = paid[len(paid) // 2], _usd(own.base)
-        if usd * bounds.spread_max < middle or usd > middle * bounds.spread_max:
+        middle, asked = paid[len(paid) // 2], usd(own.base)
+        if asked * bounds.spread_max < middle or asked > middle * bounds.spread_max:
             yield Reason(
                 "spread",
                 {"unit": unit.value, "usd_per_mtok": _mtok(own.base), "median_usd_per_mtok": usd_text(middle * MTOK)},
             )
-
-
-def _usd(rate: Rate) -> Fraction:
-    return Fraction(rate.pico, rate.pico_per * PICO)
 
 
 def _mtok(rate: Rate) -> str:

@@ -15,6 +15,7 @@ KINDS = (
     "price_rise",
     "price_fall",
     "offer_gone",
+    "price_gone",
     "hold_waiting",
     "feed_held",
     "source_stale",

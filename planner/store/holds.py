@@ -8,13 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from planner.core.claim import Segment
-from planner.core.doubt import Move, Reason
+from planner.core.doubt import Reason
 from planner.core.errors import Conflict, NotFound
+from planner.core.moves import Move
 from planner.core.rate_form import write_rates, write_when
 from planner.store import json_text
 from planner.store.recall import of_offers
 from planner.store.tables import holds
 
+REOPENED = "rejected_before"
+"""The reason of a price that was rejected once and that nothing else speaks against any more."""
 WAITING, APPROVED, REJECTED, RELEASED = "waiting", "approved", "rejected", "released"
 # An approval of a whole feed opens the door for one reading, and not for long.
 FEED_PASS = timedelta(hours=24)
@@ -22,11 +25,17 @@ FEED_PASS = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where one price of one source stands: its hold's row, its state, and when the price was first seen."""
+    """Where one price of one source stands: its hold, its state, since when, why, and the quote it was last seen in.
+
+    An approval is of one quote: the same price said again after another one was believed is decided anew.
+    """
 
     id: int
     state: str
     opened_at: datetime
+    decided_at: datetime | None
+    quote: int | None
+    codes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +69,21 @@ def digest_of(segments: Sequence[Segment]) -> str:
 
 def verdicts(connection: sa.Connection, offers: Sequence[str]) -> dict[Key, Verdict]:
     """Return the newest verdict on every price of these offers that ever waited."""
-    columns = (holds.c.id, holds.c.offer_id, holds.c.source, holds.c.digest, holds.c.state, holds.c.opened_at)
-    rows = sorted(of_offers(connection, columns, holds.c.offer_id, offers), key=lambda row: int(row.id))
-    return {(row.offer_id, row.source, row.digest): Verdict(row.id, row.state, row.opened_at) for row in rows}
+    h = holds.c
+    columns = h.id, h.offer_id, h.source, h.digest, h.state, h.opened_at, h.decided_at, h.quote_id, h.reasons
+    rows = sorted(of_offers(connection, columns, h.offer_id, offers), key=lambda row: int(row.id))
+    return {(row.offer_id, row.source, row.digest): _verdict(row) for row in rows}
+
+
+def _verdict(row: sa.Row[Any]) -> Verdict:
+    codes = frozenset(reason["code"] for reason in json_text.load(row.reasons))
+    return Verdict(row.id, row.state, row.opened_at, row.decided_at, row.quote_id, codes)
+
+
+def note_repeated(connection: sa.Connection, repeated: Sequence[tuple[int, int]], at: datetime) -> None:
+    """Record that sources go on claiming what was rejected, as (hold, quote): a person may still change their mind."""
+    for id_, quote in repeated:
+        connection.execute(sa.update(holds).where(holds.c.id == id_).values(last_seen_at=at, quote_id=quote))
 
 
 def note(
@@ -87,7 +108,7 @@ def note(
                 .where(holds.c.id == verdict.id)
                 .values(last_seen_at=at, quote_id=waiting.quote, reasons=_reasons(waiting.reasons))
             )
-        elif verdict is None or verdict.state == RELEASED:
+        else:
             fresh.append(waiting)
     if fresh:
         connection.execute(sa.insert(holds), [_row(waiting, at) for waiting in fresh])

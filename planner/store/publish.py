@@ -12,8 +12,9 @@ from planner.core.doubt import Bounds
 from planner.core.price import RateTable
 from planner.store import audit, json_text
 from planner.store import tables as t
+from planner.store.decide import Change
 from planner.store.recall import Spoken, catalogue_digest
-from planner.store.record import Change, Published, lay
+from planner.store.record import Published, lay
 from planner.store.registry import register
 from planner.store.revision import bump, read_heads
 

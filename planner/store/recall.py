@@ -31,19 +31,21 @@ class Spoken(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """The rows behind a span of the record: its card and the quote the card rests on."""
+    """The rows behind a span of the record: its card, the quote the card rests on, and whose quote it is."""
 
     card: int
     quote: int
+    source: str
 
 
 def of_offers(
-    connection: sa.Connection, columns: Sequence[sa.ColumnElement[Any]], key: sa.Column[str], offers: Iterable[str]
-) -> Iterator[Any]:
+    connection: sa.Connection, columns: Sequence[sa.ColumnElement[Any]], key: sa.Column[str], offers: Iterable[str],
+    *where: sa.ColumnElement[bool],
+) -> Iterator[Any]:  # fmt: skip
     """Yield rows of the named offers, a batch of ids at a time: a statement takes only so many parameters."""
     ids = list(offers)
     for start in range(0, len(ids), BATCH):
-        yield from connection.execute(sa.select(*columns).where(key.in_(ids[start : start + BATCH])))
+        yield from connection.execute(sa.select(*columns).where(key.in_(ids[start : start + BATCH]), *where))
 
 
 def facts_of(connection: sa.Connection, offers: Iterable[str]) -> dict[str, str]:
@@ -80,14 +82,14 @@ def spans_of(connection: sa.Connection, offers: Iterable[str]) -> dict[str, dict
         cards.rates,
         cards.valid_from,
         cards.valid_to,
-        cards.recorded_to,
+        t.quotes.c.source,
     )
+    live = cards.recorded_to.is_(None), cards.quote_id == t.quotes.c.id
     found: dict[str, list[tuple[Span, Kept]]] = {}
-    for id_, offer, quote, text, valid_from, valid_to, recorded_to in of_offers(
-        connection, columns, cards.offer_id, offers
+    for id_, offer, quote, text, valid_from, valid_to, source in of_offers(
+        connection, columns, cards.offer_id, offers, *live
     ):
-        if recorded_to is None:
-            found.setdefault(offer, []).append((Span(valid_from, valid_to, rates_of(text)), Kept(id_, quote)))
+        found.setdefault(offer, []).append((Span(valid_from, valid_to, rates_of(text)), Kept(id_, quote, source)))
     return {offer: dict(sorted(spans, key=lambda item: item[0].valid_from)) for offer, spans in found.items()}
 
 
@@ -96,16 +98,21 @@ def market_of(connection: sa.Connection) -> dict[str, Listed]:
     aliases = aliases_of(connection)
     cards, offers = t.price_cards.c, t.offers.c
     query = (
-        sa.select(offers.id, offers.facts, cards.rates)
+        sa.select(offers.id, offers.facts, cards.rates, offers.first_seen_at)
         .join(t.offers, offers.id == cards.offer_id)
         .where(cards.recorded_to.is_(None), cards.valid_to.is_(None), offers.gone_at.is_(None))
     )
     found = {}
-    for id_, text, rates in connection.execute(query):
+    for id_, text, rates, since in connection.execute(query):
         facts = read_facts(json_text.load(text))
         model = canonical_model(facts.channel, facts.provider, facts.model_spelling, aliases)
-        found[id_] = Listed(model, facts, rates_of(rates))
+        found[id_] = Listed(model, facts, rates_of(rates), since)
     return found
+
+
+def providers_of(connection: sa.Connection) -> frozenset[str]:
+    """Return the providers of the registry."""
+    return frozenset(connection.execute(sa.select(t.providers.c.id)).scalars())
 
 
 def golden_of(connection: sa.Connection) -> tuple[Golden, ...]:

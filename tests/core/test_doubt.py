@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.core.doubt import Bounds, Golden, Surroundings, broken_golden, doubts, limits_of, moves
+from planner.core.doubt import Bounds, Golden, Surroundings, broken_golden, doubts, limits_of
 from planner.core.market import Listed, Market
 from planner.core.money import PICO
+from planner.core.moves import moves
 from planner.core.offer import OfferFacts, Route
 from planner.core.price import Band, RateTable, UnitPrice, When
 from planner.core.units import Unit
@@ -22,7 +23,8 @@ LONG = When(input_tokens_gt=200_000)
 def codes(before: RateTable | None, after: RateTable, **around: object) -> list[str]:
     """Return the codes of the doubts about a price that begins now."""
     surroundings = Surroundings(**around)  # type: ignore[arg-type]  # fields by name
-    return [reason.code for reason in doubts(before, after, NOON, NOON, surroundings)]
+    earlier = () if before is None else (before,)
+    return [reason.code for reason in doubts(earlier, after, NOON, NOON, surroundings)]
 
 
 def banded(base: str, band: str | None = None, when: When = LONG) -> RateTable:
@@ -139,7 +141,7 @@ def test_a_well_known_price_has_bounds() -> None:
 
 def test_a_price_of_next_year_waits_and_one_of_next_month_does_not() -> None:
     """What begins more than 400 days from now is a slip of the pen more often than a plan."""
-    near, far = (doubts(None, rates(), NOON + timedelta(days=days), NOON) for days in (30, 500))
+    near, far = (doubts((), rates(), NOON + timedelta(days=days), NOON) for days in (30, 500))
     assert ([reason.code for reason in near], [reason.code for reason in far]) == ([], ["far_future"])
 
 
@@ -147,14 +149,14 @@ def test_a_price_of_next_year_waits_and_one_of_next_month_does_not() -> None:
 def test_the_bound_of_a_fall_is_exact(percent: int, share: int) -> None:
     """A fall of exactly the bound is published, a hair more waits, whatever the bound."""
     before, after = rates("100", "2"), rates(str(100 - percent), "2")
-    found = doubts(before, after, NOON, NOON, bounds=Bounds(fall_share_max=Fraction(share, 100)))
+    found = doubts((before,), after, NOON, NOON, bounds=Bounds(fall_share_max=Fraction(share, 100)))
     assert bool(found) == (percent > share)
 
 
 def listed(provider: str, channel: str, price: str, **facts: object) -> Listed:
     """Make a believed price of one model."""
     stated = OfferFacts(model_spelling="m", provider=provider, channel=channel, **facts)  # type: ignore[arg-type]
-    return Listed("acme/m", stated, rates(price, price))
+    return Listed("acme/m", stated, rates(price, price), NOON)
 
 
 def test_the_market_holds_an_offer_against_its_model_and_its_twins() -> None:
@@ -168,13 +170,13 @@ def test_the_market_holds_an_offer_against_its_model_and_its_twins() -> None:
             "free": listed("bolt", "broker", "0", variant="free"),
             "moving": listed("cirrus", "direct", "9", route=Route.ALIAS),
             "flex": listed("delta", "direct", "9", service_tier="flex"),
-            "pending": Listed(None, own.facts, rates("7", "7")),
+            "pending": Listed(None, own.facts, rates("7", "7"), NOON),
         },
-        [GOLDEN],
+        golden=[GOLDEN],
     )
     around = market.around("own", own, {"list": rates("5", "5")})
     assert sorted(around.elsewhere) == ["list", "twin"]
     assert around.peers == {Unit.INPUT: [Fraction(3, 10**6)], Unit.OUTPUT: [Fraction(3, 10**6)]}
     assert market.around("own", own, {}).peers == around.peers
-    alone = market.around("o", Listed(None, own.facts, own.rates), {"list": rates("5", "5")})
+    alone = market.around("o", Listed(None, own.facts, own.rates, NOON), {"list": rates("5", "5")})
     assert (dict(alone.peers), list(alone.elsewhere), list(alone.golden)) == ({}, ["list"], [GOLDEN])

@@ -1,0 +1,247 @@
+"""Deciding offer by offer whom to believe, and what waits for a person instead of being believed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from planner.core.claim import Segment
+from planner.core.doubt import Bounds, Reason, doubts
+from planner.core.identity import canonical_model
+from planner.core.market import Listed, Market
+from planner.core.moves import moves
+from planner.core.offer import OfferFacts
+from planner.core.price import RateTable
+from planner.core.reconcile import Belief, Ranking, Redating, Span, believe, correct, redate
+from planner.store import holds, recall
+from planner.store.fetches import free_offers
+from planner.store.holds import Waiting
+from planner.store.load import aliases_of
+from planner.store.recall import Kept, Spoken
+
+
+@dataclass(slots=True)
+class Change:
+    """One offer to decide anew: since when, and what the sources that spoke anew say.
+
+    ``late`` marks a decision about a price heard before: it holds from when it was first heard.
+    """
+
+    at: datetime
+    claims: dict[str, Spoken] = field(default_factory=dict)
+    withdrawn: set[str] = field(default_factory=set)
+    late: bool = False
+
+
+class Case(NamedTuple):
+    """One offer with everything its decision rests on."""
+
+    offer: str
+    change: Change
+    claims: dict[str, Spoken]
+    corrections: Spoken | None
+    spans: dict[Span, Kept]
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """The stretches of the past that a person corrected."""
+        return () if self.corrections is None else self.corrections.claim.segments
+
+    @property
+    def open(self) -> Kept | None:
+        """The rows behind the price that is believed until further notice."""
+        return next((kept for span, kept in self.spans.items() if span.valid_to is None), None)
+
+    def stands(self) -> Redating:
+        """Return what corrections alone change: the record stands as it is."""
+        return correct(list(self.spans), self.segments)
+
+
+class _Draft(NamedTuple):
+    """What believing one claim would change."""
+
+    belief: Belief
+    redating: Redating
+    fresh: tuple[Span, ...]
+    """Spans that would say something else than the record, or than corrections do."""
+
+
+@dataclass(slots=True)
+class Doubted:
+    """What was found doubtful: prices that wait, and those rejected before that the source goes on claiming."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    rejected: list[tuple[int, int]] = field(default_factory=list)
+    """(hold, the quote that repeats it)."""
+
+
+class Desk:
+    """Decides offer by offer, with what all of them share."""
+
+    def __init__(self, connection: sa.Connection, cases: Sequence[Case], at: datetime, bounds: Bounds) -> None:
+        """Draft every case from its most trusted claim."""
+        self._connection, self._at, self._bounds = connection, at, bounds
+        self._ranking: Ranking = recall.ranking_of(connection)
+        self._free = free_offers(connection)
+        self.verdicts = holds.verdicts(connection, [case.offer for case in cases])
+        self._judged = {(offer, source) for offer, source, _digest in self.verdicts}
+        self._aliases = aliases_of(connection)
+        self._drafts = {case.offer: self._draft(case, case.claims) for case in cases if case.claims}
+        self._market = self._make_market()
+
+    def decide(self, case: Case, doubted: Doubted) -> tuple[Belief, Redating]:
+        """Return whom to believe, and what that changes; while a price waits, the record stands.
+
+        Whoever is on record goes on speaking for himself while somebody more trusted waits: his rises are published.
+        """
+        draft = self._drafts[case.offer]
+        facts, claims = draft.belief.facts, dict(case.claims)
+        while self._doubtful(case, draft, doubted):
+            del claims[draft.belief.source]
+            if case.open is not None:
+                claims = {source: said for source, said in claims.items() if source == case.open.source}
+            if not claims:
+                return replace(draft.belief, facts=facts), case.stands()
+            draft = self._draft(case, claims)
+        return replace(draft.belief, facts=facts), draft.redating
+
+    def _doubtful(self, case: Case, draft: _Draft, doubted: Doubted) -> bool:
+        """Tell whether a draft may not be published now, and note what has to be told of it."""
+        if not draft.fresh:
+            return False
+        source = draft.belief.source
+        reasons = self._reasons(case, draft)
+        if not reasons and (case.offer, source) not in self._judged:
+            return False
+        quote, digest = case.claims[source].quote, holds.digest_of(draft.belief.segments)
+        verdict = self.verdicts.get((case.offer, source, digest))
+        if verdict is not None and verdict.state == holds.APPROVED and verdict.quote == quote:
+            return False
+        if verdict is not None and verdict.state == holds.REJECTED:
+            if reasons or holds.REOPENED in verdict.codes:
+                doubted.rejected.append((verdict.id, quote))
+                return True
+            # Others say the same by now. That does not overrule a person, but the person should know.
+            reasons = (Reason(holds.REOPENED),)
+        if reasons:
+            doubted.waiting.append(self._waiting(case, draft, reasons, digest))
+        return bool(reasons)
+
+    def _draft(self, case: Case, claims: Mapping[str, Spoken]) -> _Draft:
+        said = [(source, spoken.claim) for source, spoken in claims.items()]
+        belief = believe(said, self._ranking, free=case.offer in self._free)
+        redating = _lay_out(case, belief.segments, self._moment(case, belief), self._at)
+        fresh = (
+            span
+            for span in redating.write
+            if _before(case.spans, span) != span.rates and not _is_correction(span, case.segments)
+        )
+        return _Draft(belief, redating, tuple(fresh))
+
+    def _moment(self, case: Case, belief: Belief) -> datetime:
+        if case.change.late:
+            verdict = self.verdicts.get((case.offer, belief.source, holds.digest_of(belief.segments)))
+            return case.change.at if verdict is None else verdict.opened_at
+        heard = case.change.claims.get(belief.source)
+        return case.change.at if heard is None else heard.observed_at
+
+    def _make_market(self) -> Market | None:
+        if not any(draft.fresh for draft in self._drafts.values()):
+            return None
+        claimed = {
+            offer: self._listed(draft.belief.facts, draft.belief.segments[-1].rates)
+            for offer, draft in self._drafts.items()
+            if draft.belief.segments
+        }
+        return Market(
+            recall.market_of(self._connection), claimed, recall.golden_of(self._connection),
+            registered=recall.providers_of(self._connection), bounds=self._bounds,
+        )  # fmt: skip
+
+    def _listed(self, facts: OfferFacts, rates: RateTable) -> Listed:
+        model = canonical_model(facts.channel, facts.provider, facts.model_spelling, self._aliases)
+        return Listed(model, facts, rates, self._at)
+
+    def _reasons(self, case: Case, draft: _Draft) -> tuple[Reason, ...]:
+        if self._market is None:
+            raise AssertionError("a fresh price makes a market")
+        own = self._listed(draft.belief.facts, draft.fresh[-1].rates)
+        others = {
+            source: rates
+            for source, spoken in case.claims.items()
+            if source != draft.belief.source and (rates := spoken.claim.rates_at(self._at)) is not None
+        }
+        around = self._market.around(case.offer, own, others)
+        found = (
+            reason
+            for span in draft.fresh
+            for reason in doubts(self._earlier(case, span), span.rates, span.valid_from, self._at, around, self._bounds)
+        )
+        # Several stretches of one claim may be doubted for the same reason.
+        return tuple({(reason.code, *sorted(reason.facts.items())): reason for reason in found}.values())
+
+    def _earlier(self, case: Case, span: Span) -> list[RateTable]:
+        """Return what was believed for the time a span covers, and, where it goes on, what was believed lately.
+
+        Lately is not longer than since a person last approved a price of this offer.
+        """
+        before = _before(case.spans, span)
+        found = [] if before is None else [before]
+        found += [known.rates for known in case.spans if _overlap(known, span)]
+        if span.valid_to is None:
+            since = max([self._at - self._bounds.fall_over, *self._approvals(case.offer)])
+            found += [known.rates for known in case.spans if known.valid_to is None or known.valid_to > since]
+        return found
+
+    def _approvals(self, offer: str) -> Iterator[datetime]:
+        for (about, _source, _digest), verdict in self.verdicts.items():
+            if about == offer and verdict.state == holds.APPROVED and verdict.decided_at is not None:
+                yield verdict.decided_at
+
+    def _waiting(self, case: Case, draft: _Draft, reasons: tuple[Reason, ...], digest: str) -> Waiting:
+        changed = [
+            move
+            for span in draft.fresh
+            if (before := _before(case.spans, span)) is not None
+            for move in moves(before, span.rates)
+        ]
+        return Waiting(
+            offer=case.offer,
+            source=draft.belief.source,
+            quote=case.claims[draft.belief.source].quote,
+            digest=digest,
+            reasons=reasons,
+            moves=tuple(changed),
+        )
+
+
+def _before(spans: Mapping[Span, Kept], fresh: Span) -> RateTable | None:
+    """Return the recorded rates a span would replace at its beginning, the last ones before it, or the next after."""
+    before = [span for span in spans if span.valid_from <= fresh.valid_from]
+    if before:
+        return before[-1].rates
+    return next((span.rates for span in spans if _overlap(span, fresh)), None)
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return (one.valid_to is None or other.valid_from < one.valid_to) and (
+        other.valid_to is None or one.valid_from < other.valid_to
+    )
+
+
+def _is_correction(span: Span, corrections: Sequence[Segment]) -> bool:
+    return any(segment.valid_from == span.valid_from and segment.rates == span.rates for segment in corrections)
+
+
+def _lay_out(case: Case, segments: Sequence[Segment], moment: datetime, at: datetime) -> Redating:
+    """Return what a claim observed at ``moment`` changes on a record."""
+    # Time does not run backwards: a claim observed before the span in force began speaks from that beginning.
+    starts = [span.valid_from for span in case.spans if span.valid_from <= at]
+    return redate(list(case.spans), segments, max([moment, *starts]), case.segments)
+
+
+def withdraw(case: Case, at: datetime) -> Redating:
+    """Return what it changes that nobody offers it any more."""
+    return _lay_out(case, (), case.change.at, at)
