@@ -155,7 +155,9 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decided_by", sa.Text(), nullable=True),
         sa.Column("decision", sa.Text(), nullable=True),
-        sa.CheckConstraint("state IN ('waiting', 'approved', 'rejected', 'released')", name=op.f("ck_holds_state")),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'approved', 'used', 'rejected', 'released')", name=op.f("ck_holds_state")
+        ),
         sa.ForeignKeyConstraint(["quote_id"], ["quotes.id"], name=op.f("fk_holds_quote_id_quotes")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
     )

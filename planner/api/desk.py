@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge)
 _BULK_MAX = 2_000
 
-_State = Annotated[Literal["waiting", "approved", "rejected", "released"] | None, Query()]
+_State = Annotated[Literal["waiting", "approved", "used", "rejected", "released"] | None, Query()]
 _Text = Annotated[str | None, Query(max_length=400)]
 
 

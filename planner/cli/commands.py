@@ -33,7 +33,7 @@ def add_to(cli: typer.Typer) -> None:
 
 @holds.command("list")
 def holds_list(
-    state: Annotated[str, typer.Option(help="waiting, approved, rejected, released, or all.")] = "waiting",
+    state: Annotated[str, typer.Option(help="waiting, approved, used, rejected, released, or all.")] = "waiting",
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
     limit: Limit = 100,
     as_json: Json = False,

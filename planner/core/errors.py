@@ -221,7 +221,10 @@ class TooLarge(PlannerError):
 
 @dataclass(eq=False)
 class FeedRefused(PlannerError):
-    """A source sent what cannot be believed, or nothing. ``reason`` is a stable code, ``detail`` is for people."""
+    """A source sent what cannot be believed, or nothing. ``reason`` is a stable code, ``detail`` is for people.
+
+    ``figure`` is what was measured where a person may waive the reason: rows, a factor, a digest.
+    """
 
     code: ClassVar[str] = "feed_refused"
     title: ClassVar[str] = "A source was not believed"
@@ -229,6 +232,7 @@ class FeedRefused(PlannerError):
     source: str
     reason: str
     detail: str = ""
+    figure: str = ""
 
 
 @dataclass(eq=False)

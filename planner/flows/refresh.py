@@ -16,6 +16,7 @@ from planner.core.reconcile import unpriced_reason
 from planner.sources.feed import Known, Payload, Source
 from planner.store import alerts, fetches, holds, recall, status
 from planner.store.engine import Connection, Store
+from planner.store.fetches import Answer
 from planner.store.publish import current_rates, publish
 from planner.store.registry import load_names
 
@@ -47,6 +48,7 @@ class SourceSummary:
     notes: Mapping[str, int] = field(default_factory=dict)
     error_code: str | None = None
     error_detail: str | None = None
+    figure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ def refresh(
         fence: called in the writing transaction; raises when somebody else has taken this turn over.
     """
     with store.read() as connection:
-        known = {name: _known(connection, name) for name in sources}
+        known = {name: _known(connection, name, at) for name in sources}
     fetched = asyncio.run(_fetch_all(sources, known, told))
     return _publish(store, sources, fetched, known, _Terms(at, actor, bounds, fence))
 
@@ -134,6 +136,8 @@ async def _fetch_all(sources: Sources, known: Mapping[str, Mapping[str, Known]],
             return await source.fetch(base_url, known[name], lambda done, total: told(name, done, total))
         except FeedRefused as error:
             return error
+        except Exception as error:  # noqa: BLE001  # an answer nobody thought of must not stop the other feeds
+            return FeedRefused(name, "unforeseen", type(error).__name__)
 
     results = await asyncio.gather(*(one(name) for name in sources))
     return dict(zip(sources, results, strict=True))
@@ -181,29 +185,31 @@ def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime)
     """Parse outside any transaction, then hold the reading against the last accepted one."""
     with store.read() as connection:
         names = load_names(connection, source.name)
-        last = fetches.accepted(connection, source.name)
+        last = fetches.accepted(connection, source.name, at)
+        free = fetches.free_offers(connection)
         believed = current_rates(connection, source.name)
         golden = recall.golden_of(connection)
         waived = holds.feed_passes(connection, source.name, at)
         seen = fetches.seen(connection, source.name)
     _check_order(source.name, _digest(result), seen, waived)
     reading = source.parse({payload.url: payload.body for payload in result}, names, at)
-    check_feed(reading, last, believed, golden, waived)
+    check_feed(reading, last, believed, golden, waived, free)
     return reading
 
 
-def _check_order(source: str, digest: str, seen: Mapping[str, datetime], waived: frozenset[str]) -> None:
+def _check_order(source: str, digest: str, seen: Mapping[str, datetime], waived: Mapping[str, str]) -> None:
     """Refuse an older answer that comes again, byte for byte, after a newer one: somebody serves yesterday's file."""
-    if digest in seen and seen[digest] < max(seen.values()) and "rollback" not in waived:
-        raise FeedRefused(source, "rollback", f"the same bytes were last sent on {seen[digest]:%Y-%m-%d %H:%M} UTC")
+    if digest in seen and seen[digest] < max(seen.values()) and waived.get("rollback") != digest:
+        detail = f"the same bytes were last sent on {seen[digest]:%Y-%m-%d %H:%M} UTC"
+        raise FeedRefused(source, "rollback", detail, digest)
 
 
-def _known(connection: Connection, source: str) -> dict[str, Known]:
-    return {url: Known(*kept) for url, kept in fetches.kept(connection, source).items()}
+def _known(connection: Connection, source: str, at: datetime) -> dict[str, Known]:
+    return {url: Known(*kept) for url, kept in fetches.kept(connection, source, at).items()}
 
 
 # What a whole feed can be refused for that a person may waive; the rest cannot be read at all.
-WAIVABLE = frozenset({"shrunk", "unpriced", "scaled", "golden", "rollback"})
+WAIVABLE = frozenset({"shrunk", "unpriced", "renamed", "scaled", "golden", "rollback"})
 
 
 def _record(
@@ -221,24 +227,24 @@ def _record(
     )  # fmt: skip
     summaries = dict(before)
     for name, reading in readings.items():
-        outcome = "published" if done.quotes.get(name) or done.registered.get(name) else "unchanged"
-        summaries[name] = _summary(reading, outcome, free, done.waiting.get(name, 0))
-        result = fetched[name]
-        if not isinstance(result, FeedRefused):
-            rows = [(payload.url, payload.etag, payload.digest) for payload in result]
-            fetches.keep(connection, name, rows, {payload.digest: payload.body for payload in result}, at)
-            fetches.note_seen(connection, name, _digest(result), at)
-        holds.end_feed_holds(connection, name, at)
+        moved = done.quotes.get(name) or done.withdrawn.get(name) or done.registered.get(name)
+        result = () if isinstance(result := fetched[name], FeedRefused) else result
+        kept = sum(payload.kept for payload in result)
+        summaries[name] = _summary(
+            reading, "published" if moved else "unchanged", free, done.waiting.get(name, 0), kept
+        )
+        fetches.keep(connection, name, [Answer(p.url, p.etag, p.digest, p.body, p.kept) for p in result], at)
+        fetches.note_seen(connection, name, _digest(result), at)
     for name, summary in summaries.items():
-        if summary.error_code is not None:
-            status.note_failure(connection, name, at, summary.error_code, summary.error_detail or "")
-            detail = summary.error_detail or ""
-            if summary.error_code in WAIVABLE and holds.hold_feed(connection, name, summary.error_code, detail, at):
-                facts = {"code": summary.error_code, "detail": detail}
-                alerts.add(connection, at, "feed_held", name, facts, None)
-        else:
-            moved = done.revision if summary.outcome == "published" else None
-            status.note_success(connection, name, at, moved, _counts(summary) if name in readings else {})
+        if summary.error_code is None:
+            published = done.revision if summary.outcome == "published" else None
+            status.note_success(connection, name, at, published, _counts(summary) if name in readings else {})
+            holds.end_feed_holds(connection, name, at)
+            continue
+        code, detail, figure = summary.error_code, summary.error_detail or "", summary.figure
+        status.note_failure(connection, name, at, code, detail)
+        if code in WAIVABLE and holds.hold_feed(connection, name, code, detail, figure, at):
+            alerts.add(connection, at, "feed_held", name, {"code": code, "detail": detail}, None)
     moved_plans = 0 if done.revision is None else _review(connection, at)
     return RefreshSummary(
         revision=done.revision,
@@ -258,7 +264,7 @@ def _review(connection: Connection, at: datetime) -> int:
     return plans.review(connection, at)
 
 
-def _summary(reading: Reading, outcome: str, free: frozenset[str], held: int) -> SourceSummary:
+def _summary(reading: Reading, outcome: str, free: frozenset[str], held: int, kept: int) -> SourceSummary:
     reasons = Counter(
         reason
         for claim in reading.claims
@@ -276,7 +282,7 @@ def _summary(reading: Reading, outcome: str, free: frozenset[str], held: int) ->
         held=held,
         unpriced_reasons=dict(reasons.most_common()),
         refused_reasons=dict(refused.most_common()),
-        notes=dict(reading.notes),
+        notes={**reading.notes, **({"answers_missing": kept} if kept else {})},
     )
 
 
@@ -297,4 +303,5 @@ def _counts(summary: SourceSummary) -> dict[str, object]:
 def _refusal(name: str, error: PlannerError) -> SourceSummary:
     reason = error.reason if isinstance(error, FeedRefused) else error.code
     detail = error.detail if isinstance(error, FeedRefused) else str(error)
-    return SourceSummary(source=name, outcome="refused", error_code=reason, error_detail=detail)
+    figure = error.figure if isinstance(error, FeedRefused) else ""
+    return SourceSummary(source=name, outcome="refused", error_code=reason, error_detail=detail, figure=figure)

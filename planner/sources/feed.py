@@ -11,22 +11,30 @@ from planner.core.names import ProviderNames
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was kept of one url at its last good fetch: the validator to send and the bytes a 304 stands for."""
+    """What was kept of one url at its last good fetch: the validator to send and the bytes a 304 stands for.
+
+    ``recent``: young enough to stand in for one answer of many that cannot be had.
+    """
 
     etag: str
     digest: str
     body: bytes
+    recent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """The bytes one url answered with. ``digest`` is their SHA-256 in hex; ``unchanged`` means a 304 confirmed them."""
+    """The bytes one url answered with. ``digest`` is their SHA-256 in hex; ``unchanged`` means a 304 confirmed them.
+
+    ``kept``: there was no answer, and these are the bytes of the last one.
+    """
 
     url: str
     body: bytes
     digest: str
     etag: str | None
     unchanged: bool
+    kept: bool = False
 
 
 Progress = Callable[[int, int], None]

@@ -8,6 +8,7 @@ a feed's address is configuration, not something a feed may change.
 import asyncio
 import hashlib
 import random
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ class Limits:
 
 
 DEFAULT = Limits()
+# More missing answers than this, and the feed as a whole is not to be believed.
+MISSING_SHARE_MAX = 0.2
+_ETAG = re.compile(r"[\x21\x23-\x7e\x22]{1,1024}")
 
 
 class _Left:
@@ -98,6 +102,35 @@ async def fetch_many(
 
         results = await asyncio.gather(*(one(url) for url in urls))
     return dict(zip(urls, results, strict=True))
+
+
+async def fetch_parts(
+    source: str,
+    urls: Sequence[str],
+    known: Mapping[str, Known],
+    progress: Progress,
+    extra: Sequence[str] = (),
+    limits: Limits = DEFAULT,
+) -> tuple[Payload, ...]:
+    """Fetch the parts of a feed. One that cannot be had stays what it was: silence is not the end of an offer.
+
+    ``extra`` urls may be missing without a word.
+
+    Raises:
+        FeedRefused: more than a fifth of the parts cannot be had.
+    """
+    results = await fetch_many(source, [*urls, *extra], known, progress, limits)
+    missing = [result for url, result in results.items() if isinstance(result, FeedRefused) and url not in extra]
+    if len(missing) > len(urls) * MISSING_SHARE_MAX:
+        raise FeedRefused(source, missing[0].reason, f"{len(missing)} of {len(urls)} answers are missing")
+    found = []
+    for url, result in results.items():
+        last = known.get(url)
+        if not isinstance(result, FeedRefused):
+            found.append(result)
+        elif last is not None and last.recent:
+            found.append(Payload(url, last.body, last.digest, last.etag, unchanged=True, kept=True))
+    return tuple(found)
 
 
 async def fetch_one(
@@ -160,7 +193,8 @@ async def _patiently(client: httpx.AsyncClient, source: str, url: str, known: Kn
 
 
 async def _once(client: httpx.AsyncClient, source: str, url: str, known: Known | None, left: _Left) -> Payload:
-    headers = {"If-None-Match": known.etag} if known is not None and known.etag else {}
+    validator = None if known is None else _validator(known.etag)
+    headers = {} if validator is None else {"If-None-Match": validator}
     try:
         async with client.stream("GET", url, headers=headers) as response:
             _check(source, response, known)
@@ -176,7 +210,13 @@ async def _once(client: httpx.AsyncClient, source: str, url: str, known: Known |
         raise _Again(FeedRefused(source, "unreachable", type(error).__name__)) from None
     if body.lstrip()[:1] not in (b"{", b"["):
         raise FeedRefused(source, "not_json", "the answer is not a JSON object or list")
-    return Payload(url, body, hashlib.sha256(body).hexdigest(), response.headers.get("etag"), unchanged=False)
+    digest = hashlib.sha256(body).hexdigest()
+    return Payload(url, body, digest, _validator(response.headers.get("etag")), unchanged=False)
+
+
+def _validator(etag: str | None) -> str | None:
+    """Return an ETag that can be sent back, or None: a header of ours is not for a feed to write."""
+    return etag if etag is not None and _ETAG.fullmatch(etag) else None
 
 
 def _check(source: str, response: httpx.Response, known: Known | None) -> None:
@@ -201,11 +241,10 @@ def _asked_pause(header: str | None) -> float | None:
     if header.isascii() and header.isdigit():
         return float(header[:9])
     try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
+        # A pause asked for as a date can only be measured against the clock.
+        wait = (parsedate_to_datetime(header).astimezone(UTC) - datetime.now(UTC)).total_seconds()  # noqa: TID251
+    except (ValueError, OverflowError):
         return None
-    # A pause asked for as a date can only be measured against the clock.
-    wait = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()  # noqa: TID251
     return wait if wait > 0 else None
 
 

@@ -14,7 +14,7 @@ from planner.core.offer import OfferFacts, Route, offer_id, valid_feed_id
 from planner.core.terms import Confidence, Terms
 from planner.core.units import SERVICE_TIERS
 from planner.sources.feed import Known, Payload, Progress
-from planner.sources.fetch import fetch_many
+from planner.sources.fetch import fetch_one, fetch_parts
 from planner.sources.openrouter_prices import rate_table
 from planner.sources.reading import Rows, count, decimal, document, flag, median, share, words
 
@@ -22,8 +22,6 @@ CHANNEL = "openrouter"
 MODELS_PATH = "/api/v1/models"
 PROVIDERS_PATH = "/api/frontend/v1/all-providers"
 PROVIDERS_SOURCE = "openrouter_all_providers"
-# More missing answers than this, and the list as a whole is not to be believed.
-MISSING_SHARE_MAX = Decimal("0.20")
 # Expiry dates this far out are sentinels: nobody plans the end of a model in 2098.
 LAST_YEAR = 2090
 
@@ -59,18 +57,11 @@ class OpenRouter:
         Raises:
             FeedRefused: the list cannot be had, or more than a fifth of the endpoints cannot.
         """
-        listed = (await fetch_many(self.name, [f"{base_url}{MODELS_PATH}"], known, lambda *_: None)).popitem()[1]
-        if isinstance(listed, FeedRefused):
-            raise listed
-        ids = [model["id"] for model in _models(self.name, listed.body) if valid_feed_id(str(model.get("id")))]
-        urls = [f"{base_url}{MODELS_PATH}/{id_}/endpoints" for id_ in ids]
-        extra = f"{base_url}{PROVIDERS_PATH}"
-        results = await fetch_many(self.name, [*urls, extra], known, progress)
-        missing = [result for url, result in results.items() if isinstance(result, FeedRefused) and url != extra]
-        if missing and len(missing) > len(urls) * MISSING_SHARE_MAX:
-            raise FeedRefused(self.name, missing[0].reason, f"{len(missing)} of {len(urls)} endpoint lists are missing")
-        good = (result for result in results.values() if not isinstance(result, FeedRefused))
-        return (listed, *good)
+        listed = await fetch_one(self.name, f"{base_url}{MODELS_PATH}", known, lambda *_: None)
+        ids = [id_ for model in _models(self.name, listed.body) if isinstance(id_ := model.get("id"), str)]
+        urls = [f"{base_url}{MODELS_PATH}/{id_}/endpoints" for id_ in ids if valid_feed_id(id_)]
+        extra = [f"{base_url}{PROVIDERS_PATH}"]
+        return (listed, *await fetch_parts(self.name, urls, known, progress, extra))
 
     def parse(self, payloads: Mapping[str, bytes], names: ProviderNames, observed_at: datetime) -> Reading:
         """Read the payloads, or one capture file with the endpoints inside the list, into claims."""

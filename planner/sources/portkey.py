@@ -12,7 +12,7 @@ from planner.core.offer import OfferFacts, Route, offer_id, valid_feed_id
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import SERVICE_TIERS, Unit
 from planner.sources.feed import Known, Payload, Progress
-from planner.sources.fetch import fetch_many
+from planner.sources.fetch import fetch_parts
 from planner.sources.reading import Rows, Unreadable, document
 from planner.sources.scale import Scale
 
@@ -23,7 +23,6 @@ FILES = (
     "fireworks-ai", "google", "groq", "mistral-ai", "nebius", "novita-ai", "openai", "perplexity-ai", "together-ai",
     "vertex-ai", "x-ai",
 )  # fmt: skip
-MISSING_MAX = 4
 
 # Source: the schema and the table of additional units in the repository's README, 2026; cents per single unit.
 UNITS: dict[str, Unit] = {
@@ -59,14 +58,10 @@ class Portkey:
         """Fetch the file of every provider.
 
         Raises:
-            FeedRefused: more than a few of the files cannot be had.
+            FeedRefused: more than a fifth of the files cannot be had.
         """
         urls = [f"{base_url}{PATH}/{word}.json" for word in FILES]
-        results = await fetch_many(self.name, urls, known, progress)
-        missing = [result for result in results.values() if isinstance(result, FeedRefused)]
-        if len(missing) > MISSING_MAX:
-            raise FeedRefused(self.name, missing[0].reason, f"{len(missing)} of {len(urls)} files are missing")
-        return tuple(result for result in results.values() if not isinstance(result, FeedRefused))
+        return await fetch_parts(self.name, urls, known, progress)
 
     def parse(self, payloads: Mapping[str, bytes], names: ProviderNames, observed_at: datetime) -> Reading:
         """Read the files into claims.

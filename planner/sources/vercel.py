@@ -13,8 +13,7 @@ from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.terms import Confidence, Terms
 from planner.core.units import Unit
 from planner.sources.feed import Known, Payload, Progress
-from planner.sources.fetch import fetch_many, fetch_one
-from planner.sources.openrouter import MISSING_SHARE_MAX
+from planner.sources.fetch import fetch_one, fetch_parts
 from planner.sources.openrouter_prices import UNITS
 from planner.sources.reading import Rows, Unreadable, count, decimal, document, flag, listed_rows, median, share, words
 from planner.sources.scale import Scale
@@ -66,11 +65,7 @@ class Vercel:
         """
         listed = await fetch_one(self.name, f"{base_url}{PATH}", known, lambda *_: None)
         urls = [f"{base_url}{PATH}/{id_}/endpoints" for id_, _model in self._models(listed.body)]
-        results = await fetch_many(self.name, urls, known, progress)
-        missing = [result for result in results.values() if isinstance(result, FeedRefused)]
-        if missing and len(missing) > len(urls) * MISSING_SHARE_MAX:
-            raise FeedRefused(self.name, missing[0].reason, f"{len(missing)} of {len(urls)} endpoint lists are missing")
-        return (listed, *(result for result in results.values() if not isinstance(result, FeedRefused)))
+        return (listed, *await fetch_parts(self.name, urls, known, progress))
 
     def _models(self, body: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for model in listed_rows(self.name, body, "data"):

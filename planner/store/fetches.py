@@ -1,42 +1,82 @@
 """What was kept of each source's last good fetch, and what its last accepted reading looked like."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from planner.core.guards import Accepted
-from planner.store import payloads
+from planner.store import holds, json_text, payloads
 from planner.store import tables as t
 
 
-def kept(connection: sa.Connection, source: str) -> dict[str, tuple[str, str, bytes]]:
-    """Return url -> (ETag or "", digest, bytes) of a source's last good fetch."""
+class Answer(NamedTuple):
+    """One answer of a good fetch; ``kept`` where the last one stood in for it."""
+
+    url: str
+    etag: str | None
+    digest: str
+    body: bytes
+    kept: bool
+
+
+# An answer that cannot be had is replaced by the last one for so long, and not longer.
+STANDS_IN_FOR = timedelta(days=7)
+# A list that shrinks a little every day is held against what it was weeks ago.
+COMPARED_WITH = timedelta(days=30)
+
+
+def kept(connection: sa.Connection, source: str, at: datetime) -> dict[str, tuple[str, str, bytes, bool]]:
+    """Return url -> (ETag or "", digest, bytes, whether they are recent) of a source's last good fetch."""
     fetches = t.fetches.c
-    query = sa.select(fetches.url, fetches.etag, fetches.digest).where(fetches.source == source)
+    query = sa.select(fetches.url, fetches.etag, fetches.digest, fetches.fetched_at).where(fetches.source == source)
     rows = connection.execute(query).all()
     bodies = payloads.fetch(connection, [row.digest for row in rows])
-    return {row.url: (row.etag or "", row.digest, bodies[row.digest]) for row in rows}
+    return {
+        row.url: (row.etag or "", row.digest, bodies[row.digest], row.fetched_at > at - STANDS_IN_FOR) for row in rows
+    }
 
 
-def keep(
-    connection: sa.Connection, source: str, rows: Sequence[tuple[str, str | None, str]], bodies: Mapping[str, bytes],
-    at: datetime,
-) -> None:  # fmt: skip
-    """Keep a good fetch, given as (url, ETag, digest), with its bytes by digest, in place of the one before."""
-    payloads.keep(connection, dict(bodies), at)
-    connection.execute(sa.delete(t.fetches).where(t.fetches.c.source == source))
+def keep(connection: sa.Connection, source: str, answers: Sequence[Answer], at: datetime) -> None:
+    """Keep a good fetch with its bytes, in place of the one before. What only stood in keeps its old date."""
+    f = t.fetches.c
+    payloads.keep(connection, {answer.digest: answer.body for answer in answers}, at)
+    dates = {
+        row.url: row.fetched_at for row in connection.execute(sa.select(f.url, f.fetched_at).where(f.source == source))
+    }
+    connection.execute(sa.delete(t.fetches).where(f.source == source))
     values = [
-        {"url": url, "source": source, "etag": etag, "digest": digest, "fetched_at": at} for url, etag, digest in rows
-    ]
+        {
+            "url": answer.url, "source": source, "etag": answer.etag, "digest": answer.digest,
+            "fetched_at": dates.get(answer.url, at) if answer.kept else at,
+        }
+        for answer in answers
+    ]  # fmt: skip
     connection.execute(sa.insert(t.fetches), values)
 
 
-def accepted(connection: sa.Connection, source: str) -> Accepted:
-    """Return what the last accepted reading of a source looked like."""
-    state = t.source_states.c
-    row = connection.execute(sa.select(state.rows_read, state.offers_priced).where(state.source == source)).first()
-    return Accepted() if row is None else Accepted(row.rows_read or 0, row.offers_priced or 0)
+def accepted(connection: sa.Connection, source: str, at: datetime) -> Accepted:
+    """Return what a source's accepted readings of the last weeks looked like, at their largest.
+
+    They count since a person last let a reading through. Before the first, what the source is believed to say counts:
+    the bundled catalogue has quotes of it.
+    """
+    r, h, q = t.refreshes.c, t.holds.c, t.quotes.c
+    passed = sa.select(sa.func.max(h.decided_at)).where(
+        h.source == source, h.offer_id.is_(None), h.state.in_((holds.APPROVED, holds.USED))
+    )
+    since = max(moment for moment in (at - COMPARED_WITH, connection.scalar(passed)) if moment is not None)
+    query = sa.select(r.summary).where(r.source == source, r.outcome != "refused", r.finished_at >= since)
+    counts = [json_text.load(text) for text in connection.execute(query).scalars()]
+    read = [(int(row["rows_read"]), int(row["offers_priced"])) for row in counts if "rows_read" in row]
+    if read:
+        return Accepted(max(rows for rows, _priced in read), max(priced for _rows, priced in read))
+    current = sa.select(sa.func.count(), sa.func.count().filter(q.unpriced.is_(None))).where(
+        q.source == source, q.withdrawn_at.is_(None)
+    )
+    rows, priced = connection.execute(current).one()
+    return Accepted(rows, priced, live=False)
 
 
 def seen(connection: sa.Connection, source: str) -> dict[str, datetime]:

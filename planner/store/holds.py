@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from planner.core.claim import Segment
 from planner.core.doubt import Reason
 from planner.core.errors import Conflict, NotFound
+from planner.core.guards import about_as_bad
 from planner.core.moves import Move
 from planner.core.rate_form import write_rates, write_when
 from planner.store import json_text
@@ -19,6 +20,8 @@ from planner.store.tables import holds
 REOPENED = "rejected_before"
 """The reason of a price that was rejected once and that nothing else speaks against any more."""
 WAITING, APPROVED, REJECTED, RELEASED = "waiting", "approved", "rejected", "released"
+USED = "used"
+"""An approval of a whole feed that has let its one reading through."""
 # An approval of a whole feed opens the door for one reading, and not for long.
 FEED_PASS = timedelta(hours=24)
 
@@ -148,16 +151,24 @@ def move_shape(move: Move) -> dict[str, Any]:
     }
 
 
-def hold_feed(connection: sa.Connection, source: str, code: str, detail: str, at: datetime) -> bool:
-    """Record that a whole reading of a source waits; True where that is news."""
-    known = connection.execute(
-        sa.select(holds.c.id).where(
-            holds.c.source == source, holds.c.offer_id.is_(None), holds.c.digest == code, holds.c.state == WAITING
-        )
-    ).scalar()
-    reasons = json_text.dump([{"code": code, "detail": detail}])
-    if known is not None:
-        connection.execute(sa.update(holds).where(holds.c.id == known).values(last_seen_at=at, reasons=reasons))
+def hold_feed(connection: sa.Connection, source: str, code: str, detail: str, figure: str, at: datetime) -> bool:
+    """Record that a whole reading of a source waits; True where that is news.
+
+    It is none while the same reason waits already, or after a person rejected a reading that was about as bad.
+    """
+    h = holds.c
+    last = connection.execute(
+        sa.select(h.id, h.state, h.reasons)
+        .where(h.source == source, h.offer_id.is_(None), h.digest == code)
+        .order_by(h.id.desc())
+        .limit(1)
+    ).first()
+    reasons = json_text.dump([{"code": code, "detail": detail, "figure": figure}])
+    if last is not None and last.state == WAITING:
+        connection.execute(sa.update(holds).where(h.id == last.id).values(last_seen_at=at, reasons=reasons))
+        return False
+    if last is not None and last.state == REJECTED and about_as_bad(code, figure, _figure(last.reasons)):
+        connection.execute(sa.update(holds).where(h.id == last.id).values(last_seen_at=at))
         return False
     connection.execute(
         sa.insert(holds).values(
@@ -168,24 +179,26 @@ def hold_feed(connection: sa.Connection, source: str, code: str, detail: str, at
     return True
 
 
-def feed_passes(connection: sa.Connection, source: str, at: datetime) -> frozenset[str]:
-    """Return the refusals of a source's whole reading that a person has waived lately, for one reading."""
-    query = sa.select(holds.c.digest).where(
-        holds.c.source == source,
-        holds.c.offer_id.is_(None),
-        holds.c.state == APPROVED,
-        holds.c.decided_at > at - FEED_PASS,
-    )
-    return frozenset(connection.execute(query).scalars())
+def _figure(reasons: str) -> str:
+    return str(json_text.load(reasons)[0].get("figure", ""))
+
+
+def feed_passes(connection: sa.Connection, source: str, at: datetime) -> dict[str, str]:
+    """Return what a person has waived lately of a source's readings, for one reading: reason -> the figure seen."""
+    h = holds.c
+    query = sa.select(h.digest, h.reasons).where(
+        h.source == source, h.offer_id.is_(None), h.state == APPROVED, h.decided_at > at - FEED_PASS
+    )  # fmt: skip
+    return {row.digest: _figure(row.reasons) for row in connection.execute(query)}
 
 
 def end_feed_holds(connection: sa.Connection, source: str, at: datetime) -> None:
     """End what stood against a source's readings, because one was just accepted: passes are used up."""
-    connection.execute(
-        sa.update(holds)
-        .where(holds.c.source == source, holds.c.offer_id.is_(None), holds.c.state.in_((WAITING, APPROVED)))
-        .values(state=RELEASED, decision="a reading was accepted", last_seen_at=at)
-    )
+    h = holds.c
+    own = h.source == source, h.offer_id.is_(None)
+    ended = {"state": RELEASED, "decided_at": at, "decision": "a reading was accepted", "last_seen_at": at}
+    connection.execute(sa.update(holds).where(*own, h.state == WAITING).values(ended))
+    connection.execute(sa.update(holds).where(*own, h.state == APPROVED).values(state=USED, last_seen_at=at))
 
 
 def decide(

@@ -22,7 +22,7 @@ holds = sa.Table(
     sa.Column("decided_at", UtcTime),
     sa.Column("decided_by", sa.Text),
     sa.Column("decision", sa.Text),  # the reason the person gave, or why it ended by itself
-    sa.CheckConstraint("state IN ('waiting', 'approved', 'rejected', 'released')", name="state"),
+    sa.CheckConstraint("state IN ('waiting', 'approved', 'used', 'rejected', 'released')", name="state"),
     sa.Index("ix_holds_state", "state", "opened_at"),
     sa.Index("ix_holds_offer", "offer_id", "source"),
 )

@@ -50,18 +50,22 @@ def publish(
     Returns:
         What was done. Nothing changed: no revision, no audit entry.
     """
-    done = Published()
+    done, at = Published(), _not_before(connection, at)
     current = _current_quotes(connection, [reading.source for reading in readings])
     changes: dict[str, Change] = {}
     next_id = (connection.execute(sa.select(sa.func.max(t.quotes.c.id))).scalar() or 0) + 1
     rows: list[dict[str, Any]] = []
     withdrawn: list[int] = []
     for reading in readings:
-        fresh, gone = _compare(reading, current.get(reading.source, {}), changes, next_id, at)
+        known = current.get(reading.source, {})
+        fresh, gone = _compare(reading, known, changes, next_id, at)
         next_id += len(fresh)
         rows += fresh
         withdrawn += gone
         done.quotes[reading.source] = len(fresh)
+        done.withdrawn[reading.source] = len(gone) - sum(
+            row["offer_id"] in current.get(reading.source, {}) for row in fresh
+        )
     done.registered = register(connection, readings, at)
     if not (changes or any(done.registered.values())):
         return done
@@ -83,10 +87,19 @@ def reconsider(
     connection: sa.Connection, offers: Sequence[str], *, at: datetime, actor: str, reason: str, bounds: Bounds
 ) -> Published:
     """Decide offers anew from what sources say already, because a person decided about one of their claims."""
-    done = Published()
+    done, at = Published(), _not_before(connection, at)
     changes = {offer: Change(at, late=True) for offer in offers}
     write_revision(connection, changes, ([], []), done, at=at, actor=actor, reason=reason, announce=True, bounds=bounds)
     return done
+
+
+def _not_before(connection: sa.Connection, at: datetime) -> datetime:
+    """Return the moment, or that of the newest revision where it is later.
+
+    What takes long began before somebody else was quick, and clocks differ; the record only goes forwards.
+    """
+    newest: datetime | None = connection.scalar(sa.select(sa.func.max(t.revisions.c.published_at)))
+    return at if newest is None else max(at, newest)
 
 
 def write_revision(

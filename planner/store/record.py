@@ -27,7 +27,8 @@ CORRECTION = "correction"
 class Published:
     """What one publication did. ``revision`` is None when nothing changed.
 
-    ``quotes`` counts claims that said something new, ``registered`` models, terms and scores, both by source.
+    By source, ``quotes`` counts claims that said something new, ``withdrawn`` those that ended without a new one,
+    ``registered`` models, terms and scores.
     ``repriced`` are the published offers with a rate that moved, ``held`` those that began to wait, ``waiting``
     all that were found waiting, by source.
     """
@@ -38,6 +39,7 @@ class Published:
     past_undated: int = 0
     alerts: int = 0
     quotes: dict[str, int] = field(default_factory=dict)
+    withdrawn: dict[str, int] = field(default_factory=dict)
     registered: dict[str, int] = field(default_factory=dict)
     repriced: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)

@@ -76,6 +76,79 @@ def test_moves_tell_what_was_repriced_from_what_came_or_went() -> None:
     assert (moved.when, moved.rises, moved.repriced) == (LONG, False, True)
 
 
+def test_a_fall_is_looked_for_wherever_a_request_may_fall() -> None:
+    """A window over the whole day undercuts what was dear for long prompts, though no two conditions are equal."""
+    day = When(utc_start=0, utc_end=0)
+    both = RateTable(
+        {
+            Unit.INPUT: UnitPrice(rate("4"), (Band(LONG, rate("8")), Band(day, rate("2")))),
+            Unit.OUTPUT: UnitPrice(rate("2")),
+        }
+    )
+    (reason,) = doubts((banded("4", "8"),), both, NOON, NOON)
+    assert (reason.code, reason.facts["before"], reason.facts["after"]) == ("fall", "8", "2")
+    assert reason.facts["input_tokens"] == "200001"
+    flex, weekend = When(service_tier="flex", region="eu"), When(weekdays=frozenset({6, 7}), input_tokens_gte=5)
+    (reason,) = doubts((banded("4", "4", flex),), banded("4", "1", flex), NOON, NOON)
+    assert (reason.facts["service_tier"], reason.facts["region"]) == ("flex", "eu")
+    (reason,) = doubts((banded("4"),), banded("4", "1", weekend), NOON, NOON)
+    assert (reason.facts["utc"], reason.facts["input_tokens"]) == ("Sat 00:00", "5")
+
+
+def test_more_conditions_than_anybody_has_wait() -> None:
+    """A list that would keep us busy comparing is looked at by a person instead."""
+    bands = tuple(Band(When(input_tokens_gt=n, utc_start=n, utc_end=n + 1), rate("4")) for n in range(100))
+    many = RateTable({Unit.INPUT: UnitPrice(rate("4"), bands), Unit.OUTPUT: UnitPrice(rate("2"))})
+    assert codes(banded("4"), many) == ["too_many_bands"]
+
+
+def test_small_falls_add_up() -> None:
+    """Each step is within the bound, both together are not: the dearest of the earlier prices counts."""
+    steps = rates("4", "2"), rates("2.1", "2")
+    found = doubts((steps[1], steps[0], steps[0]), rates("1.1", "2"), NOON, NOON)
+    assert [(reason.code, reason.facts["before"]) for reason in found] == [("fall", "4")]
+    assert doubts((steps[1],), rates("1.1", "2"), NOON, NOON) == ()
+
+
+def test_a_rate_of_its_own_is_held_against_what_stood_in() -> None:
+    """Reasoning far below output waits; a cache read at a tenth of input is what everybody does, at a hundredth not."""
+    assert codes(rates("1", "8"), rates("1", "8", reasoning="3")) == ["fall"]
+    assert codes(rates("1", "8"), rates("1", "8", reasoning="4")) == []
+    assert codes(rates("1", "8"), rates("1", "8", cache_read="0.1")) == []
+    assert codes(rates("1", "8"), rates("1", "8", cache_read="0.01")) == ["fall"]
+    assert codes(rates("1", "8", cache_read="0.5"), rates("1", "8", cache_read="0.2")) == ["fall"]
+
+
+def test_nothing_is_free_by_the_way() -> None:
+    """A band, a part or a time that costs nothing while the rest is paid for waits; what is all free does not."""
+    assert codes(None, banded("1", "0")) == ["zero_rate"]
+    assert codes(None, rates("1", "2", reasoning="0")) == ["zero_rate"]
+    assert codes(None, rates("1", "2", cache_read="0")) == ["zero_rate"]
+    assert codes(None, rates("0", "0", cache_read="0")) == []
+    assert codes(None, rates("1", "2", cache_write_5m="0")) == []
+
+
+def test_a_zero_confirms_nothing() -> None:
+    """Another list that says 0 may only mean that it does not say."""
+    assert codes(rates("4", "2"), rates("0", "2"), confirming=(rates("0", "0"),)) == ["fall"]
+
+
+def test_a_new_name_is_held_against_its_siblings() -> None:
+    """Less than half of the cheapest of the same model, provider and channel waits; a known offer has a past."""
+    siblings = rates("3", "9"), rates("2", "9"), rates("0", "9"), rates(None, "9")
+    assert codes(None, rates("0.9", "9"), siblings=siblings) == ["below_sibling"]
+    assert codes(None, rates("1", "9"), siblings=siblings) == []
+    assert codes(rates("1", "9"), rates("0.9", "9"), siblings=siblings) == []
+    assert codes(None, rates(None, "9"), siblings=siblings) == []
+
+
+def test_a_hundredfold_rise_over_night_is_another_unit() -> None:
+    """A tenfold rise is published and announced; both rates times a hundred wait."""
+    assert codes(rates("1", "2"), rates("10", "20")) == []
+    assert codes(rates("1", "2"), rates("100", "200")) == ["unit_error"]
+    assert codes(rates("1", "2"), rates("100", "2")) == []
+
+
 @pytest.mark.parametrize("unit", list(Unit))
 def test_every_unit_has_a_floor_and_a_ceiling(unit: Unit) -> None:
     """Just inside is believed, just outside waits; a rate of 0 is decided elsewhere."""
@@ -180,3 +253,31 @@ def test_the_market_holds_an_offer_against_its_model_and_its_twins() -> None:
     assert market.around("own", own, {}).peers == around.peers
     alone = market.around("o", Listed(None, own.facts, own.rates, NOON), {"list": rates("5", "5")})
     assert (dict(alone.peers), list(alone.elsewhere), list(alone.golden)) == ({}, ["list"], [GOLDEN])
+
+
+def test_no_hostile_list_brings_its_own_witnesses() -> None:
+    """What is claimed in the same breath counts only where too little is believed, and of registered providers only."""
+    own = listed("acme", "direct", "1")
+    believed = {f"b{n}": listed(f"known-{n}", "direct", "3") for n in range(3)}
+    claimed = {f"c{n}": listed(f"known-{n}", "direct", "0.001", region=str(n)) for n in range(9)}
+    claimed["stranger"] = listed("stranger", "direct", "0.001")
+    registered = frozenset(f"known-{n}" for n in range(9))
+    three = Market(believed, claimed, registered=registered).around("own", own, {})
+    assert three.peers[Unit.INPUT] == [Fraction(3, 10**6)] * 3
+    two = Market(dict(list(believed.items())[:2]), claimed, registered=registered).around("own", own, {})
+    assert two.peers[Unit.INPUT] == [Fraction(1, 10**9)] * 7 + [Fraction(3, 10**6)] * 2
+
+
+def test_many_offers_of_one_provider_are_one_voice() -> None:
+    """The median of its offers speaks for a provider."""
+    prices = {f"o{n}": listed("bolt", "direct", str(usd)) for n, usd in enumerate((1, 2, 30))}
+    assert Market(prices).around("own", listed("acme", "direct", "1"), {}).peers[Unit.INPUT] == [Fraction(2, 10**6)]
+
+
+def test_siblings_known_for_long_are_preferred() -> None:
+    """Same model, provider and channel; one new name after the other cannot lead the price down."""
+    own = listed("acme", "direct", "1")
+    old = listed("acme", "direct", "4")._replace(since=NOON - timedelta(days=60))
+    young = {"young": listed("acme", "direct", "2"), "elsewhere": listed("acme", "broker", "9")}
+    assert list(Market(young).around("own", own, {}).siblings) == [young["young"].rates]
+    assert list(Market({**young, "old": old}).around("own", own, {}).siblings) == [old.rates]

@@ -10,7 +10,7 @@ import pytest
 from planner.core.claim import Claim, Reading, Score, Segment
 from planner.core.doubt import Golden
 from planner.core.errors import FeedRefused
-from planner.core.guards import Accepted, check_feed
+from planner.core.guards import Accepted, about_as_bad, check_feed
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts
 from planner.core.price import RateTable
@@ -149,7 +149,7 @@ def test_an_ordinary_feed_passes() -> None:
     check_feed(reading(60, "2"), Accepted(50, 50), BELIEVED)
     check_feed(reading(50, "1000"), Accepted(), {})
     few = replace(reading(50, "1000"), claims=reading(50, None).claims[:49] + reading(1).claims)
-    check_feed(few, Accepted(), BELIEVED)
+    check_feed(few, Accepted(live=False), BELIEVED)
     check_feed(reading(50), Accepted(), {"o1": RateTable({})})
 
 
@@ -169,10 +169,58 @@ def test_several_wrong_well_known_prices_refuse_a_list_and_one_does_not() -> Non
 
 def test_a_person_may_waive_one_reason_and_no_other() -> None:
     """What was looked at passes; the next reason still refuses."""
-    check_feed(reading(10), Accepted(50, 10), BELIEVED, waived=frozenset({"shrunk"}))
+    check_feed(reading(10), Accepted(50, 10), BELIEVED, waived={"shrunk": "10", "renamed": "10"})
     with pytest.raises(FeedRefused) as refused:
-        check_feed(reading(30, "1000"), Accepted(50, 50), BELIEVED, waived=frozenset({"shrunk"}))
-    assert refused.value.reason == "scaled"
+        check_feed(reading(30, "1000"), Accepted(50, 50), BELIEVED, waived={"shrunk": "30"})
+    assert refused.value.reason == "renamed"
+
+
+@pytest.mark.parametrize(
+    ("found", "waived", "passes"),
+    [
+        (reading(30, rows=30), {"shrunk": "30", "renamed": "30"}, True),
+        (reading(27, rows=27), {"shrunk": "30", "renamed": "30"}, True),
+        (reading(26, rows=26), {"shrunk": "30", "renamed": "30"}, False),
+        (reading(50, "1050"), {"scaled": "1000"}, True),
+        (reading(50, "1200"), {"scaled": "1000"}, False),
+        (reading(50, "800"), {"scaled": "1000"}, False),
+    ],
+)
+def test_a_waiver_is_for_what_was_looked_at(found: Reading, waived: dict[str, str], passes: bool) -> None:
+    """About as bad passes once it was approved; clearly worse, or other, is another question."""
+    try:
+        check_feed(found, Accepted(50, 50), BELIEVED, waived=waived)
+    except FeedRefused:
+        assert not passes
+    else:
+        assert passes
+
+
+def test_a_waived_number_of_wrong_well_known_prices_is_the_most() -> None:
+    """Three that were looked at let two through and not four; yesterday's bytes are waived by their digest alone."""
+    assert about_as_bad("golden", "2", "3")
+    assert not about_as_bad("golden", "4", "3")
+    assert about_as_bad("rollback", "d1", "d1")
+    assert not about_as_bad("rollback", "d2", "d1")
+
+
+def test_other_names_for_everything_are_another_list() -> None:
+    """Offers that are not listed any more are missed, however many others came instead; a bundle is not missed."""
+    renamed = replace(reading(50), claims=tuple(replace(c, offer_id=c.offer_id + "/v2") for c in reading(50).claims))
+    with pytest.raises(FeedRefused) as refused:
+        check_feed(renamed, Accepted(50, 50), BELIEVED)
+    assert refused.value.reason == "renamed"
+    check_feed(renamed, Accepted(50, 50, live=False), BELIEVED)
+
+
+def test_a_list_of_zeros_has_no_prices() -> None:
+    """Zero is not stated, so all zeros are no prices; a curated offer may be free."""
+    nothing = (Segment(None, None, rates("0", "0")),)
+    zeros = replace(reading(50), claims=tuple(replace(claim, segments=nothing) for claim in reading(50).claims))
+    with pytest.raises(FeedRefused) as refused:
+        check_feed(zeros, Accepted(), {})
+    assert refused.value.reason == "unpriced"
+    check_feed(zeros, Accepted(), {}, free=frozenset(f"o{n}" for n in range(50)))
 
 
 def test_a_list_of_scores_alone_is_no_empty_one() -> None:

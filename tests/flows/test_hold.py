@@ -186,7 +186,7 @@ def test_a_whole_feed_waits_and_an_approval_lets_one_reading_through(ready: Stor
     assert (waiting["offer_id"], waiting["source"]) == (None, SOURCE)
     decide(ready, waiting["id"], hold.APPROVE, NOON + DAY)
     with ready.read() as connection:
-        assert holds.feed_passes(connection, SOURCE, NOON + 3 * DAY) == frozenset()
+        assert holds.feed_passes(connection, SOURCE, NOON + 3 * DAY) == {}
     assert everything(ready, 50, NOON + DAY).sources[0].outcome == "published"
     assert price(ready, NOON + DAY) == "50"
     assert everything(ready, 250, NOON + DAY).sources[0].error_code == "scaled"

@@ -79,7 +79,9 @@ def published(store: Store) -> dict[datetime, int]:
     """Return how many revisions were published in the turn of each slot that was ended."""
     with store.read() as connection:
         done = connection.execute(sa.select(t.slots.c.slot_start).where(t.slots.c.state == "done")).scalars().all()
-        moments = list(connection.execute(sa.select(t.revisions.c.published_at)).scalars())
+        # A turn is dated by its beginning; a revision of a worker that slept is dated after those before it.
+        began = sa.select(t.refreshes.c.started_at).where(t.refreshes.c.revision.is_not(None))
+        moments = list(connection.execute(began).scalars())
     return {slot: sum(1 for moment in moments if slots.slot_of(moment, SECOND) == slot) for slot in done}
 
 
