@@ -104,6 +104,16 @@ def post_reject(
     return _decided(request, id, hold.REJECT, body)
 
 
+@router.post("/holds/{id}/reopen", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "it was right"}))
+def post_reopen(
+    request: Request,
+    id: Number,
+    body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
+) -> Response:
+    """Let a rejected price wait again."""
+    return _decided(request, id, hold.REOPEN, body)
+
+
 def _decided(request: Request, id_: int, verb: str, body: DecisionIn) -> Response:
     at, bounds = now_of(request), request.app.state.bounds
     return written(

@@ -63,6 +63,14 @@ def holds_reject(ids: Ids, reason: Reason, as_json: Json = False) -> None:
     desk.decide(ids, "reject", reason, as_json=as_json)
 
 
+@holds.command("reopen")
+def holds_reopen(ids: Ids, reason: Reason, as_json: Json = False) -> None:
+    """Let rejected prices wait again."""
+    from planner.cli import desk
+
+    desk.decide(ids, "reopen", reason, as_json=as_json)
+
+
 @aliases.command("pending")
 def aliases_pending(
     namespace: Annotated[str | None, typer.Option(help="Only this provider or broker.")] = None,

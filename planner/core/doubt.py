@@ -35,7 +35,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason to wait. ``code`` is stable; ``facts`` are texts: units, rates in USD, factors."""
+    """One reason to wait. ``code`` is stable; ``facts`` are texts: units, rates in USD per million units, factors."""
 
     code: str
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -111,7 +111,7 @@ def doubts(
         *(
             Reason(
                 "golden",
-                {"unit": fact.unit.value, "usd_per_mtok": _mtok(after[fact.unit].base), "between": _range(fact)},
+                {"unit": fact.unit.value, "usd_per_mtok": _mtok(after[fact.unit].base), **_range(fact)},
             )
             for fact in around.golden
             if fact.broken_by(after)
@@ -147,11 +147,11 @@ def _outside(rates: RateTable) -> Iterator[Reason]:
         floor, ceiling = limits_of(unit)
         if _within(rate, floor, ceiling):
             continue
-        stated = {"unit": unit.value, "usd": usd_text(usd(rate))}
+        stated = {"unit": unit.value, "usd_per_mtok": _mtok(rate)}
         if usd(rate) < floor:
-            yield Reason("below_floor", {**stated, "floor_usd": usd_text(floor)})
+            yield Reason("below_floor", {**stated, "floor_usd_per_mtok": usd_text(floor * MTOK)})
         else:
-            yield Reason("above_ceiling", {**stated, "ceiling_usd": usd_text(ceiling)})
+            yield Reason("above_ceiling", {**stated, "ceiling_usd_per_mtok": usd_text(ceiling * MTOK)})
 
 
 def _within(rate: Rate, floor: Fraction, ceiling: Fraction) -> bool:
@@ -174,7 +174,11 @@ def _contradictions(rates: RateTable) -> Iterator[Reason]:
     for unit in _READS:
         fresh = FALLBACK[unit]
         if unit in rates and fresh in rates and usd(rates[unit].base) > usd(rates[fresh].base):
-            facts = {"unit": unit.value, "usd_per_mtok": _mtok(rates[unit].base), "input": _mtok(rates[fresh].base)}
+            facts = {
+                "unit": unit.value,
+                "usd_per_mtok": _mtok(rates[unit].base),
+                "input_usd_per_mtok": _mtok(rates[fresh].base),
+            }
             yield Reason("cache_above_input", facts)
 
 
@@ -185,7 +189,8 @@ def _zeros(rates: RateTable) -> Iterator[Reason]:
             yield Reason("zero_rate", {"unit": unit.value, "usd_per_mtok": _mtok(price.base)})
         stand_in = FALLBACK.get(unit)
         if stand_in is not None and stand_in in rates and not price.base.pico and rates[stand_in].base.pico:
-            yield Reason("zero_rate", {"unit": unit.value, stand_in.value: _mtok(rates[stand_in].base)})
+            paid = {"beside": stand_in.value, "usd_per_mtok": _mtok(rates[stand_in].base)}
+            yield Reason("zero_rate", {"unit": unit.value, **paid})
 
 
 # Nobody was ever seen to read a cache for less than a fiftieth of reading anew; most charge a tenth or a quarter.
@@ -206,7 +211,10 @@ def _falls(
             if fall.share > bound and (known is None or fall.share > known.share) and not _confirmed(fall, confirming):
                 deepest[fall.unit] = fall
     for unit, fall in sorted(deepest.items()):
-        facts = {"before": _mtok(fall.before), "after": _mtok(fall.after), "percent": ratio_text(fall.share * 100, 1)}
+        facts = {
+            "before_usd_per_mtok": _mtok(fall.before), "after_usd_per_mtok": _mtok(fall.after),
+            "percent": ratio_text(fall.share * 100, 1),
+        }  # fmt: skip
         yield Reason("fall", {"unit": unit.value, **facts, **_circumstance(fall.point)})
 
 
@@ -305,8 +313,11 @@ def _mtok(rate: Rate) -> str:
     return rate.usd_per_mtok()
 
 
-def _range(fact: Golden) -> str:
-    return f"{usd_text(fact.usd_per_mtok_min)} and {usd_text(fact.usd_per_mtok_max)}"
+def _range(fact: Golden) -> dict[str, str]:
+    return {
+        "min_usd_per_mtok": usd_text(fact.usd_per_mtok_min),
+        "max_usd_per_mtok": usd_text(fact.usd_per_mtok_max),
+    }
 
 
 def broken_golden(golden: Iterable[Golden], rates: Mapping[str, RateTable]) -> tuple[int, int]:

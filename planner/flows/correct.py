@@ -8,9 +8,10 @@ from planner.core.doubt import Bounds
 from planner.core.errors import InvalidInput, NotFound
 from planner.core.reconcile import Span, correct
 from planner.store import audit, json_text, recall
+from planner.store.decide import CORRECTION
 from planner.store.engine import Connection
 from planner.store.publish import publish
-from planner.store.record import CORRECTION, Published
+from planner.store.record import Published
 
 
 def correct_price(

@@ -9,31 +9,34 @@ from planner.store import audit, holds
 from planner.store.engine import Connection, Store
 from planner.store.publish import reconsider
 
-APPROVE, REJECT = "approve", "reject"
-_STATES = {APPROVE: holds.APPROVED, REJECT: holds.REJECTED}
+APPROVE, REJECT, REOPEN = "approve", "reject", "reopen"
+_STATES = {APPROVE: holds.APPROVED, REJECT: holds.REJECTED, REOPEN: holds.WAITING}
 
 
 def decide(
     connection: Connection, id_: int, verb: str, *, at: datetime, actor: str, reason: str, bounds: Bounds
 ) -> dict[str, Any]:
-    """Approve or reject one hold, in the transaction it is given, and return it as it stands then.
+    """Approve, reject or reopen one hold, in the transaction it is given, and return it as it stands then.
 
     An approved price is published from the moment it was first heard. A rejected one leaves the record, and the age
-    of what it says, as it is; the same price is not asked about again. Approving a whole feed lets its next reading
-    through, once, within a day.
+    of what it says, as it is; the same price is not asked about again, unless somebody reopens it. Approving a whole
+    feed lets its next reading through, once, within a day.
 
     Raises:
         NotFound: there is no such hold.
         Conflict: it was decided already, or the source says something else by now.
     """
     before = holds.one(connection, id_)
-    _source, offer = holds.decide(connection, id_, _STATES[verb], at=at, actor=actor, reason=reason)
+    if verb == REOPEN:
+        offer = holds.reopen(connection, id_, at=at)
+    else:
+        offer = holds.decide(connection, id_, _STATES[verb], at=at, actor=actor, reason=reason)
     audit.record(
         connection, at=at, actor=actor, action=f"hold.{verb}", subject=f"hold {id_}", reason=reason,
         before={"state": before["state"], "reasons": before["reasons"], "diff": before["diff"]},
         after={"state": _STATES[verb], "offer": offer, "source": before["source"]},
     )  # fmt: skip
-    if offer is not None:
+    if offer is not None and verb != REOPEN:
         reconsider(connection, [offer], at=at, actor=actor, reason=f"hold {id_} {_STATES[verb]}", bounds=bounds)
         plans.review(connection, at)
     return holds.one(connection, id_)

@@ -21,6 +21,9 @@ from planner.store.holds import Waiting
 from planner.store.load import aliases_of
 from planner.store.recall import Kept, Spoken
 
+CORRECTION = "correction"
+"""The source whose claims are stretches of the past a person corrected; they stand over every other source."""
+
 
 @dataclass(slots=True)
 class Change:
@@ -237,9 +240,15 @@ def _is_correction(span: Span, corrections: Sequence[Segment]) -> bool:
 
 def _lay_out(case: Case, segments: Sequence[Segment], moment: datetime, at: datetime) -> Redating:
     """Return what a claim observed at ``moment`` changes on a record."""
-    # Time does not run backwards: a claim observed before the span in force began speaks from that beginning.
-    starts = [span.valid_from for span in case.spans if span.valid_from <= at]
+    # Time does not run backwards: a claim observed before the span in force began speaks from that beginning. Where a
+    # correction ends, nothing begins: what held before it goes on.
+    said = [span for span, kept in case.spans.items() if kept.source != CORRECTION and span.valid_from <= at]
+    starts = [span.valid_from for last, span in zip([None, *said], said, strict=False) if not _goes_on(last, span)]
     return redate(list(case.spans), segments, max([moment, *starts]), case.segments)
+
+
+def _goes_on(last: Span | None, span: Span) -> bool:
+    return last is not None and last.rates == span.rates
 
 
 def withdraw(case: Case, at: datetime) -> Redating:

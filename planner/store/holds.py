@@ -15,7 +15,7 @@ from planner.core.moves import Move
 from planner.core.rate_form import write_rates, write_when
 from planner.store import json_text
 from planner.store.recall import of_offers
-from planner.store.tables import holds
+from planner.store.tables import holds, quotes
 
 REOPENED = "rejected_before"
 """The reason of a price that was rejected once and that nothing else speaks against any more."""
@@ -201,10 +201,8 @@ def end_feed_holds(connection: sa.Connection, source: str, at: datetime) -> None
     connection.execute(sa.update(holds).where(*own, h.state == APPROVED).values(state=USED, last_seen_at=at))
 
 
-def decide(
-    connection: sa.Connection, id_: int, state: str, *, at: datetime, actor: str, reason: str
-) -> tuple[str, str | None]:
-    """Approve or reject what waits, and return its source and its offer (None: a whole feed).
+def decide(connection: sa.Connection, id_: int, state: str, *, at: datetime, actor: str, reason: str) -> str | None:
+    """Approve or reject what waits, and return its offer (None: a whole feed).
 
     Raises:
         NotFound: there is no such hold.
@@ -215,14 +213,39 @@ def decide(
         .where(holds.c.id == id_, holds.c.state == WAITING)
         .values(state=state, decided_at=at, decided_by=actor, decision=reason)
     )
-    row = connection.execute(
-        sa.select(holds.c.source, holds.c.offer_id, holds.c.state).where(holds.c.id == id_)
-    ).first()
+    row = connection.execute(sa.select(holds.c.offer_id, holds.c.state).where(holds.c.id == id_)).first()
     if row is None:
         raise NotFound("hold", str(id_))
     if not done.rowcount:
         raise Conflict("hold", str(id_), f"already {row.state}")
-    return row.source, row.offer_id
+    offer: str | None = row.offer_id
+    return offer
+
+
+def reopen(connection: sa.Connection, id_: int, *, at: datetime) -> str | None:
+    """Make a rejected price wait again, and return its offer (None: a whole feed).
+
+    Raises:
+        NotFound: there is no such hold.
+        Conflict: it was not rejected, or is not what its source says now.
+    """
+    h = holds.c
+    said = sa.select(quotes.c.id).where(quotes.c.withdrawn_at.is_(None))
+    row = connection.execute(
+        sa.select(h.state, h.offer_id, sa.or_(h.quote_id.is_(None), h.quote_id.in_(said)).label("current")).where(
+            h.id == id_
+        )
+    ).first()
+    if row is None:
+        raise NotFound("hold", str(id_))
+    if row.state != REJECTED:
+        raise Conflict("hold", str(id_), f"it is {row.state}, not rejected")
+    if not row.current:
+        raise Conflict("hold", str(id_), "the source says something else now")
+    values = {"state": WAITING, "decided_at": None, "decided_by": None, "decision": None, "announced_at": at}
+    connection.execute(sa.update(holds).where(h.id == id_).values(values))
+    offer: str | None = row.offer_id
+    return offer
 
 
 def overdue(connection: sa.Connection, every: timedelta, at: datetime) -> list[dict[str, Any]]:

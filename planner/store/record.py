@@ -15,12 +15,9 @@ from planner.core.rate_form import write_rates
 from planner.core.reconcile import Belief, Redating, Span
 from planner.store import holds, json_text, recall
 from planner.store import tables as t
-from planner.store.decide import Case, Change, Desk, Doubted, withdraw
+from planner.store.decide import CORRECTION, Case, Change, Desk, Doubted, withdraw
 from planner.store.holds import Verdict, Waiting
 from planner.store.recall import Kept
-
-CORRECTION = "correction"
-"""The source whose claims are stretches of the past a person corrected; they stand over every other source."""
 
 
 @dataclass(slots=True)
@@ -218,7 +215,12 @@ def _write(
                 sa.update(offers).where(offers.c.id == id_).values(facts=sa.bindparam("text"), gone_at=None),
                 rows.offers_changed,
             ),
-            (sa.update(offers).where(offers.c.id == id_).values(gone_at=sa.bindparam("at")), rows.offers_gone),
+            (
+                sa.update(offers)
+                .where(offers.c.id == id_, offers.c.gone_at.is_(None))
+                .values(gone_at=sa.bindparam("at")),
+                rows.offers_gone,
+            ),
             (
                 sa.update(t.quotes).where(t.quotes.c.id == id_).values(withdrawn_at=sa.bindparam("at")),
                 [{"b_id": quote, "at": at} for quote in withdrawn],

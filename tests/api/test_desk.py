@@ -264,7 +264,7 @@ def test_an_own_offer_is_priced_at_once_and_private_to_nobody_knows_whom(client:
 
 
 def test_a_source_is_refreshed_on_demand(store: Store) -> None:
-    """The answer is the summary; a name that is not enabled is not found; the refresh is on record."""
+    """A list that shrank to a handful waits; approved, it is read; a name that is not enabled is not found."""
     feed = Feed()
     feed.body = listing()
     with feed.serving() as url:
@@ -272,10 +272,15 @@ def test_a_source_is_refreshed_on_demand(store: Store) -> None:
             admin_key=SecretStr(ADMIN), key_pepper=SecretStr(PEPPER), sources="models_dev", models_dev_url=url
         )
         with TestClient(build(settings, store), headers={"Authorization": f"Bearer {ADMIN}"}) as client:
+            first = client.post("/v1/sources/models_dev/refresh").json()
+            waiting = client.get("/v1/holds", params={"source": "models_dev"}).json()["items"]
+            held = next(row for row in waiting if row["offer"] is None)
+            client.post(f"/v1/holds/{held['id']}/approve", json={"reason": "they closed shop"})
             answer = client.post("/v1/sources/models_dev/refresh").json()
             problem(client.post("/v1/sources/litellm/refresh"), 404, "not_found")
             refreshes = client.get("/v1/refreshes", params={"source": "models_dev"}).json()["items"]
             state = next(row for row in client.get("/v1/sources").json()["items"] if row["source"] == "models_dev")
+    assert first["sources"][0]["error"]["code"] == held["reasons"][0]["code"] == "shrunk"
     assert (answer["sources"][0]["outcome"], answer["sources"][0]["priced"]) == ("published", 60)
     assert refreshes[0]["outcome"] == answer["sources"][0]["outcome"]
     assert state["state"] == "fresh"

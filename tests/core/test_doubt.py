@@ -86,7 +86,7 @@ def test_a_fall_is_looked_for_wherever_a_request_may_fall() -> None:
         }
     )
     (reason,) = doubts((banded("4", "8"),), both, NOON, NOON)
-    assert (reason.code, reason.facts["before"], reason.facts["after"]) == ("fall", "8", "2")
+    assert (reason.code, reason.facts["before_usd_per_mtok"], reason.facts["after_usd_per_mtok"]) == ("fall", "8", "2")
     assert reason.facts["input_tokens"] == "200001"
     flex, weekend = When(service_tier="flex", region="eu"), When(weekdays=frozenset({6, 7}), input_tokens_gte=5)
     (reason,) = doubts((banded("4", "4", flex),), banded("4", "1", flex), NOON, NOON)
@@ -106,7 +106,7 @@ def test_small_falls_add_up() -> None:
     """Each step is within the bound, both together are not: the dearest of the earlier prices counts."""
     steps = rates("4", "2"), rates("2.1", "2")
     found = doubts((steps[1], steps[0], steps[0]), rates("1.1", "2"), NOON, NOON)
-    assert [(reason.code, reason.facts["before"]) for reason in found] == [("fall", "4")]
+    assert [(reason.code, reason.facts["before_usd_per_mtok"]) for reason in found] == [("fall", "4")]
     assert doubts((steps[1],), rates("1.1", "2"), NOON, NOON) == ()
 
 

@@ -169,6 +169,48 @@ def test_two_people_cannot_both_decide(ready: Store) -> None:
         hold.one(ready, 4_711)
 
 
+def test_a_rejection_may_be_thought_over(ready: Store) -> None:
+    """Reopened, a rejected price waits again and can be approved; what the source does not say any more cannot."""
+    say(ready, NOON)
+    say(ready, NOON + DAY, "1")
+    (waiting,) = hold.queue(ready, state="waiting")
+    with pytest.raises(Conflict):
+        decide(ready, waiting["id"], hold.REOPEN, NOON + DAY)
+    decide(ready, waiting["id"], hold.REJECT, NOON + DAY)
+    decide(ready, waiting["id"], hold.REOPEN, NOON + 2 * DAY)
+    decide(ready, waiting["id"], hold.APPROVE, NOON + 2 * DAY)
+    assert price(ready, NOON + 3 * DAY) == "1"
+    say(ready, NOON + 3 * DAY, "0.2")
+    (other,) = hold.queue(ready, state="waiting")
+    decide(ready, other["id"], hold.REJECT, NOON + 3 * DAY)
+    say(ready, NOON + 4 * DAY, "1")
+    with pytest.raises(Conflict):
+        decide(ready, other["id"], hold.REOPEN, NOON + 4 * DAY)
+    with pytest.raises(NotFound):
+        decide(ready, 4_711, hold.REOPEN, NOON)
+
+
+def test_a_list_that_shrinks_day_by_day_waits(ready: Store) -> None:
+    """A quarter less each day: the second quarter is held against the largest list of weeks, not against yesterday."""
+    outcomes = [everything(ready, 10, NOON + n * DAY, count).sources[0] for n, count in enumerate((80, 60, 45))]
+    assert [line.error_code for line in outcomes] == [None, None, "shrunk"]
+    assert everything(ready, 10, NOON + 40 * DAY, 50).sources[0].error_code is None
+
+
+def test_a_list_that_waits_is_over_when_it_is_itself_again(ready: Store) -> None:
+    """The good bytes again end its hold, also unread; a rejected list that comes again is not announced again."""
+    everything(ready, 10, NOON)
+    everything(ready, 10, NOON + DAY, 10)
+    (waiting,) = hold.queue(ready, state="waiting")
+    decide(ready, waiting["id"], hold.REJECT, NOON + DAY)
+    everything(ready, 10, NOON + 2 * DAY, 10)
+    assert hold.queue(ready, state="waiting") == []
+    everything(ready, 10, NOON + 3 * DAY, 2)
+    assert len(hold.queue(ready, state="waiting")) == 1
+    everything(ready, 10, NOON + 4 * DAY)
+    assert hold.queue(ready, state="waiting") == []
+
+
 def everything(store: Store, usd: int, at: datetime, count: int = 60) -> RefreshSummary:
     """Let the source list so many models at one price."""
     models = {f"m{n}": {"cost": {"input": usd, "output": usd}} for n in range(count)}

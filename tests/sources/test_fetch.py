@@ -280,3 +280,49 @@ def test_a_page_instead_of_data_is_refused() -> None:
     feed.body = b"<!doctype html>"
     with feed.serving() as url:
         assert fetched(url) == "not_json"
+
+
+def test_what_a_server_calls_its_answer_cannot_stop_us() -> None:
+    """An ETag that no header can carry is not kept, and one that was kept once is not sent."""
+    feed = Feed()
+    feed.headers = {"ETag": '"\xe9"'}
+    with feed.serving() as url:
+        first = fetched(url)
+        assert isinstance(first, Payload)
+        assert first.etag is None
+        again = fetched(url, known={url: Known('"\xe9\r\n"', first.digest, first.body)})
+    assert isinstance(again, Payload)
+
+
+@pytest.mark.parametrize("asked", ["Fri, 31 Dec 9999 23:59:59 -2300", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"])
+def test_a_pause_beyond_the_calendar_is_nonsense(asked: str) -> None:
+    """It asks for nothing, and the next try comes at our own pace."""
+    feed = Feed()
+    feed.status, feed.headers = 503, {"Retry-After": asked}
+    with feed.serving() as url:
+        assert fetched(url) == "http_status"
+    assert feed.requests == 3
+
+
+def parts(urls: list[str], known: Mapping[str, Known], limits: Limits = QUICK) -> tuple[Payload, ...] | str:
+    """Fetch the parts of a feed; a refusal is its text."""
+    try:
+        return asyncio.run(fetch.fetch_parts("s", urls, known, unheard, limits=limits))
+    except FeedRefused as error:
+        return f"{error.reason}: {error.detail}"
+
+
+def test_a_part_that_cannot_be_had_stays_what_it_was() -> None:
+    """One of six answers fails: its last bytes stand in, unless they are old; two of six refuse the feed."""
+    good, bad = Feed(), Feed()
+    bad.status = 404
+    with good.serving() as here, bad.serving() as there:
+        urls = [f"{here}/{number}" for number in range(5)] + [f"{there}/5"]
+        known = {f"{there}/5": Known("", "d", b"{}")}
+        found = parts(urls, known)
+        assert isinstance(found, tuple)
+        assert [(payload.url, payload.digest) for payload in found if payload.kept] == [(f"{there}/5", "d")]
+        assert len(found) == 6
+        old = parts(urls, {f"{there}/5": Known("", "d", b"{}", recent=False)})
+        assert len(old) == 5
+        assert parts([*urls[1:], f"{there}/6"], known) == "http_status: 2 of 6 answers are missing"
