@@ -52,7 +52,7 @@ def world(seed: int) -> tuple[Catalogue, Ask]:
         tier_bands=TierBands(
             (PriceBand(1, Decimal(4)), PriceBand(2, Decimal("0.25"))), (QualityBand(INDEX, 1, Decimal(40)),)
         ),
-        stale_from=START + timedelta(days=dice.randint(0, 60)) if dice.random() < 0.5 else None,
+        stale_from={"s": START + timedelta(days=dice.randint(0, 60))} if dice.random() < 0.5 else {},
     )
     return catalogue, _at_the_edge(dice, catalogue, _ask(dice, offers))
 

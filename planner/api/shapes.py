@@ -130,14 +130,14 @@ def answer_shape(
         "policy": ask.policy.name,
         "policy_version": ask.policy.version,
         "at": time_text(ask.at),
-        **standing_shape(catalogue, ask.decided_at),
+        **standing_shape(catalogue, ask.decided_at, answer.choice.card.evidence.source),
         "valid_until": time_text(valid_until),
     }
 
 
-def standing_shape(catalogue: Catalogue, at: datetime) -> Shape:
-    """Write what every answer that rests on the catalogue carries."""
-    return {"revision": catalogue.revision, "stale": catalogue.stale(at)}
+def standing_shape(catalogue: Catalogue, at: datetime, source: str | None = None) -> Shape:
+    """Write what every answer that rests on the catalogue carries; one that rests on one price names its source."""
+    return {"revision": catalogue.revision, "stale": catalogue.stale(at, source)}
 
 
 def why_not(pick: Pick, choice: Pick, used: set[str], ask: Ask) -> str:

@@ -34,9 +34,9 @@ class Catalogue:
     """Everything known at one revision.
 
     ``offers`` are sorted by id bytes. ``cards`` maps an offer id to its cards believed now, in time
-    order, without overlaps. ``scores`` maps (model, index) to scores in date order. ``stale_from`` is the
-    moment from which the catalogue counts as stale: its freshest source's last success plus its
-    allowed age.
+    order, without overlaps. ``scores`` maps (model, index) to scores in date order. ``stale_from`` maps a source to
+    the moment from which what it said counts as stale: its last success plus its allowed age; ``believed_until``
+    is when its prices end, if it goes on being silent.
     """
 
     revision: int
@@ -52,7 +52,8 @@ class Catalogue:
     tier_bands: TierBands = field(default_factory=lambda: TierBands(()))
     policies: Mapping[str, Policy] = field(default_factory=dict)
     plans: Mapping[str, Plan] = field(default_factory=dict)
-    stale_from: datetime | None = None
+    stale_from: Mapping[str, datetime] = field(default_factory=dict)
+    believed_until: Mapping[str, datetime] = field(default_factory=dict)
 
     @cached_property
     def offers_by_id(self) -> Mapping[str, Offer]:
@@ -125,6 +126,8 @@ class Catalogue:
             quality_as_of=None if score is None else score.as_of,
         )
 
-    def stale(self, at: datetime) -> bool:
-        """Tell whether the catalogue is older than its sources should be."""
-        return self.stale_from is not None and at >= self.stale_from
+    def stale(self, at: datetime, source: str | None = None) -> bool:
+        """Tell whether what a source said is older than it may be; without one, whether that is so of all of them."""
+        if source is not None:
+            return source in self.stale_from and at >= self.stale_from[source]
+        return bool(self.stale_from) and at >= max(self.stale_from.values())

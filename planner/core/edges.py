@@ -17,8 +17,8 @@ def of_prices(catalogue: Catalogue) -> tuple[datetime, ...]:
 
 
 def of_terms(catalogue: Catalogue) -> tuple[datetime, ...]:
-    """Return every moment at which evidence expires or the catalogue turns stale, in order."""
-    found = {row.expires_at for rows in catalogue.terms.values() for row in rows} | {catalogue.stale_from}
+    """Return every moment at which evidence expires or what a source said turns stale, in order."""
+    found = {row.expires_at for rows in catalogue.terms.values() for row in rows} | {*catalogue.stale_from.values()}
     return tuple(sorted(edge for edge in found if edge is not None))
 
 

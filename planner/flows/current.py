@@ -1,15 +1,17 @@
 """The catalogue every answer rests on: one compiled revision in memory, confirmed against the database before use."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from planner.core.catalogue import Catalogue
 from planner.core.errors import Unavailable
 from planner.core.kept import Kept
 from planner.core.snapshot import Snapshot, compile_catalogue
+from planner.store.ages import ages_of
 from planner.store.engine import Store
 from planner.store.keys import KeyRing, load_keys
 from planner.store.load import load_catalogue
@@ -17,6 +19,9 @@ from planner.store.revision import Heads
 from planner.store.watch import Watch
 
 LEASE_SECONDS = 30.0
+# A source that is read and says nothing new publishes nothing, and yet its prices get younger. So often it is asked.
+AGES_EVERY_SECONDS = 60.0
+AGES_AHEAD = timedelta(days=1)
 # Questions about what was believed are rare, and each needs a catalogue of its own in memory.
 PAST_VIEWS = 3
 
@@ -58,17 +63,33 @@ class Current:
         self._watch = Watch(store)
         self._lock = threading.Lock()
         self._view: View | None = None
-        self._confirmed = 0.0
+        self._confirmed = self._aged = 0.0
+        self._outgrown = False
         self._past = Kept(PAST_VIEWS)
 
     def fresh(self) -> View | None:
         """Return the view if the database confirms it right now, else None: something has to be loaded."""
         held = self._view
         asked = self._monotonic()
-        if held is None or self._watch.heads() != held.heads:
+        if held is None or self._watch.heads() != held.heads or self._outlived(held):
             return None
         self._confirmed = asked
         return held
+
+    def _outlived(self, held: View) -> bool:
+        """Tell whether sources were read meanwhile that the view takes for silent."""
+        if self._outgrown or self._monotonic() - self._aged < AGES_EVERY_SECONDS:
+            return self._outgrown
+        self._aged = self._monotonic()
+        with contextlib.suppress(Unavailable), self._store.read() as connection:
+            ages, now, seen = ages_of(connection), self._now(), held.catalogue
+            self._outgrown = any(
+                seen.stale(now, source) and now < stale_from for source, stale_from in ages.stale_from.items()
+            ) or any(
+                now + AGES_AHEAD >= seen.believed_until.get(source, until) != until
+                for source, until in ages.believed_until.items()
+            )
+        return self._outgrown
 
     def view(self) -> View:
         """Return the newest view, loading it if need be.
@@ -109,7 +130,8 @@ class Current:
                 keys = load_keys(connection, self._pepper, self._admin_key)
             # The numbers are read before the rows: rows that moved in between are loaded again next time.
             self._view = View(heads, catalogue, compile_catalogue(catalogue), keys)
-            self._confirmed = asked
+            self._confirmed = self._aged = asked
+            self._outgrown = False
             return self._view
 
     def _leased(self, error: Exception) -> View:

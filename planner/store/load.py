@@ -1,7 +1,7 @@
 """The catalogue read whole, in one consistent read, as core values."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -24,10 +24,8 @@ from planner.core.rate_form import read_rates
 from planner.core.terms import Confidence, Terms
 from planner.core.tier import PriceBand, QualityBand, TierBands
 from planner.store import tables as t
+from planner.store.ages import ages_of
 from planner.store.revision import read_heads
-
-# A catalogue that only ever was the bundled one counts as stale this long after its newest price was seen.
-BUNDLE_FRESH_FOR = timedelta(days=14)
 
 
 def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) -> Catalogue:
@@ -38,12 +36,12 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
         known_at: load what was believed at that moment instead: its revision, cards, terms, policies, fees,
             contracts and scores. What an offer is able to do, names and plans are those of today.
     """
-    heads = read_heads(connection)
+    heads, ages = read_heads(connection), ages_of(connection)
     return Catalogue(
         revision=heads.catalogue if known_at is None else _revision(connection, known_at),
         policy_revision=heads.policy,
         offers=_offers(connection, known_at),
-        cards=_cards(connection, known_at),
+        cards=_cards(connection, known_at) if known_at is not None else ages.aged(_cards(connection, None)),
         terms=_terms(connection, known_at),
         models=_models(connection),
         providers=_providers(connection),
@@ -53,7 +51,8 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
         tier_bands=_bands(connection),
         policies=_policies(connection, known_at),
         plans=_plans(connection),
-        stale_from=None if known_at is not None else _stale_from(connection),
+        stale_from={} if known_at is not None else ages.stale_from,
+        believed_until={} if known_at is not None else ages.believed_until,
     )
 
 
@@ -274,23 +273,3 @@ def _policy(row: sa.Row[Any]) -> Policy:
 
 def _plans(connection: sa.Connection) -> dict[str, Plan]:
     return {row.id: read_plan(json.loads(row.document)) for row in connection.execute(sa.select(t.plans))}
-
-
-def _stale_from(connection: sa.Connection) -> datetime | None:
-    query = sa.select(t.source_states.c.last_success_at, t.sources.c.stale_after_hours).join(
-        t.sources, t.sources.c.name == t.source_states.c.source
-    )
-    refreshed: list[datetime] = [
-        succeeded + timedelta(hours=hours or 24)
-        for succeeded, hours in connection.execute(query)
-        if succeeded is not None
-    ]
-    if refreshed:
-        return max(refreshed)
-    newest = connection.execute(
-        sa.select(t.quotes.c.observed_at).order_by(t.quotes.c.observed_at.desc()).limit(1)
-    ).first()
-    if newest is None:
-        return None
-    observed_at: datetime = newest.observed_at
-    return observed_at + BUNDLE_FRESH_FOR

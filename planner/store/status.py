@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from planner.store import json_text
+from planner.store.ages import BELIEVED_FOR, STALE_AFTER_HOURS
 from planner.store.holds import waiting_by_source
 from planner.store.tables import refreshes, source_states, sources
 
@@ -46,15 +47,18 @@ class SourceStatus:
     holds: int = 0
 
     def state(self, at: datetime) -> str:
-        """Say in a word how a source is: never_read, fresh, stale (not read for too long) or frozen (says nothing new).
+        """Say in a word how a source is.
 
-        What is never refreshed is ``recorded``.
+        never_read, fresh, frozen (says nothing new), stale (not read for too long), lost (not read for so long that
+        its prices are not believed any more), or recorded, which is never refreshed.
         """
         if self.interval_minutes is None:
             return "recorded"
         if self.last_success_at is None:
             return "never_read"
-        if self.stale_after_hours is not None and at >= self.last_success_at + timedelta(hours=self.stale_after_hours):
+        if at >= self.last_success_at + BELIEVED_FOR:
+            return "lost"
+        if at >= self.last_success_at + timedelta(hours=self.stale_after_hours or STALE_AFTER_HOURS):
             return "stale"
         frozen = timedelta(days=self.frozen_after_days or 0)
         if frozen and self.moved_at is not None and at >= self.moved_at + frozen:
