@@ -118,17 +118,23 @@ def _text(told: Sequence[dict[str, Any]]) -> str:
 
 
 def remind(store: Store, at: datetime) -> int:
-    """Write alerts that no change causes: prices that still wait, sources that fell silent. Returns how many."""
+    """Write alerts that no change causes: prices that still wait, sources that fell silent, and plans that moved.
+
+    A plan moves without a publication when a dated price, a contract or evidence begins or ends. Returns how many.
+    """
     return store.tell(lambda connection: _remind(connection, at))
 
 
 def _remind(connection: Connection, at: datetime) -> int:
+    # Compiling the catalogue needs numpy, which the commands that share this module need not wait for.
+    from planner.flows import plans  # noqa: PLC0415
+
     waiting = holds.overdue(connection, REMIND_EVERY, at)
     for row in waiting:
         kind = "feed_held" if row["offer_id"] is None else "hold_waiting"
         facts = {"hold": row["id"], "source": row["source"], "since": row["opened_at"].isoformat()}
         alerts.add(connection, at, kind, row["offer_id"] or row["source"], facts, None)
-    count = len(waiting)
+    count = len(waiting) + plans.review(connection, at)
     for source in status.source_states_of(connection):
         state = source.state(at)
         if state in ("stale", "frozen") and source.told_stale_at is None:

@@ -23,9 +23,9 @@ def review(connection: Connection, at: datetime) -> int:
 
     Returns how many alerts were written. A plan that is asked for the first time is only remembered.
     """
-    catalogue = load_catalogue(connection)
-    if not any(plan.tasks for plan in catalogue.plans.values()):
+    if not plan_states.any_plan(connection):
         return 0
+    catalogue = load_catalogue(connection)
     snapshot = compile_catalogue(catalogue)
     before = plan_states.load(connection)
     found = {
