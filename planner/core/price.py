@@ -126,12 +126,20 @@ class When:
         return minute >= self.utc_start or minute < self.utc_end
 
 
+ALWAYS = When()
+
+
 @dataclass(frozen=True, slots=True)
 class Band:
     """A rate that replaces the base rate when its conditions hold."""
 
     when: When
     rate: Rate
+
+    def __post_init__(self) -> None:
+        """Refuse a band without conditions: it would be another base rate."""
+        if self.when == ALWAYS:
+            raise InvalidInput("when", "a band needs at least one condition")
 
 
 @dataclass(frozen=True, slots=True)

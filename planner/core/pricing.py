@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.core.errors import Unpriced
-from planner.core.price import Context, PriceCard, Rate, RateTable, When
+from planner.core.price import ALWAYS, Context, PriceCard, Rate, RateTable, When
 from planner.core.units import REGISTRY, Unit
 from planner.core.usage import COUNT_MAX, Usage
 
@@ -108,7 +108,6 @@ class Pricing:
 
 EXACT_BELOW = 2.0**53
 _ANY = Context()
-_ALWAYS = When()
 
 
 @dataclass(slots=True)
@@ -142,7 +141,7 @@ def compile_pricing(cards: Sequence[PriceCard | None], contexts: Sequence[Contex
     drafts = {
         unit: _Draft(np.zeros(size, np.float64), np.ones(size, np.bool_), np.ones(size, np.bool_)) for unit in Unit
     }
-    windows: dict[When, int] = {_ALWAYS: 0}
+    windows: dict[When, int] = {ALWAYS: 0}
     for i, (card, context) in enumerate(zip(cards, contexts, strict=True)):
         if card is None:
             continue

@@ -11,14 +11,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from planner.core.claim import Claim, Reading, Segment
-from planner.core.errors import FeedRefused
+from planner.core.errors import FeedRefused, InvalidInput
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
-from planner.sources.reading import Rows, Unreadable, count, document, price
+from planner.sources.reading import Rows, Unreadable, count, document, price, reason_of
 
 V2_PATH = "/pydantic/genai-prices/main/prices/new_data/v2/data.json"
 V1_URL = "https://raw.githubusercontent.com/pydantic/genai-prices/main/prices/data.json"
@@ -139,8 +139,8 @@ def _take(rows: Rows, spelling: str, seat: Seat | None, model: object, url: str 
     unmapped: list[str] = []
     try:
         segments = _with_variants(_segments(model.get("prices"), unmapped), model.get("price_variants"), unmapped)
-    except Unreadable as error:
-        rows.take(replace(claim, unpriced=error.reason, unmapped=tuple(unmapped)))
+    except (Unreadable, InvalidInput) as error:
+        rows.take(replace(claim, unpriced=reason_of(error), unmapped=tuple(unmapped)))
         return
     kind = _kind(segments[-1].rates)
     rows.take(replace(claim, facts=replace(claim.facts, kind=kind), segments=segments, unmapped=tuple(unmapped)))

@@ -8,7 +8,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from planner.core.price import DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
+from planner.core.price import ALWAYS, DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import REGISTRY, Dimension, Unit
 from planner.sources.reading import Unreadable, count, exactly, looks_like_price, price
 
@@ -284,6 +284,6 @@ def _with_factor(unit: Unit, old: UnitPrice, condition: str, value: str, factor:
     free = [band for band in old.bands if getattr(band.when, condition) is None]
     added = (
         Band(replace(when, **{condition: value}), Rate(exactly(rate.usd, factor), rate.per))  # type: ignore[arg-type]  # by name
-        for when, rate in ((When(), old.base), *((band.when, band.rate) for band in free))
+        for when, rate in ((ALWAYS, old.base), *((band.when, band.rate) for band in free))
     )
     return UnitPrice(old.base, (*old.bands, *added))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from planner.core.price import Band, Rate, RateTable, UnitPrice, When
+from planner.core.price import ALWAYS, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import Unit
 from planner.sources.reading import Unreadable, count, price
 
@@ -74,8 +74,14 @@ def _when(override: Mapping[str, Any]) -> When:
     start, end = _minute(override.get("utc_start")), _minute(override.get("utc_end"))
     if (start is None) != (end is None):
         raise Unreadable("unreadable_condition")
-    days = override.get("utc_days") or ()
-    return When(input_tokens_gt=above, utc_start=start, utc_end=end, weekdays=frozenset(map(_day, days)))
+    days = override.get("utc_days") or []
+    if not isinstance(days, list):
+        raise Unreadable("unreadable_condition")
+    when = When(input_tokens_gt=above, utc_start=start, utc_end=end, weekdays=frozenset(map(_day, days)))
+    if when == ALWAYS:
+        # Conditions that were left out, or that nobody knows here, are not "always".
+        raise Unreadable("unreadable_condition")
+    return when
 
 
 def _minute(text: object) -> int | None:

@@ -26,6 +26,11 @@ class Unreadable(Exception):  # a reason, not an error: it never leaves a parse
         self.reason = reason
 
 
+def reason_of(error: Unreadable | InvalidInput) -> str:
+    """Return why a price sets none; what our own types refuse, no adapter thought of."""
+    return error.reason if isinstance(error, Unreadable) else "unreadable_price"
+
+
 class Rows:
     """The rows of one payload on their way to a reading."""
 
@@ -51,8 +56,8 @@ class Rows:
         try:
             segments: tuple[Segment, ...] = (Segment(None, None, rates_of(unmapped)),)
             unpriced = None
-        except Unreadable as error:
-            segments, unpriced = (), error.reason
+        except (Unreadable, InvalidInput) as error:
+            segments, unpriced = (), reason_of(error)
         self.take(replace(claim, segments=segments, unpriced=unpriced, unmapped=tuple(unmapped)))
 
     def take(self, claim: Claim) -> None:

@@ -1,5 +1,6 @@
 """Every adapter on small real payloads: whole, cut at every byte, and broken at random."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sources.golden import FOLDER, ROWS, payload, text
+from tests.sources.golden import FOLDER, ROWS, parse, payload, text
 from tests.sources.mutations import broken, check_refused
 from tests.sources.trial import Trial, trial
 
@@ -65,3 +66,15 @@ def test_the_judge_of_publications_can_fail(tried: Trial) -> None:
     assert tried.publish("mapped", body, frozenset({"direct:acme/acme-1"})) == "published"
     with pytest.raises(AssertionError, match="acme-1"):
         tried.publish("mapped", body, frozenset())
+
+
+@pytest.mark.parametrize("override", ["{}", '{"utc_days": []}', '{"utc_days": 3}', '{"min_completion_tokens": 5}'])
+def test_an_override_without_a_condition_we_know_sets_no_price(override: str) -> None:
+    """Left out is not "always": the endpoint is unpriced, with its reason, and the others are read."""
+    document = json.loads(payload("openrouter"))
+    endpoint = next(model for model in document["models"] if model["endpoints"])["endpoints"][0]
+    endpoint["pricing"]["overrides"] = [{**json.loads(override), "prompt": "0.000000001"}]
+    before = parse("openrouter", payload("openrouter")).claims
+    found = parse("openrouter", json.dumps(document).encode())
+    changed = {claim.unpriced for claim in found.claims} - {claim.unpriced for claim in before}
+    assert changed == {"unreadable_condition"}
