@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -16,10 +17,15 @@ from hypothesis import strategies as st
 
 from planner.core.claim import Claim
 from planner.core.decode import DECODERS, Place, decode
-from planner.core.identity import canonical_model
+from planner.core.identity import canonical_model, new_ids
 from planner.core.offer import OfferFacts
 from planner.flows.seeds import curated_rows
+from planner.flows.setup import install
 from planner.places import seeds_dir
+from planner.store.aliases import settle
+from planner.store.engine import Store
+from planner.store.load import aliases_of
+from planner.store.registry import write_curated
 from tests.data import shared
 from tests.sources.golden import parse
 
@@ -44,8 +50,9 @@ MOVING = {"ai21", "alibaba", "deepseek", "google-ai-studio", "mistral", "snowfla
 
 @cache
 def aliases() -> dict[Place, str]:
-    """Read the curated spellings."""
-    return {(row["namespace"], row["spelling"]): row["model_id"] for row in curated_rows(seeds_dir())["aliases"]}
+    """Read the curated spellings; registered models are spelled by OpenRouter as they are."""
+    curated = {(row["namespace"], row["spelling"]): row["model_id"] for row in curated_rows(seeds_dir())["aliases"]}
+    return {**{("openrouter", model): model for model in models()}, **curated}
 
 
 @cache
@@ -276,6 +283,45 @@ def test_the_blind_sample_still_resolves_as_judged() -> None:
         channel = row["provider"] if row["provider"] in ("vercel", "requesty") else "direct"
         answer = canonical_model(channel, row["provider"], row["spelling"], aliases())
         assert (answer == row["model"]) == (row["verdict"] == "right"), row
+
+
+LOOK_ALIKES = (
+    "deepseek/DeepSeek-V3.2", "DEEPSEEK/deepseek-v3.2", "DeepSeek/deepseek-v3.2", "deep.seek/deepseek-v3.2",
+    "deepseek/deep-seek-v3.2", "deepseek/deepseek-v3-2", "deepseek/deepseek_v3.2", "deepseek/deepseekv3.2",
+    "deep-seek/deepseek-v3.2", "deepseek/deepseek-v32", "deepseek", "deepseek/", "/deepseek-v3.2",
+    "deepseek//deepseek-v3.2", "deepseek/deepseek-v3.2/", "deepseek/deepseek-v3.2@x", "deepseek/deepseek-v3.2+",
+)  # fmt: skip
+
+
+def test_no_look_alike_becomes_a_model_by_itself() -> None:
+    """An id that differs from a known one by case or punctuation, or is written otherwise, waits for a person."""
+    assert new_ids([*LOOK_ALIKES, "deepseek/deepseek-v3.2"], models()) == []
+    assert new_ids(["acme/brand-new-1", "acme/brand-new.1", "acme/other"], models()) == ["acme/other"]
+    assert [spelling for spelling in LOOK_ALIKES if canonical_model("openrouter", "x", spelling, aliases())] == []
+    assert canonical_model("openrouter", "x", "deepseek/deepseek-v3.2:free", aliases()) == "deepseek/deepseek-v3.2"
+
+
+def test_an_upgrade_leaves_alone_what_a_person_settled(store: Store) -> None:
+    """Settled otherwise, or taken back, a spelling stays so; what planner itself corrects is on the audit trail."""
+    rows = curated_rows(seeds_dir())
+    places = [("openai", "gpt-4o", "openai/gpt-4o-mini"), ("openai", "gpt-4.1", None)]
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+
+    def spelled() -> dict[Place, str]:
+        with store.read() as connection:
+            return {place: model for place, model in aliases_of(connection).items() if place[0] == "openai"}
+
+    install(store, at, bundle=False)
+    store.tell(lambda connection: settle(connection, places, at=at, actor="ada", reason="ours"))
+    before = spelled()
+    assert (before["openai", "gpt-4o"], before.get(("openai", "gpt-4.1"))) == ("openai/gpt-4o-mini", None)
+    upgraded = [
+        {**row, "model_id": "openai/o3"} if row["spelling"] == "gpt-4o-mini" and row["namespace"] == "openai" else row
+        for row in rows["aliases"]
+    ]
+    changed = store.tell(lambda connection: write_curated(connection, {"aliases": upgraded}))
+    assert changed == [("openai", "gpt-4o-mini", "openai/gpt-4o-mini", "openai/o3")]
+    assert spelled() == {**before, ("openai", "gpt-4o-mini"): "openai/o3"}
 
 
 @pytest.mark.bench

@@ -4,7 +4,8 @@ Why: a doubtful price waits for a person instead of being published; many worker
 exchange rates and ways of paying a broker belong to the effective price; alerts reach somebody, at least once.
 Safe: new tables; new columns are empty or have a default, so nothing that is stored changes its meaning. Locks the
 altered tables for the moment of the change; SQLite copies them.
-Undo: loses the queue of held prices with its decisions, contracts, exchange rates, webhooks and undelivered messages.
+Undo: loses the queue of held prices with its decisions, aliases that were taken back, contracts, exchange rates,
+webhooks and undelivered messages.
 """
 
 import sqlalchemy as sa
@@ -169,6 +170,7 @@ def upgrade() -> None:
     with op.batch_alter_table("aliases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("settled_by", sa.Text(), nullable=True))
+        batch_op.alter_column("model_id", existing_type=sa.Text(), nullable=True)
     with op.batch_alter_table("fees", schema=None) as batch_op:
         batch_op.add_column(sa.Column("payment", sa.Text(), server_default="credit", nullable=False))
         batch_op.add_column(sa.Column("allowance_usd_per_month", sa.Text(), nullable=True))
@@ -203,7 +205,10 @@ def downgrade() -> None:
         batch_op.drop_column("minimum_usd")
         batch_op.drop_column("allowance_usd_per_month")
         batch_op.drop_column("payment")
+    # Without a place for it, what was taken back is simply not there.
+    op.execute("DELETE FROM aliases WHERE model_id IS NULL")
     with op.batch_alter_table("aliases", schema=None) as batch_op:
+        batch_op.alter_column("model_id", existing_type=sa.Text(), nullable=False)
         batch_op.drop_column("settled_by")
         batch_op.drop_column("settled_at")
     with op.batch_alter_table("alerts", schema=None) as batch_op:

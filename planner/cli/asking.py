@@ -66,7 +66,7 @@ def print_answer(shape: Shape) -> None:
     show.line(f"considered {shape['considered']} offers: {shape['eligible']} eligible; refused: {refused or 'none'}")
     for other in shape["alternatives"]:
         show.line(f"not chosen {other['offer']}: {other['why_not']}")
-    stale = "; STALE: no source was refreshed lately" if shape["stale"] else ""
+    stale = "; STALE: its source was not read lately" if shape["stale"] else ""
     show.line(f"revision   {shape['revision']}, valid until {shape['valid_until'] or 'the next change'}{stale}")
 
 

@@ -18,7 +18,7 @@ BUNDLES = "catalogue-*.jsonl.gz"
 
 
 def install(store: Store, at: datetime, folder: Path | None = None, *, bundle: bool = True) -> None:
-    """Load what travels with planner into a database; what is there already is left alone.
+    """Load what travels with planner into a database; what a person decided there is left alone.
 
     Each step is one transaction and leaves a mark in the audit trail, so that an interrupted install goes on
     where it stopped and a second one does nothing. Without ``bundle`` there are no prices before the first refresh.
@@ -56,12 +56,12 @@ def _load_registry(connection: Connection, folder: Path, at: datetime) -> None:
     if audit.happened(connection, "seeds.load", subject):
         return
     rows = seeds.curated_rows(folder)
-    registry.write_curated(connection, {**rows, **_as_text(rows)})
+    changed = registry.write_curated(connection, {**rows, **_as_text(rows)})
     registry.write_policies(connection, seeds.policies(folder), at, ACTOR)
     registry.write_terms(connection, seeds.terms(folder), at)
     registry.write_scores(connection, seeds.scores(folder))
-    counts = {table: len(listed) for table, listed in rows.items()}
-    audit.record(connection, at=at, actor=ACTOR, action="seeds.load", subject=subject, after=counts)
+    after = {**{table: len(listed) for table, listed in rows.items()}, "aliases_changed": changed}
+    audit.record(connection, at=at, actor=ACTOR, action="seeds.load", subject=subject, after=after)
     bump(connection, policy=True)
 
 

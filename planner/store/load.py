@@ -13,7 +13,7 @@ from planner.core.agreement import CREDIT, Contract, Fee
 from planner.core.catalogue import Catalogue, Provider
 from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
-from planner.core.identity import canonical_model
+from planner.core.identity import OPENROUTER, canonical_model
 from planner.core.offer import Kind, Offer
 from planner.core.plan import Plan
 from planner.core.plan_form import read_plan
@@ -70,10 +70,17 @@ def _revision(connection: sa.Connection, known_at: datetime) -> int:
 
 
 def aliases_of(connection: sa.Connection) -> dict[tuple[str, str], str]:
-    """Return every curated alias: (namespace, spelling) -> canonical model."""
+    """Return what every spelling means: curated aliases, and registered ids as OpenRouter spells them."""
     columns = t.aliases.c
-    rows = connection.execute(sa.select(columns.namespace, columns.spelling, columns.model_id))
-    return {(namespace, spelling): model for namespace, spelling, model in rows}
+    found = {(OPENROUTER, id_): id_ for id_ in connection.execute(sa.select(t.models.c.id)).scalars()}
+    query = sa.select(columns.namespace, columns.spelling, columns.model_id)
+    for namespace, spelling, model in connection.execute(query):
+        if model is not None:
+            found[namespace, spelling] = model
+        else:
+            # Somebody took it back; that stands over the definition too.
+            found.pop((namespace, spelling), None)
+    return found
 
 
 def _offers(connection: sa.Connection, known_at: datetime | None) -> tuple[Offer, ...]:

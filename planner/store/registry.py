@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from planner.core.claim import Reading, Score
+from planner.core.identity import new_ids
 from planner.core.names import ProviderNames
 from planner.core.terms import Terms
 from planner.store import json_text
@@ -33,14 +34,31 @@ _COLUMNS = {
 }
 
 
-def write_curated(connection: sa.Connection, rows: Mapping[str, Rows]) -> None:
+def write_curated(connection: sa.Connection, rows: Mapping[str, Rows]) -> list[tuple[str, str, str | None, str]]:
     """Write the curated tables: rows that exist are updated, new ones inserted, none is taken away.
 
-    ``rows`` maps a table's name to its rows. Removing a row from the seeds does not remove what an admin
-    may rely on.
+    ``rows`` maps a table's name to its rows. Removing a row from the seeds does not remove what an admin may rely on,
+    and a spelling that a person settled, or took back, stays as the person left it.
+
+    Returns the aliases that mean another model now, as (namespace, spelling, before, now).
     """
+    columns = t.aliases.c
+    held = {
+        (row.namespace, row.spelling): row
+        for row in connection.execute(
+            sa.select(columns.namespace, columns.spelling, columns.model_id, columns.settled_by)
+        )
+    }
+    by_people = {place for place, row in held.items() if row.settled_by is not None}
+    aliases = [row for row in rows.get("aliases", ()) if (row["namespace"], row["spelling"]) not in by_people]
+    changed = []
+    for row in aliases:
+        before = held.get((row["namespace"], row["spelling"]))
+        if before is not None and before.model_id != row["model_id"]:
+            changed.append((row["namespace"], row["spelling"], before.model_id, row["model_id"]))
     for table in _CURATED:
-        _upsert(connection, table, rows.get(table.name, ()))
+        _upsert(connection, table, aliases if table is t.aliases else rows.get(table.name, ()))
+    return changed
 
 
 def write_policies(connection: sa.Connection, policies: Rows, at: datetime, actor: str) -> int:
@@ -146,6 +164,7 @@ def register(connection: sa.Connection, readings: Iterable[Reading], at: datetim
         moved = 0
         if reading.models:
             known = set(connection.execute(sa.select(t.models.c.id)).scalars())
+            fresh = frozenset(new_ids((model.id for model in reading.models), known))
             rows = {
                 model.id: {
                     "id": model.id,
@@ -156,7 +175,7 @@ def register(connection: sa.Connection, readings: Iterable[Reading], at: datetim
                     "kind": model.kind.value,
                 }
                 for model in reading.models
-                if model.id not in known
+                if model.id in fresh
             }
             if rows:
                 connection.execute(sa.insert(t.models), list(rows.values()))
@@ -196,7 +215,7 @@ def load_names(connection: sa.Connection, feed: str) -> ProviderNames:
         else:
             direct[spelling] = provider
     own = sa.select(t.aliases.c.spelling, t.aliases.c.model_id).where(t.aliases.c.namespace == feed)
-    models = {row.spelling: row.model_id for row in connection.execute(own)}
+    models = {row.spelling: row.model_id for row in connection.execute(own) if row.model_id is not None}
     return ProviderNames(direct, brokers, via, frozenset(kinds), models)
 
 

@@ -59,7 +59,7 @@ aliases = sa.Table(
     metadata,
     sa.Column("namespace", sa.Text, primary_key=True),
     sa.Column("spelling", sa.Text, primary_key=True),
-    sa.Column("model_id", sa.Text, sa.ForeignKey("models.id"), nullable=False),
+    sa.Column("model_id", sa.Text, sa.ForeignKey("models.id")),  # NULL: a person took the alias back
     sa.Column("basis", sa.Text, nullable=False),
     sa.Column("settled_at", UtcTime),  # when an admin settled it; NULL came with planner
     sa.Column("settled_by", sa.Text),
