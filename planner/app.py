@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from planner import __version__
-from planner.api import agreements, alerting, desk, health, polling, questions, reads
+from planner.api import agreements, alerting, desk, health, own, polling, questions, reads
 from planner.api.guard import enter
 from planner.api.limits import Limits
 from planner.api.operations import summary_shape
@@ -59,7 +59,15 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.refresh = _refresher(opened, settings)
     polling.add_to(app)
     # Routes are tried in their order, so fixed paths of offers stand before those that take any id.
-    for router in (health.router, questions.router, desk.router, agreements.router, alerting.router, reads.router):
+    for router in (
+        health.router,
+        questions.router,
+        desk.router,
+        agreements.router,
+        own.router,
+        alerting.router,
+        reads.router,
+    ):
         app.include_router(router)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(PlannerError, _planner_error)

@@ -38,15 +38,25 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_due", ["state", "next_attempt_at"], unique=False)
     op.create_table(
         "fx_rates",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("usd", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("source_url", sa.Text(), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_to", sa.DateTime(timezone=True), nullable=True),
         sa.Column("recorded_by", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("currency", "day", name=op.f("pk_fx_rates")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fx_rates")),
     )
+    with op.batch_alter_table("fx_rates", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_fx_rates_day",
+            ["currency", "day"],
+            unique=True,
+            sqlite_where=sa.text("recorded_to IS NULL"),
+            postgresql_where=sa.text("recorded_to IS NULL"),
+        )
     op.create_table(
         "golden_facts",
         sa.Column("offer_id", sa.Text(), nullable=False),
@@ -111,15 +121,20 @@ def upgrade() -> None:
     )
     op.create_table(
         "channel_payments",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("channel_id", sa.Text(), nullable=False),
         sa.Column("payment", sa.Text(), nullable=False),
         sa.Column("list_usd_per_month", sa.Text(), nullable=True),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_to", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("recorded_by", sa.Text(), nullable=False),
         sa.CheckConstraint("payment IN ('credit', 'own_key')", name=op.f("ck_channel_payments_payment")),
         sa.ForeignKeyConstraint(["channel_id"], ["channels.id"], name=op.f("fk_channel_payments_channel_id_channels")),
-        sa.PrimaryKeyConstraint("channel_id", name=op.f("pk_channel_payments")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_channel_payments")),
     )
+    with op.batch_alter_table("channel_payments", schema=None) as batch_op:
+        batch_op.create_index("ix_channel_payments_channel", ["channel_id", "valid_from"], unique=False)
     op.create_table(
         "contracts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

@@ -1,16 +1,16 @@
-"""What was agreed beyond the list price: fees, contracts, exchange rates, and offers nobody lists."""
+"""What was agreed beyond the list price: fees, contracts and exchange rates."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from starlette.responses import Response
 
-from planner.api.asked import Capability, KindName, Moment
-from planner.api.body import Count, Name, Sent, UsdText, body_of, described
+from planner.api.asked import Moment, moment
+from planner.api.body import Name, Sent, UsdText, body_of, described
 from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.pages import Number
@@ -21,11 +21,12 @@ from planner.core import errors
 from planner.core.agreement import Contract, Fee
 from planner.core.errors import InvalidInput
 from planner.core.money import plain, usd_text
-from planner.core.offer import Kind, OfferFacts
-from planner.core.rate_form import read_rates
-from planner.flows import agreement, own_offer
-from planner.store import agreements
+from planner.flows import agreement
 from planner.store.engine import Connection
+
+KnownAt = Annotated[
+    datetime | None, BeforeValidator(moment), Query(description="answer with what was known then, RFC 3339 with offset")
+]
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
@@ -62,6 +63,13 @@ class PaymentIn(Sent):
     channel: Name
     payment: Literal["credit", "own_key"]
     list_usd_per_month: UsdText | None = None
+    valid_from: Moment | None = None
+
+
+class EndIn(DecisionIn):
+    """When a fee or a contract ends, now by default."""
+
+    valid_to: Moment | None = None
 
 
 class ContractIn(DecisionIn):
@@ -87,46 +95,6 @@ class FxIn(DecisionIn):
     usd: UsdText
     source: Name
     source_url: Name
-
-
-class OwnOfferIn(DecisionIn):
-    """An offer nobody lists: a model you run yourself, or a price only you get. Rates null withdraws its price."""
-
-    channel: Name = "self-hosted"
-    provider: Name
-    model_spelling: Name
-    model: Name | None = None
-    region: Name | None = None
-    kind: KindName = "chat"
-    rates: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)] | None
-    valid_from: Moment | None = None
-    capabilities: Annotated[list[Capability], Field(max_length=50)] = Field(default_factory=list)
-    context_tokens: Count | None = None
-    max_output_tokens: Count | None = None
-    source_url: Name
-
-    def own(self) -> own_offer.OwnOffer:
-        """Return the offer in core terms.
-
-        Raises:
-            InvalidInput: a rate that cannot be read.
-        """
-        return own_offer.OwnOffer(
-            facts=OfferFacts(
-                model_spelling=self.model_spelling,
-                provider=self.provider,
-                channel=self.channel,
-                region=self.region,
-                kind=Kind(self.kind),
-                capabilities=dict.fromkeys(self.capabilities, True),
-                context_tokens=self.context_tokens,
-                max_output_tokens=self.max_output_tokens,
-            ),
-            model=self.model,
-            rates=None if self.rates is None else read_rates(self.rates),
-            valid_from=self.valid_from,
-            source_url=self.source_url,
-        )
 
 
 def fee_shape(fee: Fee) -> Shape:
@@ -181,20 +149,21 @@ def _percent(field: str, percent: Decimal) -> str:
 
 
 @router.get("/fees", responses=_REFUSALS)
-def get_fees(request: Request) -> Response:
-    """List what channels charge on top of list prices, and how each is paid here."""
+def get_fees(request: Request, known_at: KnownAt = None) -> Response:
+    """List what channels charge on top of list prices, cut where the way each is paid here changes."""
     store = request.app.state.store
     return tagged(
         request,
         {
-            "items": [fee_shape(fee) for fee in agreement.fees(store)],
+            "items": [fee_shape(fee) for fee in agreement.fees(store, known_at)],
             "payments": [
                 {
                     "channel": row["channel_id"],
                     "payment": row["payment"],
                     "list_usd_per_month": row["list_usd_per_month"],
+                    "valid_from": time_text(row["valid_from"]),
                 }
-                for row in agreement.payments(store)
+                for row in agreement.payments(store, known_at)
             ],
             "next_cursor": None,
         },
@@ -226,19 +195,21 @@ def post_fee(request: Request, body: Annotated[FeeIn, Depends(body_of(FeeIn))]) 
     }
 
     def story(connection: Connection) -> Shape:
-        return {"id": agreements.add_fee(connection, row, at=at, actor=actor_of(request), reason=body.reason)}
+        return {"id": agreement.add_fee(connection, row, at=at, actor=actor_of(request), reason=body.reason)}
 
     return written(request, body.model_dump(mode="json"), story)
 
 
-@router.post("/fees/{id}/end", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "replaced"}))
-def post_fee_end(
-    request: Request,
-    id: Number,
-    body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
-) -> Response:
-    """Take a fee off the record."""
+@router.post("/fees/{id}/end", responses=_REFUSALS, openapi_extra=described(EndIn, {"reason": "replaced"}))
+def post_fee_end(request: Request, id: Number, body: Annotated[EndIn, Depends(body_of(EndIn))]) -> Response:
+    """Let a fee end at a moment; until then it goes on being charged."""
     return _ended(request, "fee", id, body)
+
+
+@router.post("/fees/{id}/void", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "a mistake"}))
+def post_fee_void(request: Request, id: Number, body: Annotated[DecisionIn, Depends(body_of(DecisionIn))]) -> Response:
+    """Take a fee off the record as if it had never been."""
+    return _voided(request, "fee", id, body)
 
 
 @router.post(
@@ -247,20 +218,20 @@ def post_fee_end(
     openapi_extra=described(PaymentIn, {"channel": "openrouter", "payment": "credit", "list_usd_per_month": "1000"}),
 )
 def post_payment(request: Request, body: Annotated[PaymentIn, Depends(body_of(PaymentIn))]) -> Response:
-    """Say how a channel is paid here."""
+    """Say how a channel is paid here from a moment on, now by default."""
     at, volume = now_of(request), _text(body.list_usd_per_month)
+    begins = body.valid_from or at
 
     def story(connection: Connection) -> Shape:
-        agreements.pay(connection, body.channel, body.payment, volume, at=at, actor=actor_of(request))
-        return {"channel": body.channel, "payment": body.payment, "list_usd_per_month": volume}
+        return agreement.pay(connection, body.channel, body.payment, volume, begins, at=at, actor=actor_of(request))
 
     return written(request, body.model_dump(mode="json"), story)
 
 
 @router.get("/contracts", responses=_REFUSALS)
-def get_contracts(request: Request) -> Response:
+def get_contracts(request: Request, known_at: KnownAt = None) -> Response:
     """List negotiated discounts and commitments."""
-    found = agreement.contracts(request.app.state.store)
+    found = agreement.contracts(request.app.state.store, known_at)
     return tagged(request, {"items": [contract_shape(contract) for contract in found], "next_cursor": None})
 
 
@@ -291,36 +262,52 @@ def post_contract(request: Request, body: Annotated[ContractIn, Depends(body_of(
     }
 
     def story(connection: Connection) -> Shape:
-        return {"id": agreements.add_contract(connection, row, at=at, actor=actor_of(request), reason=body.reason)}
+        return {"id": agreement.add_contract(connection, row, at=at, actor=actor_of(request), reason=body.reason)}
 
     return written(request, body.model_dump(mode="json"), story)
 
 
-@router.post("/contracts/{id}/end", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "cancelled"}))
-def post_contract_end(
-    request: Request,
-    id: Number,
-    body: Annotated[DecisionIn, Depends(body_of(DecisionIn))],
-) -> Response:
-    """Take a contract off the record."""
+@router.post("/contracts/{id}/end", responses=_REFUSALS, openapi_extra=described(EndIn, {"reason": "cancelled"}))
+def post_contract_end(request: Request, id: Number, body: Annotated[EndIn, Depends(body_of(EndIn))]) -> Response:
+    """Let a contract end at a moment; until then its discount goes on being granted."""
     return _ended(request, "contract", id, body)
 
 
-def _ended(request: Request, word: str, id_: int, body: DecisionIn) -> Response:
+@router.post("/contracts/{id}/void", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "a mistake"}))
+def post_contract_void(
+    request: Request, id: Number, body: Annotated[DecisionIn, Depends(body_of(DecisionIn))]
+) -> Response:
+    """Take a contract off the record as if it had never been."""
+    return _voided(request, "contract", id, body)
+
+
+def _ended(request: Request, word: str, id_: int, body: EndIn) -> Response:
     at = now_of(request)
+    ends, actor = body.valid_to or at, actor_of(request)
+    return written(
+        request,
+        body.model_dump(mode="json"),
+        lambda connection: agreement.end(connection, word, id_, ends, at=at, actor=actor, reason=body.reason),
+    )
+
+
+def _voided(request: Request, word: str, id_: int, body: DecisionIn) -> Response:
+    at, actor = now_of(request), actor_of(request)
     return written(
         request,
         body.model_dump(),
-        lambda connection: agreement.end(connection, word, id_, at=at, actor=actor_of(request), reason=body.reason),
+        lambda connection: agreement.void(connection, word, id_, at=at, actor=actor, reason=body.reason),
     )
 
 
 @router.get("/fx", responses=_REFUSALS)
-def get_fx(request: Request, currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$")] = None) -> Response:
+def get_fx(
+    request: Request, currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$")] = None, known_at: KnownAt = None
+) -> Response:
     """List exchange rates, newest first: dollars for one unit of a currency from a day on."""
     items = [
         {"currency": rate.currency, "day": rate.day.isoformat(), "usd": plain(rate.usd), "source": rate.source}
-        for rate in agreement.fx_rates(request.app.state.store, currency)
+        for rate in agreement.fx_rates(request.app.state.store, currency, known_at)
     ]
     return tagged(request, {"items": items, "next_cursor": None})
 
@@ -335,8 +322,6 @@ _FX = {
 def post_fx(request: Request, body: Annotated[FxIn, Depends(body_of(FxIn))]) -> Response:
     """Record the exchange rate of a day."""
     at = now_of(request)
-    if not body.usd:
-        raise InvalidInput("usd", "a rate above 0 is needed")
     row = {
         "currency": body.currency,
         "day": body.day,
@@ -346,30 +331,7 @@ def post_fx(request: Request, body: Annotated[FxIn, Depends(body_of(FxIn))]) -> 
     }
 
     def story(connection: Connection) -> Shape:
-        agreements.set_fx(connection, row, at=at, actor=actor_of(request), reason=body.reason)
+        agreement.set_fx(connection, row, at=at, actor=actor_of(request), reason=body.reason)
         return {"currency": body.currency, "day": body.day.isoformat(), "usd": row["usd"]}
-
-    return written(request, body.model_dump(mode="json"), story)
-
-
-_OWN = {
-    "provider": "our-gpus", "model_spelling": "llama-3.3-70b", "model": "meta-llama/llama-3.3-70b-instruct",
-    "rates": [
-        {"unit": "input_token", "usd": "0.4", "per": 1_000_000},
-        {"unit": "output_token", "usd": "0.4", "per": 1_000_000},
-    ],
-    "context_tokens": 131_072, "source_url": "https://wiki.example.com/gpu-costs", "reason": "allocation of October",
-}  # fmt: skip
-
-
-@router.post("/offers", responses=_REFUSALS, openapi_extra=described(OwnOfferIn, _OWN))
-def post_offer(request: Request, body: Annotated[OwnOfferIn, Depends(body_of(OwnOfferIn))]) -> Response:
-    """Enter an offer nobody lists, or its new price. Its terms are unknown until an admin enters them."""
-    at, bounds = now_of(request), request.app.state.bounds
-    own = body.own()
-
-    def story(connection: Connection) -> Shape:
-        id_ = own_offer.set_offer(connection, own, at=at, actor=actor_of(request), reason=body.reason, bounds=bounds)
-        return {"offer": id_}
 
     return written(request, body.model_dump(mode="json"), story)

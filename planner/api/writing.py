@@ -29,7 +29,8 @@ def written(
         raise InvalidInput("Idempotency-Key", f"1 to {KEY_CHARACTERS_MAX} printable characters are needed")
     asked = Write(
         actor=actor_of(request),
-        what=f"{request.method} {request.url.path}",
+        # The id of what is written may stand in the query.
+        what=f"{request.method} {request.url.path}?{request.url.query}",
         body=body,
         match=request.headers.get("if-match"),
         key=key,

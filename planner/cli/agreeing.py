@@ -5,8 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from planner.api.agreements import FxIn, OwnOfferIn, contract_shape, fee_shape
+from planner.api.agreements import FxIn, contract_shape, fee_shape
 from planner.api.body import checked
+from planner.api.own import OwnOfferIn
 from planner.api.shapes import time_text
 from planner.cli import show
 from planner.cli.administering import actor
@@ -15,7 +16,7 @@ from planner.cli.opened import now, read_settings, store_of
 from planner.core.errors import InvalidInput
 from planner.core.money import parse_decimal, plain
 from planner.flows import agreement, deliver, own_offer
-from planner.store import agreements, alerts
+from planner.store import alerts
 
 
 def list_contracts(*, as_json: bool) -> None:
@@ -41,18 +42,28 @@ def add_contract(options: dict[str, Any], reason: str, *, as_json: bool) -> None
     }
     present = now()
     id_ = store_of(read_settings()).tell(
-        lambda connection: agreements.add_contract(connection, row, at=present, actor=actor(), reason=reason)
+        lambda connection: agreement.add_contract(connection, row, at=present, actor=actor(), reason=reason)
     )
     show.json_out({"id": id_}) if as_json else show.line(f"contract {id_}")
 
 
-def end(word: str, id_: int, reason: str, *, as_json: bool) -> None:
-    """Take a contract or a fee off the record."""
+def end(word: str, id_: int, ends: str | None, reason: str, *, as_json: bool) -> None:
+    """Let a contract or a fee end at a moment, now by default."""
+    present = now()
+    moment = present if ends is None else at_of(ends, "to")
+    done = store_of(read_settings()).tell(
+        lambda connection: agreement.end(connection, word, id_, moment, at=present, actor=actor(), reason=reason)
+    )
+    show.json_out(done) if as_json else show.line(f"{word} {id_} ends at {done['ended_at']}")
+
+
+def void(word: str, id_: int, reason: str, *, as_json: bool) -> None:
+    """Take a contract or a fee off the record as if it had never been."""
     present = now()
     done = store_of(read_settings()).tell(
-        lambda connection: agreement.end(connection, word, id_, at=present, actor=actor(), reason=reason)
+        lambda connection: agreement.void(connection, word, id_, at=present, actor=actor(), reason=reason)
     )
-    show.json_out(done) if as_json else show.line(f"{word} {id_} ended")
+    show.json_out(done) if as_json else show.line(f"{word} {id_} was never true")
 
 
 def list_fees(*, as_json: bool) -> None:
@@ -75,17 +86,17 @@ def list_fees(*, as_json: bool) -> None:
     show.table("fees", [(name, LEFT) for name in names], [[row[name] for name in names] for row in rows])
 
 
-def pay(channel: str, payment: str, volume: str | None, *, as_json: bool) -> None:
-    """Say how a channel is paid here."""
+def pay(channel: str, payment: str, volume: str | None, begins: str | None, *, as_json: bool) -> None:
+    """Say how a channel is paid here from a moment on, now by default."""
     if payment not in ("credit", "own_key"):
         raise InvalidInput("payment", "credit or own_key is needed")
     amount = None if volume is None else plain(parse_decimal(volume, field="list_usd_per_month"))
     present = now()
-    store_of(read_settings()).tell(
-        lambda connection: agreements.pay(connection, channel, payment, amount, at=present, actor=actor())
+    moment = present if begins is None else at_of(begins, "from")
+    done = store_of(read_settings()).tell(
+        lambda connection: agreement.pay(connection, channel, payment, amount, moment, at=present, actor=actor())
     )
-    done = {"channel": channel, "payment": payment, "list_usd_per_month": amount}
-    show.json_out(done) if as_json else show.line(f"{channel} is paid by {payment}")
+    show.json_out(done) if as_json else show.line(f"{channel} is paid by {payment} from {done['valid_from']} on")
 
 
 def list_fx(currency: str | None, *, as_json: bool) -> None:
@@ -108,7 +119,7 @@ def set_fx(currency: str, day: str, usd: str, source: str, source_url: str, *, a
     row = {**body.model_dump(exclude={"reason"}), "usd": plain(body.usd)}
     present = now()
     store_of(read_settings()).tell(
-        lambda connection: agreements.set_fx(connection, row, at=present, actor=actor(), reason="entered")
+        lambda connection: agreement.set_fx(connection, row, at=present, actor=actor(), reason="entered")
     )
     done = {"currency": currency, "day": day, "usd": row["usd"]}
     show.json_out(done) if as_json else show.line(f"1 {currency} = {row['usd']} USD from {day} on")

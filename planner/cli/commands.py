@@ -176,12 +176,23 @@ def contracts_add(
 Number = Annotated[int, typer.Argument(help="Its number.")]
 
 
+Ends = Annotated[str | None, typer.Option("--to", help="When it ends, RFC 3339 with offset; now by default.")]
+
+
 @contracts.command("end")
-def contracts_end(id: Number, reason: Reason, as_json: Json = False) -> None:
-    """Take a contract off the record."""
+def contracts_end(id: Number, reason: Reason, to: Ends = None, as_json: Json = False) -> None:
+    """Let a contract end; until then its discount goes on being granted."""
     from planner.cli import agreeing
 
-    agreeing.end("contract", id, reason, as_json=as_json)
+    agreeing.end("contract", id, to, reason, as_json=as_json)
+
+
+@contracts.command("void")
+def contracts_void(id: Number, reason: Reason, as_json: Json = False) -> None:
+    """Take a contract off the record as if it had never been."""
+    from planner.cli import agreeing
+
+    agreeing.void("contract", id, reason, as_json=as_json)
 
 
 @fees.command("list")
@@ -193,11 +204,19 @@ def fees_list(as_json: Json = False) -> None:
 
 
 @fees.command("end")
-def fees_end(id: Number, reason: Reason, as_json: Json = False) -> None:
-    """Take a fee off the record."""
+def fees_end(id: Number, reason: Reason, to: Ends = None, as_json: Json = False) -> None:
+    """Let a fee end; until then it goes on being charged."""
     from planner.cli import agreeing
 
-    agreeing.end("fee", id, reason, as_json=as_json)
+    agreeing.end("fee", id, to, reason, as_json=as_json)
+
+
+@fees.command("void")
+def fees_void(id: Number, reason: Reason, as_json: Json = False) -> None:
+    """Take a fee off the record as if it had never been."""
+    from planner.cli import agreeing
+
+    agreeing.void("fee", id, reason, as_json=as_json)
 
 
 @fees.command("pay")
@@ -205,12 +224,13 @@ def fees_pay(
     channel: Annotated[str, typer.Argument(help="Channel, such as openrouter.")],
     payment: Annotated[str, typer.Argument(help="credit or own_key.")],
     list_usd_per_month: Annotated[str | None, typer.Option(help="Usage at list price expected a month, USD.")] = None,
+    begins: Annotated[str | None, typer.Option("--from", help="From when; now by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say how a channel is paid here."""
+    """Say how a channel is paid here from a day on."""
     from planner.cli import agreeing
 
-    agreeing.pay(channel, payment, list_usd_per_month, as_json=as_json)
+    agreeing.pay(channel, payment, list_usd_per_month, begins, as_json=as_json)
 
 
 @fx.command("list")

@@ -1,9 +1,10 @@
 """What is paid beyond the list price or below it: brokers' dated fees, and discounts that were negotiated."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from typing import NamedTuple
 
 CREDIT, OWN_KEY = "credit", "own_key"
 """How a broker is paid: with bought credit, or with one's own provider keys behind it."""
@@ -53,6 +54,51 @@ class Fee:
     def of_purchase(self, credit_usd: Fraction) -> Fraction:
         """Return the fee in USD of buying an amount of credit at once, the minimum included."""
         return max(credit_usd * self.percent / 100, self.minimum_usd or Fraction())
+
+
+class Payment(NamedTuple):
+    """How a channel is paid here from a moment on, until it says something else; before the first, with credit."""
+
+    channel: str
+    payment: str
+    list_usd_per_month: Fraction | None
+    valid_from: datetime
+
+
+def as_paid(fees: Sequence[Fee], payments: Iterable[Payment]) -> tuple[Fee, ...]:
+    """Return the fees cut where the way of paying changes, each part marked with whether it counts then.
+
+    A broker that is said to be paid in a way nobody knows a fee of is charged as if paid with credit: unknown is not
+    free.
+
+    Args:
+        fees: of all channels and ways of paying.
+        payments: in time order for each channel.
+    """
+    known = {(fee.channel, fee.payment) for fee in fees}
+    periods: dict[str, list[Payment]] = {}
+    for payment in payments:
+        periods.setdefault(payment.channel, []).append(payment)
+    return tuple(part for fee in fees for part in _parts(fee, periods.get(fee.channel, []), known))
+
+
+def _parts(fee: Fee, said: Sequence[Payment], known: Container[tuple[str, str]]) -> Iterator[Fee]:
+    begins = fee.valid_from
+    now = Payment(fee.channel, CREDIT, None, begins)
+    for then in (*said, None):
+        ends = fee.valid_to if then is None else then.valid_from
+        if ends is None or ends > begins:
+            ends = ends if fee.valid_to is None or (ends is not None and ends < fee.valid_to) else fee.valid_to
+            way = now.payment if (fee.channel, now.payment) in known else CREDIT
+            yield replace(
+                fee, valid_from=begins, valid_to=ends, chosen=fee.payment == way,
+                list_usd_per_month=now.list_usd_per_month,
+            )  # fmt: skip
+            if ends is None or ends == fee.valid_to:
+                return
+            begins = ends
+        if then is not None:
+            now = then
 
 
 def gross_up(fees: Iterable[Fee], channel: str, at: datetime) -> Fraction:

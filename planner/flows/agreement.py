@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from planner.core.agreement import Contract, Fee
+from planner.core.errors import InvalidInput
 from planner.core.fx import FxRate
 from planner.core.money import parse_decimal
+from planner.flows import plans
 from planner.store import agreements
 from planner.store.engine import Connection, Store
 from planner.store.load import load_contracts, load_fees
@@ -23,25 +25,94 @@ def contracts(store: Store, known_at: datetime | None = None) -> tuple[Contract,
         return load_contracts(connection, known_at)
 
 
-def payments(store: Store) -> list[dict[str, Any]]:
-    """Return how each channel is paid here."""
+def payments(store: Store, known_at: datetime | None = None) -> list[dict[str, Any]]:
+    """Return how each channel is paid here, and since when."""
     with store.read() as connection:
-        return agreements.payments(connection)
+        return agreements.payments(connection, known_at)
 
 
-def fx_rates(store: Store, currency: str | None = None) -> list[FxRate]:
+def fx_rates(store: Store, currency: str | None = None, known_at: datetime | None = None) -> list[FxRate]:
     """Return exchange rates, newest first."""
     with store.read() as connection:
-        rows = agreements.fx(connection, currency)
+        rows = agreements.fx(connection, currency, known_at=known_at)
     return [FxRate(row["currency"], row["day"], parse_decimal(row["usd"]), row["source"]) for row in rows]
 
 
-def end(connection: Connection, word: str, id_: int, *, at: datetime, actor: str, reason: str) -> dict[str, Any]:
-    """Take a fee or a contract off the record.
+def add_contract(connection: Connection, row: agreements.Row, *, at: datetime, actor: str, reason: str) -> int:
+    """Record a contract, ask every plan anew, and return its number.
+
+    Raises:
+        NotFound: there is no such channel, provider or model.
+        InvalidInput: a commitment without its period, or a period without a commitment.
+    """
+    id_ = agreements.add_contract(connection, row, at=at, actor=actor, reason=reason)
+    plans.review(connection, at)
+    return id_
+
+
+def add_fee(connection: Connection, row: agreements.Row, *, at: datetime, actor: str, reason: str) -> int:
+    """Record a channel's fee, ask every plan anew, and return its number.
+
+    Raises:
+        NotFound: there is no such channel.
+        InvalidInput: it ends before it begins.
+        Conflict: another fee of the same kind holds for a part of its time.
+    """
+    id_ = agreements.add_fee(connection, row, at=at, actor=actor, reason=reason)
+    plans.review(connection, at)
+    return id_
+
+
+def pay(
+    connection: Connection, channel: str, payment: str, volume: str | None, valid_from: datetime, *, at: datetime,
+    actor: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Say how a channel is paid here from a moment on, and ask every plan anew.
+
+    Raises:
+        NotFound: there is no such channel.
+        InvalidInput: less than nothing a month.
+    """
+    if volume is not None and parse_decimal(volume, field="list_usd_per_month") < 0:
+        raise InvalidInput("list_usd_per_month", "at least 0 is needed")
+    agreements.pay(connection, channel, payment, volume, valid_from, at=at, actor=actor)
+    plans.review(connection, at)
+    return {
+        "channel": channel, "payment": payment, "list_usd_per_month": volume,
+        "valid_from": valid_from.isoformat().replace("+00:00", "Z"),
+    }  # fmt: skip
+
+
+def end(
+    connection: Connection, word: str, id_: int, ends: datetime, *, at: datetime, actor: str, reason: str
+) -> dict[str, Any]:
+    """Let a fee or a contract end at a moment, and ask every plan anew.
 
     Raises:
         NotFound: there is none with this number.
-        Conflict: it was ended before.
+        Conflict: it is off the record, or ends before that anyway.
     """
-    agreements.end(connection, word, id_, at=at, actor=actor, reason=reason)
-    return {word: id_, "ended_at": at.isoformat()}
+    agreements.end(connection, word, id_, ends, at=at, actor=actor, reason=reason)
+    plans.review(connection, at)
+    return {word: id_, "ended_at": ends.isoformat().replace("+00:00", "Z")}
+
+
+def void(connection: Connection, word: str, id_: int, *, at: datetime, actor: str, reason: str) -> dict[str, Any]:
+    """Take a fee or a contract off the record as if it had never been, and ask every plan anew.
+
+    Raises:
+        NotFound: there is none with this number.
+        Conflict: it is off the record.
+    """
+    agreements.void(connection, word, id_, at=at, actor=actor, reason=reason)
+    plans.review(connection, at)
+    return {word: id_, "voided_at": at.isoformat().replace("+00:00", "Z")}
+
+
+def set_fx(connection: Connection, row: agreements.Row, *, at: datetime, actor: str, reason: str) -> None:
+    """Record the exchange rate of a day.
+
+    Raises:
+        InvalidInput: not a rate above 0, or one of the dollar itself.
+    """
+    agreements.set_fx(connection, row, at=at, actor=actor, reason=reason)

@@ -10,6 +10,7 @@ from planner.core.reconcile import Span, correct
 from planner.store import audit, json_text, recall
 from planner.store.decide import CORRECTION
 from planner.store.engine import Connection
+from planner.store.fetches import free_offers
 from planner.store.publish import publish
 from planner.store.record import Published
 
@@ -32,11 +33,13 @@ def correct_price(
 
     Raises:
         NotFound: no offer has exactly this id.
-        InvalidInput: the stretch has no end in the past, or does not begin before it ends.
+        InvalidInput: the stretch has no end in the past, or does not begin before it ends; or all its rates are 0.
     """
     begins, ends = stretch.valid_from, stretch.valid_to
     if begins is None or ends is None or not begins < ends <= at:
         raise InvalidInput("valid_to", "a correction is about a stretch of the past: valid_from < valid_to <= now")
+    if offer not in free_offers(connection) and all(not price.base.usd for price in stretch.rates.values()):
+        raise InvalidInput("rates", "a price of nothing needs an offer that is curated as free")
     facts = recall.facts_of(connection, [offer]).get(offer)
     if facts is None:
         raise NotFound("offer", offer)

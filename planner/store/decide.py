@@ -192,7 +192,7 @@ class Desk:
         """
         before = _before(case.spans, span)
         found = [] if before is None else [before]
-        found += [known.rates for known in case.spans if _overlap(known, span)]
+        found += [known.rates for known in case.spans if overlap(known, span)]
         if span.valid_to is None:
             since = max([self._at - self._bounds.fall_over, *self._approvals(case.offer)])
             found += [known.rates for known in case.spans if known.valid_to is None or known.valid_to > since]
@@ -225,10 +225,11 @@ def _before(spans: Mapping[Span, Kept], fresh: Span) -> RateTable | None:
     before = [span for span in spans if span.valid_from <= fresh.valid_from]
     if before:
         return before[-1].rates
-    return next((span.rates for span in spans if _overlap(span, fresh)), None)
+    return next((span.rates for span in spans if overlap(span, fresh)), None)
 
 
-def _overlap(one: Span, other: Span) -> bool:
+def overlap(one: Span, other: Span) -> bool:
+    """Tell whether two spans hold at some common moment."""
     return (one.valid_to is None or other.valid_from < one.valid_to) and (
         other.valid_to is None or one.valid_from < other.valid_to
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from planner.core.agreement import CREDIT, Contract, Fee
+from planner.core.agreement import Contract, Fee, Payment, as_paid
 from planner.core.catalogue import Catalogue, Provider
 from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
@@ -202,10 +202,9 @@ def _scores(connection: sa.Connection, known_at: datetime | None) -> dict[tuple[
 
 
 def load_fees(connection: sa.Connection, known_at: datetime | None = None) -> tuple[Fee, ...]:
-    """Load what brokers charge, for the way each is paid here."""
-    paid = {row.channel_id: row for row in connection.execute(sa.select(t.channel_payments))}
+    """Load what brokers charge, each fee cut where the way a broker is paid here changes."""
     query = sa.select(t.fees).where(known(t.fees, known_at)).order_by(t.fees.c.id)
-    return tuple(
+    fees = tuple(
         Fee(
             id=row.id,
             channel=row.channel_id,
@@ -218,11 +217,16 @@ def load_fees(connection: sa.Connection, known_at: datetime | None = None) -> tu
             payment=row.payment,
             allowance_usd_per_month=_fraction(row.allowance_usd_per_month),
             minimum_usd=_fraction(row.minimum_usd),
-            chosen=row.payment == (paid[row.channel_id].payment if row.channel_id in paid else CREDIT),
-            list_usd_per_month=_fraction(paid[row.channel_id].list_usd_per_month) if row.channel_id in paid else None,
         )
         for row in connection.execute(query)
     )
+    p = t.channel_payments
+    said = sa.select(p).where(known(p, known_at)).order_by(p.c.channel_id, p.c.valid_from)
+    paid = [
+        Payment(row.channel_id, row.payment, _fraction(row.list_usd_per_month), row.valid_from)
+        for row in connection.execute(said)
+    ]
+    return as_paid(fees, paid)
 
 
 def _fraction(text: str | None) -> Fraction | None:

@@ -66,12 +66,16 @@ slots = sa.Table(
 channel_payments = sa.Table(
     "channel_payments",
     metadata,
-    sa.Column("channel_id", sa.Text, sa.ForeignKey("channels.id"), primary_key=True),
+    id_column(),
+    sa.Column("channel_id", sa.Text, sa.ForeignKey("channels.id"), nullable=False),
     sa.Column("payment", sa.Text, nullable=False),
     sa.Column("list_usd_per_month", sa.Text),  # a decimal: expected usage at list price
-    sa.Column("changed_at", UtcTime, nullable=False),
-    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("valid_from", UtcTime, nullable=False),  # until the next row of the channel
+    sa.Column("recorded_from", UtcTime, nullable=False),
+    sa.Column("recorded_to", UtcTime),
+    sa.Column("recorded_by", sa.Text, nullable=False),
     sa.CheckConstraint("payment IN ('credit', 'own_key')", name="payment"),
+    sa.Index("ix_channel_payments_channel", "channel_id", "valid_from"),
 )
 
 contracts = sa.Table(
@@ -97,13 +101,23 @@ contracts = sa.Table(
 fx_rates = sa.Table(
     "fx_rates",
     metadata,
-    sa.Column("currency", sa.Text, primary_key=True),
-    sa.Column("day", sa.Date, primary_key=True),
+    id_column(),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
     sa.Column("usd", sa.Text, nullable=False),  # a decimal: dollars for one unit of the currency
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("source_url", sa.Text, nullable=False),
-    sa.Column("recorded_at", UtcTime, nullable=False),
+    sa.Column("recorded_from", UtcTime, nullable=False),
+    sa.Column("recorded_to", UtcTime),
     sa.Column("recorded_by", sa.Text, nullable=False),
+    sa.Index(
+        "uq_fx_rates_day",
+        "currency",
+        "day",
+        unique=True,
+        sqlite_where=sa.text("recorded_to IS NULL"),
+        postgresql_where=sa.text("recorded_to IS NULL"),
+    ),
 )
 
 # What each stored plan and task was last told, so that a publication can say what it moved.

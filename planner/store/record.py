@@ -15,7 +15,7 @@ from planner.core.rate_form import write_rates
 from planner.core.reconcile import Belief, Redating, Span
 from planner.store import holds, json_text, recall
 from planner.store import tables as t
-from planner.store.decide import CORRECTION, Case, Change, Desk, Doubted, withdraw
+from planner.store.decide import CORRECTION, Case, Change, Desk, Doubted, overlap, withdraw
 from planner.store.holds import Verdict, Waiting
 from planner.store.recall import Kept
 
@@ -116,14 +116,18 @@ def _write_spans(
     done.past_undated += redating.past_undated
     rows.cards_closed += [{"b_id": case.spans[span].card, "at": at} for span in redating.close]
     begun = {(span.valid_from, span.rates): kept.quote for span, kept in case.spans.items()}
-    if case.corrections is not None:
-        said = case.corrections.quote
-        begun |= {(segment.valid_from, segment.rates): said for segment in case.segments if segment.valid_from}
+    corrected = [(span, kept.quote) for span, kept in case.spans.items() if kept.source == CORRECTION]
+    entered = set() if case.corrections is None else {(one.valid_from, one.rates) for one in case.segments}
     of_rates = {span.rates: kept.quote for span, kept in case.spans.items()}
     for span in redating.write:
         believed = None if belief is None else case.claims[belief.source].quote
         # A span that was only cut, prolonged or corrected around still rests on the quote it was built from.
-        quote = begun.get((span.valid_from, span.rates)) or of_rates.get(span.rates) or believed
+        quote = begun.get((span.valid_from, span.rates))
+        if quote is None and (span.valid_from, span.rates) in entered:
+            # A piece of an earlier correction keeps its evidence; the rest is what was entered now.
+            pieces = (said for known, said in corrected if known.rates == span.rates and overlap(known, span))
+            quote = next(pieces, None if case.corrections is None else case.corrections.quote)
+        quote = quote or of_rates.get(span.rates) or believed
         if quote is None:
             raise AssertionError("a new span needs a claim")
         rows.cards_new.append(

@@ -173,6 +173,95 @@ def test_a_fee_is_entered_and_ended(client: TestClient) -> None:
     problem(client.post("/v1/fees/999/end", json={"reason": "wrong"}), 404, "not_found")
 
 
+def share(client: TestClient, channel: str, at: str, known_at: str | None = None) -> list[str]:
+    """Return the shares of list price a channel charges at a moment."""
+    params = {} if known_at is None else {"known_at": known_at}
+    rows = client.get("/v1/fees", params=params).json()["items"]
+    return [
+        row["share_of_list_price"]
+        for row in rows
+        if row["channel"] == channel and row["chosen"] and row["valid_from"] <= at
+        and (row["valid_to"] is None or at < row["valid_to"])
+    ]  # fmt: skip
+
+
+def test_a_new_fee_takes_the_place_of_the_one_before(client: TestClient) -> None:
+    """6 % from December on: 5.5 % until then, never 11.5 %; one that lies within another is refused."""
+    body = {
+        "channel": "openrouter", "percent": "6", "basis": "added_to_top_up", "valid_from": "2026-12-01T00:00:00Z",
+        "source_url": "https://openrouter.ai", "reason": "announced",
+    }  # fmt: skip
+    assert client.post("/v1/fees", json=body).status_code == 200
+    assert share(client, "openrouter", "2026-11-30T00:00:00Z") == ["0.055"]
+    assert share(client, "openrouter", "2026-12-02T00:00:00Z") == ["0.06"]
+    within = {**body, "valid_from": "2026-01-01T00:00:00Z", "valid_to": "2026-02-01T00:00:00Z"}
+    problem(client.post("/v1/fees", json=within), 409, "conflict")
+    backwards = {**body, "valid_from": "2027-02-01T00:00:00Z", "valid_to": "2027-01-01T00:00:00Z"}
+    problem(client.post("/v1/fees", json=backwards), 422, "invalid")
+
+
+def test_what_ends_today_held_until_today(client: TestClient) -> None:
+    """A fee that ends in December is still charged in November; a fee that is voided was never true."""
+    (fee,) = [row for row in client.get("/v1/fees").json()["items"] if row["channel"] == "requesty"]
+    ends = {"reason": "they stop", "valid_to": "2026-12-01T00:00:00Z"}
+    assert client.post(f"/v1/fees/{fee['id']}/end", json=ends).status_code == 200
+    assert share(client, "requesty", "2026-11-30T00:00:00Z") == ["0.05"]
+    assert share(client, "requesty", "2026-12-02T00:00:00Z") == []
+    (left,) = [row for row in client.get("/v1/fees").json()["items"] if row["channel"] == "requesty"]
+    later = {"reason": "x", "valid_to": "2027-01-01T00:00:00Z"}
+    problem(client.post(f"/v1/fees/{left['id']}/end", json=later), 409, "conflict")
+    assert client.post(f"/v1/fees/{left['id']}/void", json={"reason": "they never did"}).status_code == 200
+    assert share(client, "requesty", "2026-11-30T00:00:00Z") == []
+    problem(client.post(f"/v1/fees/{left['id']}/void", json={"reason": "x"}), 409, "conflict")
+
+
+def test_how_a_broker_is_paid_has_a_date(client: TestClient) -> None:
+    """Own keys from December on leave November as it was paid; what was known before stays known."""
+    known = "2026-11-24T12:00:00Z"
+    body = {
+        "channel": "openrouter", "payment": "own_key", "list_usd_per_month": "50000",
+        "valid_from": "2026-12-01T00:00:00Z",
+    }  # fmt: skip
+    assert client.post("/v1/fees/payments", json=body).status_code == 200
+    assert share(client, "openrouter", "2026-11-30T00:00:00Z") == ["0.055"]
+    assert share(client, "openrouter", "2026-12-02T00:00:00Z") == ["0.025"]
+    assert share(client, "openrouter", "2026-12-02T00:00:00Z", known) == ["0.055"]
+    unknown = {"channel": "requesty", "payment": "own_key"}
+    assert client.post("/v1/fees/payments", json=unknown).status_code == 200
+    # Nobody knows what Requesty charges for own keys: unknown is not free.
+    assert share(client, "requesty", "2027-01-01T00:00:00Z") == ["0.05"]
+
+
+def test_a_repeated_key_on_another_offer_is_another_request(client: TestClient) -> None:
+    """The id stands in the query; the same key and body for another offer is refused, not answered."""
+    body = {
+        "valid_from": "2026-11-01T00:00:00Z", "valid_to": "2026-11-02T00:00:00Z", "source_url": "https://i.test",
+        "rates": [{"unit": "input_token", "usd": "1", "per": 1000000}], "reason": "invoice",
+    }  # fmt: skip
+    one, other = ({"id": f"direct:openai/{name}"} for name in ("gpt-4o", "gpt-4o-mini"))
+    headers = {"Idempotency-Key": "k1"}
+    assert client.post("/v1/offers/corrections", params=one, json=body, headers=headers).status_code == 200
+    problem(client.post("/v1/offers/corrections", params=other, json=body, headers=headers), 409, "conflict")
+    nothing = {**body, "rates": [{"unit": "input_token", "usd": "0", "per": 1}]}
+    problem(client.post("/v1/offers/corrections", params=one, json=nothing), 422, "invalid")
+
+
+def test_exchange_rates_are_closed_and_not_forgotten(client: TestClient) -> None:
+    """The second rate of a day is today's answer; an older state of the desk is refused; a dollar has no rate."""
+    body = {
+        "currency": "CHF", "day": "2026-11-23", "usd": "1.2", "source": "bank", "source_url": "https://b.test",
+        "reason": "daily",
+    }  # fmt: skip
+    tag = client.get("/v1/fx").headers["etag"]
+    assert client.post("/v1/fx", json=body, headers={"If-Match": tag}).status_code == 200
+    problem(client.post("/v1/fx", json={**body, "usd": "1.3"}, headers={"If-Match": tag}), 412, "changed")
+    assert client.post("/v1/fx", json={**body, "usd": "1.3"}).status_code == 200
+    rates = client.get("/v1/fx", params={"currency": "CHF"}).json()["items"]
+    assert [row["usd"] for row in rates] == ["1.3"]
+    assert client.get("/v1/fx", params={"known_at": "2026-01-01T00:00:00Z"}).json()["items"] == []
+    problem(client.post("/v1/fx", json={**body, "currency": "USD"}), 422, "invalid")
+
+
 def test_pending_spellings_are_settled_in_bulk_all_or_none(client: TestClient) -> None:
     """Those with most waiting offers come first; one wrong row refuses all; settled ones are offers of their model."""
     pending = client.get("/v1/aliases", params={"pending": True, "limit": 5}).json()

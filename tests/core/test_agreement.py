@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from planner.core.agreement import OWN_KEY, Contract, Fee, discount, gross_up
+from planner.core.agreement import CREDIT, OWN_KEY, Contract, Fee, Payment, as_paid, discount, gross_up
 from planner.core.errors import NotFound
 from planner.core.fx import FxRate, to_usd
 from tests import make
@@ -91,3 +91,26 @@ def test_money_of_another_currency_takes_the_rate_of_its_day() -> None:
     for currency, day in (("EUR", date(2025, 12, 31)), ("CHF", date(2026, 2, 1))):
         with pytest.raises(NotFound):
             to_usd(Decimal(10), currency, day, known)
+
+
+def test_a_fee_is_cut_where_the_way_of_paying_changes() -> None:
+    """Credit until the first word, then own keys, then credit again; each part knows whether it counts."""
+    own = Payment("broker", OWN_KEY, Fraction(50_000), NOON)
+    back = Payment("broker", CREDIT, None, LATER)
+    parts = as_paid([fee(), fee("1", payment=OWN_KEY, valid_to=LATER)], [own, back])
+    assert [(part.percent, part.valid_from, part.valid_to, part.chosen) for part in parts] == [
+        (Fraction(55, 10), SINCE, NOON, True),
+        (Fraction(55, 10), NOON, LATER, False),
+        (Fraction(55, 10), LATER, None, True),
+        (Fraction(1), SINCE, NOON, False),
+        (Fraction(1), NOON, LATER, True),
+    ]
+    assert parts[1].list_usd_per_month == 50_000
+    before = as_paid([fee(valid_from=LATER)], [own])
+    assert [(part.valid_from, part.valid_to, part.chosen) for part in before] == [(LATER, None, True)]
+
+
+def test_a_way_of_paying_nobody_knows_a_fee_of_is_charged_like_credit() -> None:
+    """Unknown is not free."""
+    (first, second) = as_paid([fee()], [Payment("broker", OWN_KEY, None, NOON)])
+    assert (first.chosen, second.chosen) == (True, True)

@@ -171,12 +171,14 @@ def test_an_offer_that_loses_its_price_is_announced(store: Store) -> None:
     assert (alert["subject"], alert["facts"]["unpriced"]) == (OFFER, "missing_price")
 
 
-def correct(store: Store, begins: datetime, ends: datetime, table: RateTable, at: datetime) -> None:
+def correct(
+    store: Store, begins: datetime, ends: datetime, table: RateTable, at: datetime, url: str = "https://invoice.test"
+) -> None:
     """Enter what a stretch of the past really cost."""
     store.tell(
         lambda connection: correct_price(
-            connection, OFFER, Segment(begins, ends, table), source_url="https://invoice.test", at=at, actor="ada",
-            reason="invoice", bounds=Bounds(),
+            connection, OFFER, Segment(begins, ends, table), source_url=url, at=at, actor="ada", reason="invoice",
+            bounds=Bounds(),
         )
     )  # fmt: skip
 
@@ -221,3 +223,19 @@ def test_an_approval_after_a_correction_still_begins_when_it_was_heard(store: St
     correct(store, NOON + 2 * DAY, NOON + 3 * DAY, rates("5", "8"), NOON + 4 * DAY)
     decide(store, hold.APPROVE, NOON + 5 * DAY)
     assert [price(store, NOON + days * DAY) for days in (0, 1, 2, 3, 6)] == ["4", "1", "5", "1", "1"]
+
+
+def test_each_piece_of_a_correction_keeps_its_evidence(store: Store) -> None:
+    """A month by one invoice, ten days of it by another: the days around them still rest on the first."""
+    say(store, "a", NOON - 40 * DAY, claim(rates("4", "8")))
+    correct(store, NOON - 30 * DAY, NOON - 10 * DAY, rates("5", "8"), NOON, "https://invoice-1.test")
+    correct(store, NOON - 25 * DAY, NOON - 15 * DAY, rates("6", "8"), NOON + DAY, "https://invoice-2.test")
+    with store.read() as connection:
+        cards = [card for card, _recorded in of_offer(connection, OFFER, None)]
+    assert [(card.rates[Unit.INPUT].base.usd_per_mtok(), card.evidence.source_url) for card in cards] == [
+        ("4", "https://a.test"),
+        ("5", "https://invoice-1.test"),
+        ("6", "https://invoice-2.test"),
+        ("5", "https://invoice-1.test"),
+        ("4", "https://a.test"),
+    ]
