@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from planner.access import ROLES, Principal, authenticate, check_policy, check_role
+from planner.core.errors import InvalidInput
 from planner.flows.current import Current, View
 
 _ADMITTED = "planner.admitted"
@@ -48,12 +50,35 @@ async def enter(request: Request, method: str, path: str) -> None:
     request.scope[_ADMITTED] = Admitted(view, now, principal)
 
 
+def query_names(dependant: Dependant) -> frozenset[str]:
+    """Return the names a route reads from the query."""
+    own = frozenset(field.alias for field in dependant.query_params)
+    return own.union(*(query_names(inner) for inner in dependant.dependencies))
+
+
+def check_query(request: Request, names: frozenset[str]) -> None:
+    """Refuse a name nobody reads: who mistypes ``at`` must not believe that the answer is dated.
+
+    Raises:
+        InvalidInput: names the first one.
+    """
+    for name in request.query_params:
+        if name not in names:
+            raise InvalidInput(name[:80], f"not asked here; {', '.join(sorted(names)) or 'nothing'} may be")
+
+
 class GuardedRoute(APIRoute):
     """A route that enforces its row of the access table."""
 
     def get_route_handler(self) -> Handler:
-        """Wrap the route's handler: access first, then parsing."""
-        return self.guarded(super().get_route_handler())
+        """Wrap the route's handler: access first, then the names of what is asked, then parsing."""
+        handler, names = super().get_route_handler(), query_names(self.dependant)
+
+        async def named(request: Request) -> Response:
+            check_query(request, names)
+            return await handler(request)
+
+        return self.guarded(named)
 
     def guarded(self, handler: Handler) -> Handler:
         """Return a handler that enforces this route's row before another one answers."""

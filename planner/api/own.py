@@ -81,7 +81,7 @@ def post_offer(request: Request, body: Annotated[OwnOfferIn, Depends(body_of(Own
     own = body.own()
 
     def story(connection: Connection) -> Shape:
-        id_ = own_offer.set_offer(connection, own, at=at, actor=actor_of(request), reason=body.reason, bounds=bounds)
-        return {"offer": id_}
+        done = own_offer.set_offer(connection, own, at=at, actor=actor_of(request), reason=body.reason, bounds=bounds)
+        return done._asdict()
 
     return written(request, body.model_dump(mode="json"), story)

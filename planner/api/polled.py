@@ -52,6 +52,15 @@ class Polled:
         found = answers.get((plan, task)) if view is held else None
         return found if found is not None and now < found.until else None
 
+    def shape(self, view: View, question: Question, now: datetime) -> Shape:
+        """Answer, and keep nothing.
+
+        Raises:
+            NotFound: no such plan or task.
+            NoAnswer: the question has no answer.
+        """
+        return self._answerer(view, question, self._default_policy, now)
+
     def answer(self, view: View, plan: str, task: str, now: datetime) -> Written:
         """Answer, write and keep.
 
@@ -59,7 +68,7 @@ class Polled:
             NotFound: no such plan or task.
             NoAnswer: the question has no answer.
         """
-        shape = self._answerer(view, Question(plan=plan, task=task), self._default_policy, now)
+        shape = self.shape(view, Question(plan=plan, task=task), now)
         body = json.dumps(shape, separators=(",", ":")).encode()
         edge = shape["valid_until"]
         until = now + HELD_FOR if edge is None else min(now + HELD_FOR, datetime.fromisoformat(edge))

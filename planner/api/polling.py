@@ -1,22 +1,51 @@
 """The route backends poll, thousands of times a minute: the recommendation of a stored plan and task."""
 
+from datetime import datetime
+
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from planner.api.guard import PathRoute, admitted
+from planner.api.asked import moment
+from planner.api.guard import PathRoute, admitted, check_query, known_view
 from planner.api.polled import Polled
 from planner.api.questions import REFUSALS
+from planner.core.errors import InvalidInput
+from planner.flows.answer import Question
 
 
 async def get_recommendation(request: Request, plan: str, task: str) -> Response:
     """Return the recommendation of a stored plan and task, with an ETag for the next time."""
     polled: Polled = request.app.state.polled
+    if request.scope["query_string"]:
+        return await run_in_threadpool(_dated, request, plan, task)
     view, now, _principal = admitted(request)
     kept = polled.kept(view, plan, task, now)
     if kept is None:
         kept = await run_in_threadpool(polled.answer, view, plan, task, now)
     return kept.response(request.headers.get("if-none-match"))
+
+
+def _dated(request: Request, plan: str, task: str) -> Response:
+    """Answer about another moment, or about what was believed then; nobody polls for that."""
+    check_query(request, frozenset({"at", "known_at"}))
+    said = {name: read_moment(request, name) for name in ("at", "known_at")}
+    view, now = known_view(request, said["known_at"])
+    polled: Polled = request.app.state.polled
+    return JSONResponse(polled.shape(view, Question(plan=plan, task=task, at=said["at"]), now))
+
+
+def read_moment(request: Request, name: str) -> datetime | None:
+    """Read a moment from the query, or None where it is not given.
+
+    Raises:
+        InvalidInput: not an RFC 3339 time with an offset.
+    """
+    text = request.query_params.get(name)
+    try:
+        return None if text is None else moment(text)
+    except ValueError as error:
+        raise InvalidInput(name, str(error)) from None
 
 
 def add_to(app: FastAPI) -> None:

@@ -68,7 +68,7 @@ def post_explanation(
     granted(request, body.policy)
     view, now = known_view(request, body.known_at)
     ask = flow.ask_of(view.catalogue, body.question(), request.app.state.default_policy, now)
-    checks, cost_usd = flow.explain(view, ask, body.offer)
+    checks, cost_usd, list_usd = flow.explain(view, ask, body.offer)
     return {
         "offer": body.offer,
         "eligible": all(check.passed for check in checks),
@@ -77,6 +77,7 @@ def post_explanation(
             for check in checks
         ],
         "cost_usd": None if cost_usd is None else usd_text(cost_usd),
+        "list_cost_usd": None if list_usd is None else usd_text(list_usd),
         "policy": ask.policy.name,
         "policy_version": ask.policy.version,
         "at": time_text(ask.at),
@@ -98,10 +99,9 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
         InvalidInput: neither an offer nor a card, or both.
     """
     at, usage, context = body.at or now, body.usage.usage(), body.context.context()
-    standing = standing_shape(view.catalogue, now)
     if body.offer is not None and body.card is None:
         card, found = flow.price_offer(view.catalogue, body.offer, usage, at, context)
-        factor = view.catalogue.factor(flow.offer_named(view.catalogue, body.offer), at)
+        factor = view.catalogue.factor(flow.known_offer(view.catalogue, body.offer), at)
         return {
             **cost_shape(found),
             # The total is at list price; beside it what is left after a contract's discount, with the channel's fees.
@@ -112,7 +112,7 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
             "evidence": evidence_shape(card),
             "at": time_text(at),
             "ttl_assumed": usage.ttl_assumed,
-            **standing,
+            **standing_shape(view.catalogue, now, card.evidence.source),
         }
     if body.card is None or body.offer is not None:
         raise InvalidInput("offer", "either an offer or a card is needed")
@@ -124,7 +124,7 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
         "evidence": None,
         "at": time_text(at),
         "ttl_assumed": usage.ttl_assumed,
-        **standing,
+        **standing_shape(view.catalogue, now),
     }
 
 

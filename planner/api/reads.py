@@ -229,7 +229,7 @@ def _prices(
     request: Request, offer_id: str, from_: datetime | None, to: datetime | None, known_at: datetime | None
 ) -> dict[str, Any]:
     view, now = view_of(request), now_of(request)
-    flow.offer_named(view.catalogue, offer_id)
+    flow.known_offer(view.catalogue, offer_id)
     cards = history.prices(request.app.state.store, offer_id, from_, to, known_at)
     return {
         "offer": offer_id,
@@ -274,10 +274,11 @@ def get_offer(  # the contract's parameters
     """Return one offer with its price at a moment."""
     view, now = known_view(request, known_at)
     catalogue, moment_ = view.catalogue, at or now
-    offer = flow.offer_named(catalogue, id)
+    offer = flow.known_offer(catalogue, id)
     label = view.snapshot.labels(moment_).get(offer.model or "")
     return {
         **offer_shape(offer, catalogue.card(offer.id, moment_), label, catalogue.factor(offer, moment_)),
+        "listed": offer.id not in catalogue.gone,
         **standing_shape(catalogue, now),
     }
 

@@ -139,12 +139,17 @@ def set_offer(file: Path, *, as_json: bool) -> None:
     settings = read_settings()
     body = checked(OwnOfferIn, document)
     present, bounds = now(), settings.bounds()
-    id_ = store_of(settings).tell(
+    done = store_of(settings).tell(
         lambda connection: own_offer.set_offer(
             connection, body.own(), at=present, actor=actor(), reason=body.reason, bounds=bounds
         )
     )
-    show.json_out({"offer": id_}) if as_json else show.line(id_)
+    if as_json:
+        show.json_out(done._asdict())
+        return
+    show.line(f"{done.outcome}: {done.offer}")
+    if done.hold is not None:
+        show.note(f"Its price waits: planner holds list, planner holds approve {done.hold}")
 
 
 def list_alerts(kind: str | None, limit: int, *, as_json: bool) -> None:

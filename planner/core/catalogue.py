@@ -33,16 +33,18 @@ class Provider:
 class Catalogue:
     """Everything known at one revision.
 
-    ``offers`` are sorted by id bytes. ``cards`` maps an offer id to its cards believed now, in time
-    order, without overlaps. ``scores`` maps (model, index) to scores in date order. ``stale_from`` maps a source to
-    the moment from which what it said counts as stale: its last success plus its allowed age; ``believed_until``
-    is when its prices end, if it goes on being silent.
+    ``offers`` are sorted by id bytes; ``gone`` are those nobody lists any more, whose past is still asked about.
+    ``cards`` maps an offer id to its cards believed now, in time order, without overlaps. ``scores`` maps
+    (model, index) to scores in date order. ``stale_from`` maps a source to the moment from which what it said counts
+    as stale: its last success plus its allowed age; ``believed_until`` is when its prices end, if it goes on being
+    silent.
     """
 
     revision: int
     policy_revision: int
     offers: tuple[Offer, ...]
     cards: Mapping[str, tuple[PriceCard, ...]]
+    gone: Mapping[str, Offer] = field(default_factory=dict)
     terms: Mapping[tuple[str, str], tuple[Terms, ...]] = field(default_factory=dict)
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     providers: Mapping[str, Provider] = field(default_factory=dict)

@@ -16,16 +16,23 @@ _STATED = (
 )  # fmt: skip
 
 
+ENTERED = "own"
+"""The source of what people enter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Whose word stands: the lower, the more trusted. ``own`` maps a channel to the source that is its own API."""
+    """Whose word stands: the lower, the more trusted. ``own`` maps a channel to the source that is its own API.
+
+    Nobody outranks what a person entered.
+    """
 
     ranks: Mapping[str, int]
     own: Mapping[str, str] = field(default_factory=dict)
 
-    def key(self, source: str, channel: str) -> tuple[bool, int, str]:
+    def key(self, source: str, channel: str) -> tuple[bool, bool, int, str]:
         """Return the sort key of a source for offers of one channel; equal ranks are told apart by name."""
-        return (self.own.get(channel) != source, self.ranks.get(source, 10_000), source)
+        return (source != ENTERED, self.own.get(channel) != source, self.ranks.get(source, 10_000), source)
 
 
 @dataclass(frozen=True, slots=True)

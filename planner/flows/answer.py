@@ -124,8 +124,8 @@ def recommend(view: View, ask: Ask) -> Answer:
     return view.snapshot.recommend(ask)
 
 
-def explain(view: View, ask: Ask, offer_id: str) -> tuple[tuple[Check, ...], Fraction | None]:
-    """Return every check of one offer with its outcome, and its effective cost per request in USD where priced.
+def explain(view: View, ask: Ask, offer_id: str) -> tuple[tuple[Check, ...], Fraction | None, Fraction | None]:
+    """Return every check of one offer, and what a request costs in USD, effective and at list price, where priced.
 
     Raises:
         NotFound: no offer has exactly this id.
@@ -145,13 +145,13 @@ def explain(view: View, ask: Ask, offer_id: str) -> tuple[tuple[Check, ...], Fra
         hits = tuple(code for code in codes if code.startswith(starts))
         checks.append(Check(name, not hits, hits))
     try:
-        cost_usd = priced(view.catalogue, ask, offer, {}).cost_usd
+        pick = priced(view.catalogue, ask, offer, {})
     except NoAnswer:
-        return tuple(checks), None
+        return tuple(checks), None, None
     if ask.budget_usd is not None:
-        fits = affordable_at(ask, cost_usd)
+        fits = affordable_at(ask, pick.cost_usd)
         checks.append(Check("margin", fits, () if fits else ("margin",)))
-    return tuple(checks), cost_usd
+    return tuple(checks), pick.cost_usd, pick.list_cost.exact_usd
 
 
 def offer_named(catalogue: Catalogue, offer_id: str) -> Offer:
@@ -166,6 +166,16 @@ def offer_named(catalogue: Catalogue, offer_id: str) -> Offer:
     return offer
 
 
+def known_offer(catalogue: Catalogue, offer_id: str) -> Offer:
+    """Return an offer by its exact id, also one that nobody lists any more: it had a price once.
+
+    Raises:
+        NotFound: no offer ever had exactly this id.
+    """
+    gone = catalogue.gone.get(offer_id)
+    return offer_named(catalogue, offer_id) if gone is None else gone
+
+
 def price_offer(
     catalogue: Catalogue, offer_id: str, usage: Usage, at: datetime, context: Context
 ) -> tuple[PriceCard, Cost]:
@@ -175,7 +185,7 @@ def price_offer(
         NotFound: no offer has exactly this id.
         Unpriced: no card is in force then, or a used unit has no rate on it.
     """
-    offer = offer_named(catalogue, offer_id)
+    offer = known_offer(catalogue, offer_id)
     card = catalogue.card(offer_id, at)
     if card is None:
         raise Unpriced(offer=offer_id)

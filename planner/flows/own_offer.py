@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from planner.core.claim import Claim, Reading, Segment
 from planner.core.doubt import Bounds
 from planner.core.errors import InvalidInput
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
 from planner.core.price import RateTable
-from planner.store import aliases, audit
+from planner.core.reconcile import ENTERED, unpriced_reason
+from planner.flows import plans
+from planner.store import aliases, audit, holds
 from planner.store.engine import Connection
+from planner.store.fetches import free_offers
 from planner.store.publish import publish
-
-OWN = "own"
-"""The source of what people enter; nobody outranks it."""
+from planner.store.record import Published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,22 @@ class OwnOffer:
     source_url: str
 
 
-def set_offer(connection: Connection, own: OwnOffer, *, at: datetime, actor: str, reason: str, bounds: Bounds) -> str:
-    """Write one offer and return its id. Its terms are unknown until an admin enters them, so policies refuse it.
+class Entered(NamedTuple):
+    """What became of an own offer: its id, its outcome, and the hold its price waits in, if it does.
+
+    ``outcome`` is published, held (a person has to look at the price), unpriced (no rates, or all of them 0 without a
+    curated flag that it is free), or unchanged.
+    """
+
+    offer: str
+    outcome: str
+    hold: int | None
+
+
+def set_offer(
+    connection: Connection, own: OwnOffer, *, at: datetime, actor: str, reason: str, bounds: Bounds
+) -> Entered:
+    """Write one offer. Its terms are unknown until an admin enters them, so policies refuse it.
 
     Raises:
         InvalidInput: a name that no feed could use either, or a model nobody registered.
@@ -50,10 +66,23 @@ def set_offer(connection: Connection, own: OwnOffer, *, at: datetime, actor: str
         offer_id=id_, facts=facts, segments=segments, unpriced=None if segments else "withdrawn",
         source_url=own.source_url,
     )  # fmt: skip
-    reading = Reading(source=OWN, source_url=own.source_url, observed_at=at, rows_read=1, claims=(claim,), whole=False)
+    reading = Reading(
+        source=ENTERED, source_url=own.source_url, observed_at=at, rows_read=1, claims=(claim,), whole=False
+    )
     done = publish(connection, [reading], at=at, actor=actor, reason=f"own offer: {reason}", bounds=bounds)
+    waiting = holds.waiting_on(connection, id_, ENTERED)
+    outcome = _outcome(claim, done, free=id_ in free_offers(connection), held=waiting is not None)
     audit.record(
         connection, at=at, actor=actor, action="offer.set", subject=id_, reason=reason,
-        after={"revision": done.revision, "model": own.model, "held": len(done.held)},
+        after={"revision": done.revision, "model": own.model, "outcome": outcome},
     )  # fmt: skip
-    return id_
+    plans.review(connection, at)
+    return Entered(id_, outcome, waiting)
+
+
+def _outcome(claim: Claim, done: Published, *, free: bool, held: bool) -> str:
+    if held:
+        return "held"
+    if unpriced_reason(claim, free=free) is not None:
+        return "unpriced"
+    return "unchanged" if done.revision is None else "published"

@@ -38,12 +38,14 @@ from planner.core.errors import FeedRefused, InvalidInput
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
 from planner.core.price import Rate, RateTable
+from planner.core.reconcile import ENTERED
 from planner.core.units import Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
 from planner.sources.reading import Rows, Unreadable, count, document
 from planner.sources.scale import WORDS, Scale
 
+RESERVED = (ENTERED, "correction")
 RANK_MIN = 3
 """What people enter outranks every list."""
 
@@ -101,6 +103,12 @@ class Layout(BaseModel):
     def _one_provider(self) -> Self:
         if (self.provider is None) == (self.provider_path is None):
             raise ValueError("either provider or provider_path is needed")
+        return self
+
+    @model_validator(mode="after")
+    def _not_a_person(self) -> Self:
+        if self.name in RESERVED:
+            raise ValueError(f"name: {self.name} is the name of what people enter")
         return self
 
     @model_validator(mode="after")

@@ -75,7 +75,7 @@ def changes(
 
     Args:
         connection: one consistent read.
-        since: cards after this moment.
+        since: cards from this moment on.
         by_record: count a card by when it was recorded, so that corrections of the past appear on the day they were
             made; otherwise by when its price began to hold.
         known_at: what was believed at that moment instead of now.
@@ -86,7 +86,7 @@ def changes(
     query = (
         sa.select(*_COLUMNS)
         .join(quotes, quotes.c.id == price_cards.c.quote_id)
-        .where(moment > since, known(price_cards, known_at))
+        .where(moment >= since, known(price_cards, known_at), *_said_something(by_record=by_record))
         .order_by(moment.desc(), price_cards.c.id.desc())
         .limit(limit)
     )
@@ -101,6 +101,21 @@ def changes(
         last = [other for other in earlier[card.offer] if other.valid_from < card.valid_from]
         found.append(PriceChange(last[-1] if last else None, card, row.recorded_from.astimezone(UTC)))
     return found
+
+
+def _said_something(*, by_record: bool) -> list[sa.ColumnElement[bool]]:
+    """Leave out what was written anew only because it ends earlier now: the same rates from the same moment on."""
+    if not by_record:
+        return []
+    older = price_cards.alias()
+    return [
+        ~sa.exists().where(
+            older.c.offer_id == price_cards.c.offer_id,
+            older.c.valid_from == price_cards.c.valid_from,
+            older.c.rates == price_cards.c.rates,
+            older.c.recorded_to == price_cards.c.recorded_from,
+        )
+    ]
 
 
 def _cards_of(

@@ -285,6 +285,13 @@ def _read(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "reasons": json_text.load(row["reasons"]), "diff": json_text.load(row["diff"])}
 
 
+def waiting_on(connection: sa.Connection, offer: str, source: str) -> int | None:
+    """Return the hold in which a source's price of an offer waits, if it does."""
+    query = sa.select(holds.c.id).where(holds.c.offer_id == offer, holds.c.source == source, holds.c.state == WAITING)
+    found: int | None = connection.execute(query.order_by(holds.c.id.desc()).limit(1)).scalar()
+    return found
+
+
 def waiting_by_source(connection: sa.Connection) -> dict[str, int]:
     """Return how many prices of each source wait."""
     query = sa.select(holds.c.source, sa.func.count().label("waiting")).where(holds.c.state == WAITING)

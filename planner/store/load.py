@@ -1,6 +1,7 @@
 """The catalogue read whole, in one consistent read, as core values."""
 
 import json
+from collections.abc import Container, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -41,6 +42,7 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
         revision=heads.catalogue if known_at is None else _revision(connection, known_at),
         policy_revision=heads.policy,
         offers=_offers(connection, known_at),
+        gone={} if known_at is not None else _gone(connection),
         cards=_cards(connection, known_at) if known_at is not None else ages.aged(_cards(connection, None)),
         terms=_terms(connection, known_at),
         models=_models(connection),
@@ -91,12 +93,20 @@ def _offers(connection: sa.Connection, known_at: datetime | None) -> tuple[Offer
         heard = sa.select(t.quotes.c.offer_id).where(sa.func.coalesce(t.quotes.c.recorded_at, known_at) <= known_at)
         there = sa.or_(t.offers.c.gone_at.is_(None), t.offers.c.gone_at > known_at)
         query = sa.select(t.offers.c.id, t.offers.c.facts).where(there, t.offers.c.id.in_(heard))
-    offers = []
-    for id_, text in connection.execute(query):
-        facts = read_facts(json.loads(text))
-        model = canonical_model(facts.channel, facts.provider, facts.model_spelling, aliases)
-        offers.append(Offer(id=id_, facts=facts, model=model, free=id_ in free))
+    offers = (_offer(row.id, row.facts, aliases, free) for row in connection.execute(query))
     return tuple(sorted(offers, key=lambda offer: offer.id.encode()))
+
+
+def _gone(connection: sa.Connection) -> dict[str, Offer]:
+    aliases = aliases_of(connection)
+    query = sa.select(t.offers.c.id, t.offers.c.facts).where(t.offers.c.gone_at.is_not(None))
+    return {row.id: _offer(row.id, row.facts, aliases, frozenset()) for row in connection.execute(query)}
+
+
+def _offer(id_: str, text: str, aliases: Mapping[tuple[str, str], str], free: Container[str]) -> Offer:
+    facts = read_facts(json.loads(text))
+    model = canonical_model(facts.channel, facts.provider, facts.model_spelling, aliases)
+    return Offer(id=id_, facts=facts, model=model, free=id_ in free)
 
 
 @lru_cache(maxsize=20_000)

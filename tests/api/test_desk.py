@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,18 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from planner.app import build
+from planner.core.claim import Reading
+from planner.core.units import Unit
 from planner.settings import Settings
 from planner.store import audit, keys
 from planner.store.engine import Store, open_store
+from planner.store.load import load_catalogue
+from planner.store.publish import publish
 from tests.api.test_contract import ADMIN, QUESTION, problem
 from tests.loopback import Feed, listing
 
 PEPPER = "pepper"
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -350,6 +356,72 @@ def test_an_own_offer_is_priced_at_once_and_private_to_nobody_knows_whom(client:
     assert client.get("/v1/offers", params={"id": offer}).json()["items"][0]["priced"] is False
     problem(client.post("/v1/offers", json={**body, "provider": "a b"}), 422, "invalid")
     problem(client.post("/v1/offers", json={**body, "model": "no/such"}), 422, "invalid")
+
+
+def test_an_own_price_says_what_became_of_it(client: TestClient) -> None:
+    """Published at once; a deep fall waits, with the number of its hold; nothing at all is no price."""
+
+    def enter(usd: str) -> dict[str, Any]:
+        rates = [{"unit": unit, "usd": usd, "per": 1_000_000} for unit in ("input_token", "output_token")]
+        body = {
+            "provider": "our-gpus", "model_spelling": "m", "rates": rates, "source_url": "https://w.test",
+            "reason": "ours",
+        }  # fmt: skip
+        made: dict[str, Any] = client.post("/v1/offers", json=body).json()
+        return made
+
+    assert (enter("0.4")["outcome"], enter("0.4")["outcome"], enter("0")["outcome"]) == (
+        "published", "unchanged", "unpriced",
+    )  # fmt: skip
+    held = enter("0.1")
+    assert held["outcome"] == "held"
+    assert client.get(f"/v1/holds/{held['hold']}").json()["offer"] == held["offer"] == "self-hosted:our-gpus/m"
+
+
+def test_the_past_of_an_offer_that_is_gone_is_still_answered(client: TestClient, store: Store) -> None:
+    """Last month's usage has its price, its history is there, and nobody is recommended it any more."""
+    offer = "direct:openai/gpt-4o-mini"
+    with store.read() as connection:
+        catalogue = load_catalogue(connection)
+    card = catalogue.cards[offer][-1]
+    done = Reading(source=card.evidence.source, source_url="u", observed_at=LATER, rows_read=0, claims=(), whole=True)
+    others = [source for source in catalogue.stale_from if source != card.evidence.source]
+    with store.write() as connection:
+        for source in (card.evidence.source, *others):
+            publish(connection, [replace(done, source=source)], at=LATER, actor="t", reason="t", announce=False)
+    question = {"offer": offer, "usage": {"input_tokens": 1_000_000}}
+    before = client.post("/v1/costs", json={**question, "at": "2026-11-24T12:00:00Z"})
+    assert before.json()["total_usd"] == card.rates[Unit.INPUT].base.usd_per_mtok()
+    problem(client.post("/v1/costs", json={**question, "at": "2027-01-02T00:00:00Z"}), 409, "unpriced")
+    history = client.get("/v1/offers/prices", params={"id": offer}).json()["items"]
+    assert history[-1]["valid_to"] == "2026-11-25T00:00:00Z"
+    assert client.get(f"/v1/offers/{offer}").json()["listed"] is False
+    problem(client.get("/v1/offers/prices", params={"id": "direct:nobody/ever"}), 404, "not_found")
+
+
+def test_a_mistyped_name_in_the_query_is_refused(client: TestClient) -> None:
+    """Nobody reads ``att``, so nobody is told that the answer is of that moment; the polled route takes both dates."""
+    problem(client.get("/v1/models", params={"att": "2026-01-01T00:00:00Z"}), 422, "invalid")
+    path = "/v1/plans/pro/tasks/chat/recommendation"
+    problem(client.get(path, params={"att": "x"}), 422, "invalid")
+    problem(client.get(path, params={"at": "yesterday"}), 422, "invalid")
+    dated = client.get(path, params={"at": "2026-11-24T12:00:00Z"}).json()
+    assert dated["at"] == "2026-11-24T12:00:00Z"
+    assert client.get(path, params={"known_at": "2026-11-24T12:00:30Z"}).status_code == 200
+
+
+def test_what_was_only_cut_is_no_change_on_record(client: TestClient) -> None:
+    """A correction adds its stretch and the two pieces around it that begin anew, not the one that ends earlier."""
+    offer = {"id": "direct:openai/gpt-4o"}
+    body = {
+        "valid_from": "2026-11-01T00:00:00Z", "valid_to": "2026-11-02T00:00:00Z", "source_url": "https://i.test",
+        "rates": [{"unit": "input_token", "usd": "1", "per": 1000000}], "reason": "invoice",
+    }  # fmt: skip
+    assert client.post("/v1/offers/corrections", params=offer, json=body).status_code == 200
+    params = {"since": "2026-11-24T12:00:30Z", "by": "recorded"}
+    items = client.get("/v1/price-changes", params=params).json()["items"]
+    begun = sorted(row["after"]["valid_from"] for row in items if row["offer"] == offer["id"])
+    assert begun == ["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"]
 
 
 def test_a_source_is_refreshed_on_demand(store: Store) -> None:

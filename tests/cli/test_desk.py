@@ -103,7 +103,7 @@ def test_agreements_are_entered_listed_and_ended(desk: Planner, tmp_path: Path) 
         'valid_from = 2026-11-01T00:00:00Z\n[[rates]]\nunit = "input_token"\nusd = "1"\nper = 1000000\n'
         '[[rates]]\nunit = "output_token"\nusd = "1"\nper = 1000000\n'
     )
-    assert desk("offers", "set", str(file)).out == "self-hosted:our-gpus/llama\n"
+    assert desk("offers", "set", str(file)).out == "published: self-hosted:our-gpus/llama\n"
     assert desk("cost", "self-hosted:our-gpus/llama", "input_tokens=1000000", "--json").json["total_usd"] == "1"
     file.write_text("surprise = 1")
     assert desk("offers", "set", str(file)).code == 2

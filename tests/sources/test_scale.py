@@ -176,6 +176,8 @@ def test_a_mapping_file_says_what_is_wrong_in_it(tmp_path: Path, broken: str, na
     [
         ("usd_per_token", "bananas"),
         ("input_token", "input_bananas"),
+        ('name = "acme"', 'name = "own"'),
+        ('name = "acme"', 'name = "correction"'),
         ('url = "https', 'url = "ftp'),
         ('provider = "acme"', 'provider = "acme"\nprovider_path = "owner"'),
         ('provider = "acme"', 'provider = "a b"'),
