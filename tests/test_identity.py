@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from planner.core.claim import Claim
 from planner.core.decode import DECODERS, Place, decode
 from planner.core.identity import canonical_model, new_ids
-from planner.core.offer import OfferFacts
+from planner.core.offer import Kind, OfferFacts
 from planner.flows.seeds import curated_rows
 from planner.flows.setup import install
 from planner.places import seeds_dir
 from planner.store.aliases import settle
 from planner.store.engine import Store
-from planner.store.load import aliases_of
+from planner.store.load import aliases_of, load_catalogue
 from planner.store.registry import write_curated
 from tests.data import shared
 from tests.sources.golden import parse
@@ -334,3 +334,30 @@ def test_ten_thousand_spellings_take_no_time() -> None:
         for place in places:
             canonical_model("direct", *place, known)
     assert perf_counter() - started < 0.1
+
+
+def test_two_snapshots_are_not_one_model() -> None:
+    """Spellings that pin different days of a model stay pending, in whatever namespace, or are models of their own."""
+    days: defaultdict[str, set[str]] = defaultdict(set)
+    for (namespace, spelling), model in aliases().items():
+        pinned = re.search(r"-(20\d\d-\d\d-\d\d)$", spelling)
+        if pinned and namespace in ("azure", "openai"):
+            days[model].add(pinned[1])
+    assert {model: sorted(pins) for model, pins in days.items() if len(pins) > 1} == {}
+
+
+def test_requestys_offers_resolve() -> None:
+    """Every recorded row but one, whose context variant nobody described."""
+    body = shared("requesty/requesty_models_2026-09-20_9rec.json").read_bytes()
+    found = {claim.facts.model_spelling: model_of(claim.facts) for claim in parse("requesty", body).claims}
+    assert [spelling for spelling, model in found.items() if model is None] == ["inkling-256k"]
+
+
+def test_base_weights_are_not_for_chat(installed: Store) -> None:
+    """What was never taught to chat is of another kind, whatever a list calls it."""
+    with installed.read() as connection:
+        catalogue = load_catalogue(connection)
+    kinds = {offer.model: offer.facts.kind for offer in catalogue.offers}
+    bases = [id_ for id_, model in catalogue.models.items() if "(base)" in model.name and id_ in kinds]
+    assert len(bases) > 10
+    assert {kinds[id_] for id_ in bases} == {Kind.COMPLETION}

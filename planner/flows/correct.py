@@ -10,7 +10,7 @@ from planner.core.reconcile import Span, correct
 from planner.store import audit, json_text, recall
 from planner.store.decide import CORRECTION
 from planner.store.engine import Connection
-from planner.store.fetches import free_offers
+from planner.store.load import free_offers
 from planner.store.publish import publish
 from planner.store.record import Published
 

@@ -13,7 +13,7 @@ from planner.core.reconcile import ENTERED, unpriced_reason
 from planner.flows import plans
 from planner.store import aliases, audit, holds
 from planner.store.engine import Connection
-from planner.store.fetches import free_offers
+from planner.store.load import free_offers
 from planner.store.publish import publish
 from planner.store.record import Published
 

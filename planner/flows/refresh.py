@@ -17,6 +17,7 @@ from planner.sources.feed import Known, Payload, Source
 from planner.store import alerts, fetches, holds, recall, status
 from planner.store.engine import Connection, Store
 from planner.store.fetches import Answer
+from planner.store.load import free_offers
 from planner.store.publish import current_rates, publish
 from planner.store.registry import load_names
 
@@ -186,7 +187,7 @@ def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime)
     with store.read() as connection:
         names = load_names(connection, source.name)
         last = fetches.accepted(connection, source.name, at)
-        free = fetches.free_offers(connection)
+        free = free_offers(connection)
         believed = current_rates(connection, source.name)
         golden = recall.golden_of(connection)
         waived = holds.feed_passes(connection, source.name, at)
@@ -220,7 +221,7 @@ def _record(
     terms: _Terms,
 ) -> RefreshSummary:
     at = terms.at
-    free = fetches.free_offers(connection)
+    free = free_offers(connection)
     done = publish(
         connection, list(readings.values()), at=at, actor=terms.actor, reason=f"refresh by {terms.actor}",
         bounds=terms.bounds,

@@ -16,9 +16,8 @@ from planner.core.offer import OfferFacts
 from planner.core.price import RateTable
 from planner.core.reconcile import Belief, Ranking, Redating, Span, believe, correct, redate
 from planner.store import holds, recall
-from planner.store.fetches import free_offers
 from planner.store.holds import Waiting
-from planner.store.load import aliases_of
+from planner.store.load import aliases_of, free_offers
 from planner.store.recall import Kept, Spoken
 
 CORRECTION = "correction"

@@ -100,8 +100,3 @@ def spoken(connection: sa.Connection) -> frozenset[str]:
     """Return the sources that were read live at least once."""
     state = t.source_states.c
     return frozenset(connection.execute(sa.select(state.source).where(state.last_success_at.is_not(None))).scalars())
-
-
-def free_offers(connection: sa.Connection) -> frozenset[str]:
-    """Return the offers that are curated as free."""
-    return frozenset(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Container, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -38,11 +39,12 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
             contracts and scores. What an offer is able to do, names and plans are those of today.
     """
     heads, ages = read_heads(connection), ages_of(connection)
+    registry = _Registry(aliases_of(connection), _base_weights(connection), free_offers(connection))
     return Catalogue(
         revision=heads.catalogue if known_at is None else _revision(connection, known_at),
         policy_revision=heads.policy,
-        offers=_offers(connection, known_at),
-        gone={} if known_at is not None else _gone(connection),
+        offers=_offers(connection, registry, known_at),
+        gone={} if known_at is not None else _gone(connection, registry),
         cards=_cards(connection, known_at) if known_at is not None else ages.aged(_cards(connection, None)),
         terms=_terms(connection, known_at),
         models=_models(connection),
@@ -85,28 +87,46 @@ def aliases_of(connection: sa.Connection) -> dict[tuple[str, str], str]:
     return found
 
 
-def _offers(connection: sa.Connection, known_at: datetime | None) -> tuple[Offer, ...]:
-    aliases = aliases_of(connection)
-    free = set(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
+def free_offers(connection: sa.Connection) -> frozenset[str]:
+    """Return the offers that are curated as free."""
+    return frozenset(connection.execute(sa.select(t.free_offers.c.offer_id)).scalars())
+
+
+class _Registry(NamedTuple):
+    """What offers are read with: spellings, base weights, and the offers that are curated as free."""
+
+    aliases: Mapping[tuple[str, str], str]
+    bases: Container[str]
+    free: Container[str]
+
+    def offer(self, id_: str, text: str) -> Offer:
+        """Build an offer from its stored facts."""
+        facts = read_facts(json.loads(text))
+        model = canonical_model(facts.channel, facts.provider, facts.model_spelling, self.aliases)
+        if model in self.bases and facts.kind is Kind.CHAT:
+            facts = replace(facts, kind=Kind.COMPLETION)
+        return Offer(id=id_, facts=facts, model=model, free=id_ in self.free)
+
+
+def _offers(connection: sa.Connection, registry: _Registry, known_at: datetime | None) -> tuple[Offer, ...]:
     query = sa.select(t.offers.c.id, t.offers.c.facts).where(t.offers.c.gone_at.is_(None))
     if known_at is not None:
         heard = sa.select(t.quotes.c.offer_id).where(sa.func.coalesce(t.quotes.c.recorded_at, known_at) <= known_at)
         there = sa.or_(t.offers.c.gone_at.is_(None), t.offers.c.gone_at > known_at)
         query = sa.select(t.offers.c.id, t.offers.c.facts).where(there, t.offers.c.id.in_(heard))
-    offers = (_offer(row.id, row.facts, aliases, free) for row in connection.execute(query))
+    offers = (registry.offer(row.id, row.facts) for row in connection.execute(query))
     return tuple(sorted(offers, key=lambda offer: offer.id.encode()))
 
 
-def _gone(connection: sa.Connection) -> dict[str, Offer]:
-    aliases = aliases_of(connection)
+def _gone(connection: sa.Connection, registry: _Registry) -> dict[str, Offer]:
     query = sa.select(t.offers.c.id, t.offers.c.facts).where(t.offers.c.gone_at.is_not(None))
-    return {row.id: _offer(row.id, row.facts, aliases, frozenset()) for row in connection.execute(query)}
+    return {row.id: registry.offer(row.id, row.facts) for row in connection.execute(query)}
 
 
-def _offer(id_: str, text: str, aliases: Mapping[tuple[str, str], str], free: Container[str]) -> Offer:
-    facts = read_facts(json.loads(text))
-    model = canonical_model(facts.channel, facts.provider, facts.model_spelling, aliases)
-    return Offer(id=id_, facts=facts, model=model, free=id_ in free)
+def _base_weights(connection: sa.Connection) -> frozenset[str]:
+    """Return the models that complete a text and were never taught to chat, whatever a list calls them."""
+    query = sa.select(t.models.c.id).where(t.models.c.kind == Kind.COMPLETION.value)
+    return frozenset(connection.execute(query).scalars())
 
 
 @lru_cache(maxsize=20_000)
