@@ -1,5 +1,6 @@
 """Agreements and alerts on the command line: contracts, fees, exchange rates, own offers, receivers and messages."""
 
+import json
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from planner.api.own import OwnOfferIn
 from planner.api.shapes import time_text
 from planner.cli import show
 from planner.cli.administering import actor
-from planner.cli.desk import LEFT, RIGHT, at_of
+from planner.cli.desk import LEFT, RIGHT, at_of, one_of
 from planner.cli.opened import now, read_settings, store_of
 from planner.core.errors import InvalidInput
 from planner.core.money import parse_decimal, plain
@@ -154,6 +155,7 @@ def set_offer(file: Path, *, as_json: bool) -> None:
 
 def list_alerts(kind: str | None, limit: int, *, as_json: bool) -> None:
     """Print alerts, newest first."""
+    one_of("kind", kind, alerts.KINDS)
     with store_of(read_settings()).read() as connection:
         rows = alerts.listed(connection, kind=kind, limit=limit)
     if as_json:
@@ -165,12 +167,38 @@ def list_alerts(kind: str | None, limit: int, *, as_json: bool) -> None:
     show.table(
         "alerts",
         columns,
-        [(row["id"], time_text(row["at"]), row["kind"], row["subject"], row["facts"]) for row in rows],
+        [(row["id"], time_text(row["at"]), row["kind"], row["subject"], _facts(row["facts"])) for row in rows],
     )
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in facts.items()
+    )
+
+
+def list_webhooks(*, as_json: bool) -> None:
+    """Print the receivers, without their secrets."""
+    with store_of(read_settings()).read() as connection:
+        rows = alerts.receivers(connection, live=False)
+    written = [
+        {
+            "id": row["id"], "url": row["url"], "kinds": row["kinds"], "created_at": time_text(row["created_at"]),
+            "disabled_at": time_text(row["disabled_at"]),
+        }
+        for row in rows
+    ]  # fmt: skip
+    if as_json:
+        show.json_out(written)
+        return
+    shown = [{**row, "kinds": "all" if row["kinds"] is None else " ".join(row["kinds"])} for row in written]
+    names = ("id", "url", "kinds", "created_at", "disabled_at")
+    show.table("receivers", [(name, LEFT) for name in names], [[row[name] for name in names] for row in shown])
 
 
 def list_messages(state: str | None, limit: int, *, as_json: bool) -> None:
     """Print messages to receivers, newest first."""
+    one_of("state", state, alerts.STATES)
     with store_of(read_settings()).read() as connection:
         rows = alerts.messages(connection, state=state, limit=limit)
     written = [

@@ -90,12 +90,15 @@ def aliases_settle(
         list[str] | None, typer.Argument(help="NAMESPACE:SPELLING=MODEL; an empty MODEL takes it back.")
     ] = None,
     file: Annotated[Path | None, typer.Option(help="CSV with the columns namespace, spelling, model.")] = None,
+    new_model: Annotated[
+        list[str] | None, typer.Option(help="ID=NAME of a canonical model nobody has registered yet.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Settle spellings in bulk, all or none."""
     from planner.cli import desk
 
-    desk.settle(words or [], file, reason, as_json=as_json)
+    desk.settle(words or [], file, new_model or [], reason, as_json=as_json)
 
 
 Offer = Annotated[str, typer.Argument(help="Exact id of the offer, such as direct:openai/gpt-5.4.")]
@@ -299,6 +302,14 @@ def alerts_retry(id: Number, as_json: Json = False) -> None:
     from planner.cli import agreeing
 
     agreeing.retry(id, as_json=as_json)
+
+
+@webhooks.command("list")
+def webhooks_list(as_json: Json = False) -> None:
+    """List receivers, without their secrets."""
+    from planner.cli import agreeing
+
+    agreeing.list_webhooks(as_json=as_json)
 
 
 @webhooks.command("add")

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from planner.cli.opened import now, read_settings, store_of, view_of
 from planner.core.claim import Segment
 from planner.core.errors import InvalidInput
 from planner.core.rate_form import read_rates
-from planner.flows import alias, answer, correct, history, hold
+from planner.flows import alias, answer, correct, history, hold, status
+from planner.store import holds
 from planner.store.engine import Connection
 
 LEFT, RIGHT = "left", "right"
@@ -36,8 +37,21 @@ def at_of(text: str, field: str) -> datetime:
         raise InvalidInput(field, str(error)) from None
 
 
+def one_of(field: str, word: str | None, words: Iterable[str]) -> None:
+    """Refuse a filter nobody could match: a slip of the pen must not read as "there is nothing".
+
+    Raises:
+        InvalidInput: not one of the words.
+    """
+    allowed = list(words)
+    if word is not None and word not in allowed:
+        raise InvalidInput(field, f"{word[:40]!a} is not one of {', '.join(allowed)}")
+
+
 def list_holds(state: str | None, source: str | None, limit: int, *, as_json: bool) -> None:
     """Print the prices that wait, or waited."""
+    one_of("state", state, holds.STATES)
+    one_of("source", source, (row.source for row in status.sources(store_of(read_settings()), everything=True)))
     rows = [hold_shape(row) for row in hold.queue(store_of(read_settings()), state=state, source=source, limit=limit)]
     if as_json:
         show.json_out(rows)
@@ -103,19 +117,27 @@ def list_pending(namespace: str | None, limit: int, *, as_json: bool) -> None:
     )
 
 
-def settle(words: list[str], file: Path | None, reason: str, *, as_json: bool) -> None:
+def settle(words: list[str], file: Path | None, new: list[str], reason: str, *, as_json: bool) -> None:
     """Settle spellings given as NAMESPACE:SPELLING=MODEL, or in a CSV with those three columns, all or none."""
     rows = [_alias(word) for word in words] + ([] if file is None else list(_alias_rows(file)))
     if not rows:
         raise InvalidInput("aliases", "NAMESPACE:SPELLING=MODEL or --file is needed")
+    models = [_new_model(word) for word in new]
     present = now()
     done = store_of(read_settings()).tell(
-        lambda connection: alias.settle(connection, rows, (), at=present, actor=actor(), reason=reason)
+        lambda connection: alias.settle(connection, rows, models, at=present, actor=actor(), reason=reason)
     )
     if as_json:
         show.json_out(done)
     else:
-        show.line(f"{done['settled']} of {len(rows)} spellings settled anew")
+        show.line(f"{done['settled']} of {len(set(rows))} spellings settled anew")
+
+
+def _new_model(word: str) -> tuple[str, str]:
+    id_, equals, name = word.partition("=")
+    if not (equals and name):
+        raise InvalidInput(word[:80], "ID=NAME is needed, such as acme/one=Acme One")
+    return id_, name
 
 
 def _alias(word: str) -> tuple[str, str, str | None]:
@@ -126,23 +148,35 @@ def _alias(word: str) -> tuple[str, str, str | None]:
     return namespace, spelling, model or None
 
 
+_COLUMNS = ["namespace", "spelling", "model"]
+
+
 def _alias_rows(path: Path) -> list[tuple[str, str, str | None]]:
     if not path.is_file():
         raise InvalidInput("file", "no such file")
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if not {"namespace", "spelling", "model"} <= set(reader.fieldnames or ()):
-                raise InvalidInput("file", "the columns namespace, spelling and model are needed")
-            return [(row["namespace"], row["spelling"], row["model"] or None) for row in reader]
+        # Spreadsheets put a mark before the first character.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            if next(reader, None) != _COLUMNS:
+                raise InvalidInput("file", "the columns namespace, spelling and model are needed, in this order")
+            return [_alias_row(row, reader.line_num) for row in reader if row]
     except (UnicodeDecodeError, csv.Error):
         raise InvalidInput("file", "not a CSV file in UTF-8") from None
+
+
+def _alias_row(row: list[str], line: int) -> tuple[str, str, str | None]:
+    if len(row) != len(_COLUMNS):
+        problem = f"{len(row)} cells, where 3 are needed; an empty model takes an alias back"
+        raise InvalidInput(f"line {line}", problem)
+    namespace, spelling, model = row
+    return namespace, spelling, model or None
 
 
 def prices(offer: str, known_at: str | None, *, as_json: bool) -> None:
     """Print what an offer cost when, as known now or at a moment."""
     settings = read_settings()
-    answer.offer_named(view_of(settings).catalogue, offer)
+    answer.known_offer(view_of(settings).catalogue, offer)
     known = None if known_at is None else at_of(known_at, "known_at")
     cards = history.prices(store_of(settings), offer, None, None, known)
     shapes = [{**card_shape(card), "known_from": time_text(since)} for card, since in cards]
@@ -214,11 +248,11 @@ def correct_price(
 
 def _rates(path: Path) -> list[dict[str, Any]]:
     readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
-    text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
         document = readers.get(path.suffix, json.loads)(text)
-    except ValueError:
-        raise InvalidInput("rates", "neither TOML nor JSON") from None
+    except (OSError, ValueError):
+        raise InvalidInput("rates", "no file of TOML or JSON in UTF-8") from None
     listed = document.get("rates") if isinstance(document, dict) else document
     if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
         raise InvalidInput("rates", "a list of {unit, usd, per} is needed, under `rates`")

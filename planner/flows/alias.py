@@ -52,6 +52,7 @@ def settle(
     Raises:
         InvalidInput: names the first row that cannot be settled.
     """
+    aliases.check_namespaces(connection, rows)
     registered = [
         aliases.register_model(connection, id_, name, at=at, actor=actor, reason=reason) for id_, name in new_models
     ]

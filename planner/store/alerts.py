@@ -28,7 +28,7 @@ ALERTS_PER_MESSAGE = 100
 FAN_OUT_MAX = 20_000
 # After the first attempt: a minute, then longer and longer; a receiver that is down over a night still hears of it.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1_440))
-DUE, DELIVERED, DEAD = "due", "delivered", "dead"
+DUE, DELIVERED, DEAD = STATES = "due", "delivered", "dead"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from planner.core.identity import CANONICAL
 from planner.core.offer import valid_feed_id
 from planner.store import audit
 from planner.store.revision import bump
-from planner.store.tables import aliases, models
+from planner.store.tables import aliases, channels, models, offers, providers, sources
 
 Settled = tuple[str, str, str | None]
 """(namespace, spelling, canonical model; None takes the alias back, and the spelling is pending again).
@@ -24,36 +24,57 @@ def settle(connection: sa.Connection, rows: Sequence[Settled], *, at: datetime, 
     """Settle spellings, all or none, and return how many changed.
 
     Raises:
-        InvalidInput: a spelling no feed could send, or a model that is not registered; nothing is written then.
+        InvalidInput: a spelling no feed could send, a model that nobody registered, or one spelling with two meanings;
+            nothing is written then.
     """
-    wanted = {model for _namespace, _spelling, model in rows if model is not None}
+    wanted: dict[tuple[str, str], str | None] = {}
     known = set(connection.execute(sa.select(models.c.id)).scalars())
     for place, (namespace, spelling, model) in enumerate(rows):
+        field = f"aliases.{place} ({namespace[:40]!a} {spelling[:80]!a})"
         if not (valid_feed_id(namespace) and valid_feed_id(spelling)):
-            raise InvalidInput(f"aliases.{place}.spelling", "not a spelling a feed may send")
-        if model is not None and model not in wanted & known:
-            raise InvalidInput(f"aliases.{place}.model", "no such model is registered")
-    changed = sum(_settle(connection, row, at, actor, reason) for row in rows)
-    if changed:
-        bump(connection, policy=True)
-    return changed
-
-
-def _settle(connection: sa.Connection, row: Settled, at: datetime, actor: str, reason: str) -> bool:
-    namespace, spelling, model = row
-    same = aliases.c.namespace == namespace, aliases.c.spelling == spelling
-    row_before = connection.execute(sa.select(aliases.c.model_id).where(*same)).first()
-    before = None if row_before is None else row_before.model_id
-    if before == model:
-        return False
-    connection.execute(sa.delete(aliases).where(*same))
-    values = {"model_id": model, "basis": reason, "settled_at": at, "settled_by": actor}
-    connection.execute(sa.insert(aliases).values(namespace=namespace, spelling=spelling, **values))
+            raise InvalidInput(field, "not a spelling a feed may send")
+        if model is not None and model not in known:
+            raise InvalidInput(field, f"no model is registered as {model[:80]!a}")
+        if wanted.setdefault((namespace, spelling), model) != model:
+            raise InvalidInput(field, "it stands here twice, with two meanings")
+    columns = aliases.c.namespace, aliases.c.spelling, aliases.c.model_id
+    before = {(row.namespace, row.spelling): row.model_id for row in connection.execute(sa.select(*columns))}
+    changed = {place: model for place, model in wanted.items() if before.get(place) != model}
+    if not changed:
+        return 0
+    same = aliases.c.namespace == sa.bindparam("b_namespace"), aliases.c.spelling == sa.bindparam("b_spelling")
+    gone = [{"b_namespace": namespace, "b_spelling": spelling} for namespace, spelling in changed]
+    connection.execute(sa.delete(aliases).where(*same), gone)
+    settled = {"basis": reason, "settled_at": at, "settled_by": actor}
+    written = [
+        {"namespace": namespace, "spelling": spelling, "model_id": model, **settled}
+        for (namespace, spelling), model in changed.items()
+    ]
+    connection.execute(sa.insert(aliases), written)
+    # One entry for what was one decision, with every spelling in it.
+    subject = " ".join(next(iter(changed))) if len(changed) == 1 else f"{len(changed)} spellings"
     audit.record(
-        connection, at=at, actor=actor, action="alias.settle", subject=f"{namespace} {spelling}", before=before,
-        after=model, reason=reason,
+        connection, at=at, actor=actor, action="alias.settle", subject=subject, reason=reason,
+        before=[[*place, before.get(place)] for place in changed],
+        after=[[*place, model] for place, model in changed.items()],
     )  # fmt: skip
-    return True
+    bump(connection, policy=True)
+    return len(changed)
+
+
+def check_namespaces(connection: sa.Connection, rows: Sequence[Settled]) -> None:
+    """Refuse a namespace that no provider and no channel has: nothing would ever be looked up in it.
+
+    Raises:
+        InvalidInput: names the first row.
+    """
+    known: set[str] = set()
+    for column in (providers.c.id, channels.c.id, offers.c.provider_id, offers.c.channel_id, sources.c.name):
+        known |= set(connection.execute(sa.select(column).distinct()).scalars())
+    for place, (namespace, spelling, _model) in enumerate(rows):
+        if namespace not in known:
+            field = f"aliases.{place} ({namespace[:40]!a} {spelling[:80]!a})"
+            raise InvalidInput(field, "no provider or channel has this id")
 
 
 def register_model(connection: sa.Connection, id_: str, name: str, *, at: datetime, actor: str, reason: str) -> bool:

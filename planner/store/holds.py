@@ -22,6 +22,7 @@ REOPENED = "rejected_before"
 WAITING, APPROVED, REJECTED, RELEASED = "waiting", "approved", "rejected", "released"
 USED = "used"
 """An approval of a whole feed that has let its one reading through."""
+STATES = (WAITING, APPROVED, USED, REJECTED, RELEASED)
 # An approval of a whole feed opens the door for one reading, and not for long.
 FEED_PASS = timedelta(hours=24)
 

@@ -146,3 +146,55 @@ def test_a_list_without_an_adapter_is_refreshed_by_its_mapping(
     assert (broken.code, "acme.toml" in broken.out) == (2, True)
     monkeypatch.setenv("PLANNER_MAPPINGS", str(tmp_path / "none.toml"))
     assert desk("refresh").code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("namespace,spelling,model\nkyma\n", "line 2"),
+        ("namespace,spelling,model\nkyma,foo\n", "line 2"),
+        ("namespace,spelling,model\nopenai,gpt-4o,openai/gpt-4o,x\n", "line 2"),
+        ("namespace,spelling,model\nnobody,foo,openai/gpt-4o\n", "no provider or channel"),
+        ("namespace,spelling,model\nopenai,a,openai/gpt-4o\nopenai,a,openai/gpt-4o-mini\n", "two meanings"),
+        ("namespace,spelling,model\nopenai,a,no/such\n", "no model is registered"),
+        ("spelling,model\na,b\n", "in this order"),
+    ],
+)
+def test_a_file_of_aliases_with_a_slip_settles_nothing(desk: Planner, tmp_path: Path, text: str, said: str) -> None:
+    """The line is named, and nothing is taken back or settled by a cell that is missing."""
+    file = tmp_path / "aliases.csv"
+    file.write_text(text)
+    done = desk("aliases", "settle", "--file", str(file), "--reason", "x")
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_spreadsheets_file_and_a_new_model_settle(desk: Planner, tmp_path: Path) -> None:
+    """A mark before the first character is no part of a name; equal rows count once; a model can be new."""
+    file = tmp_path / "aliases.csv"
+    file.write_bytes(b"\xef\xbb\xbfnamespace,spelling,model\r\nopenai,acme-1,acme/one\r\nopenai,acme-1,acme/one\r\n")
+    words = ["aliases", "settle", "--file", str(file), "--reason", "x"]
+    assert desk(*words).code == 2
+    assert "1 of 1" in desk(*words, "--new-model", "acme/one=Acme One").out
+    assert desk(*words, "--new-model", "ACME/one=Acme").code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["holds", "list", "--state", "foo"], ["holds", "list", "--source", "foo"], ["alerts", "list", "--kind", "foo"],
+        ["alerts", "messages", "--state", "foo"],
+    ],
+)  # fmt: skip
+def test_a_slip_in_a_filter_is_not_nothing(desk: Planner, words: list[str]) -> None:
+    """The words that would do are named."""
+    done = desk(*words)
+    assert (done.code, "is not one of" in done.err) == (2, True)
+
+
+def test_receivers_are_listed_without_their_secrets(desk: Planner) -> None:
+    """Number, address and kinds; the secret was shown once."""
+    made = desk("webhooks", "add", "https://hooks.example.com/x", "--json").json
+    listed = desk("webhooks", "list")
+    assert "https://hooks.example.com/x" in listed.out
+    assert made["secret"] not in listed.out + desk("webhooks", "list", "--json").out
