@@ -1,5 +1,6 @@
 """The README cannot drift: its examples print what it says, its tables list what there is."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,9 +12,11 @@ from typer.testing import CliRunner
 from planner.api.problem import STATUS, status_of
 from planner.cli import asking
 from planner.cli.main import cli
-from planner.core import errors
+from planner.core import doubt, errors, guards
 from planner.core.errors import PlannerError
+from planner.flows.refresh import WAIVABLE
 from planner.settings import Settings
+from planner.store import holds
 from planner.store.engine import Store
 from tests.conftest import NOW
 
@@ -73,3 +76,13 @@ def test_every_refusal_is_documented_with_its_status() -> None:
         status = next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
         assert re.search(rf"\| [^|]*`{kind.code}`[^|]*\| {status} \|", README), kind.code
     assert status_of(errors.UnknownModel("m")) == 409
+
+
+def test_every_reason_to_wait_is_documented() -> None:
+    """Each code that a price or a list can wait under stands in the chapter about waiting."""
+    rooms = [doubt, holds, guards]
+    source = "".join(inspect.getsource(room) for room in rooms)
+    codes = set(re.findall(r'Reason\(\s*"([a-z_]+)"', source)) | {holds.REOPENED} | set(WAIVABLE)
+    assert {"fall", "zero_rate", "renamed"} <= codes
+    chapter = README.partition("## When a price waits")[2].partition("\n## ")[0]
+    assert [code for code in sorted(codes) if f"`{code}`" not in chapter] == []
