@@ -83,22 +83,17 @@ def as_paid(fees: Sequence[Fee], payments: Iterable[Payment]) -> tuple[Fee, ...]
 
 
 def _parts(fee: Fee, said: Sequence[Payment], known: Container[tuple[str, str]]) -> Iterator[Fee]:
-    begins = fee.valid_from
-    now = Payment(fee.channel, CREDIT, None, begins)
-    for then in (*said, None):
-        ends = fee.valid_to if then is None else then.valid_from
+    first = Payment(fee.channel, CREDIT, None, fee.valid_from)
+    for word, following in zip((first, *said), (*said, None), strict=True):
+        begins = max(fee.valid_from, word.valid_from)
+        edges = fee.valid_to, None if following is None else following.valid_from
+        ends = min((edge for edge in edges if edge is not None), default=None)
         if ends is None or ends > begins:
-            ends = ends if fee.valid_to is None or (ends is not None and ends < fee.valid_to) else fee.valid_to
-            way = now.payment if (fee.channel, now.payment) in known else CREDIT
+            way = word.payment if (fee.channel, word.payment) in known else CREDIT
             yield replace(
                 fee, valid_from=begins, valid_to=ends, chosen=fee.payment == way,
-                list_usd_per_month=now.list_usd_per_month,
+                list_usd_per_month=word.list_usd_per_month,
             )  # fmt: skip
-            if ends is None or ends == fee.valid_to:
-                return
-            begins = ends
-        if then is not None:
-            now = then
 
 
 def gross_up(fees: Iterable[Fee], channel: str, at: datetime) -> Fraction:

@@ -309,16 +309,14 @@ class Snapshot:
         limits_free = replace(ask.needs, context_tokens=None)
         for i, offer in enumerate(offers):
             early = stretch.standing[i] or policy[i]
-            if early:
-                # Most offers end here; why else they would be refused is never asked.
+            if early:  # most offers end here; why else they would be refused is never asked
                 first[i] = self._number(early)
                 continue
             quality = checks.quality_of(offer, self.catalogue, ask.needs)
             codes = [*checks.needs_codes(offer, limits_free, _LIMITS_FREE, quality, served[i])]
             before = next((code for code in codes if code in _BEFORE_LIMITS), None)
             after = next((code for code in codes if code not in _BEFORE_LIMITS), None)
-            label = stretch.labels.get(offer.model) if offer.model else None
-            after = after or next(checks.tier_codes(ask.needs, label), None)
+            after = after or next(checks.tier_codes(ask.needs, stretch.labels.get(offer.model or "")), None)
             first[i], last[i] = self._number(before), self._number(after)
         contexts = tuple(
             Context(checks.context_tier(offer, tier) if tier else "standard", offer.facts.region)

@@ -207,3 +207,9 @@ def test_a_card_holds_from_its_first_moment_to_before_its_last() -> None:
     """``valid_from`` is inside, ``valid_to`` outside."""
     card = make.card("o", rates(), make.SINCE, NOON)
     assert (card.in_force(make.SINCE), card.in_force(NOON)) == (True, False)
+
+
+def test_a_band_has_a_condition() -> None:
+    """One that always holds would be another base rate."""
+    with pytest.raises(InvalidInput):
+        Band(When(), rate("1"))

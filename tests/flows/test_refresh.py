@@ -20,6 +20,7 @@ from planner.sources import ADAPTERS
 from planner.sources.models_dev import ModelsDev
 from planner.sources.openrouter import MODELS_PATH, PROVIDERS_PATH
 from planner.store import tables as t
+from planner.store.ages import BELIEVED_FOR
 from planner.store.engine import Store
 from planner.store.load import load_catalogue
 from planner.store.recall import catalogue_digest
@@ -74,7 +75,10 @@ def test_a_price_rise_closes_one_card_opens_another_and_tells(ready: Store) -> N
     with ready.read() as connection:
         catalogue = load_catalogue(connection)
         cards = catalogue.cards["direct:acme/m0"]
-        assert [(card.valid_from, card.valid_to) for card in cards] == [(NOON, later), (later, None)]
+        assert [(card.valid_from, card.valid_to) for card in cards] == [
+            (NOON, later),
+            (later, later + BELIEVED_FOR),
+        ]
         alert = connection.execute(sa.select(t.alerts).limit(1)).one()
     assert alert.kind == "price_rise"
     assert [move["after_usd_per_mtok"] for move in json.loads(alert.facts)["moves"]] == ["2", "4"]
