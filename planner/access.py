@@ -51,6 +51,8 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/holds/{id}/approve"): _ADMIN,
     ("POST", "/v1/holds/{id}/reject"): _ADMIN,
     ("POST", "/v1/holds/{id}/reopen"): _ADMIN,
+    ("GET", "/v1/providers/words"): _MONEY,
+    ("POST", "/v1/providers/words"): _ADMIN,
     ("GET", "/v1/aliases"): _MONEY,
     ("POST", "/v1/aliases"): _ADMIN,
     ("POST", "/v1/offers"): _ADMIN,

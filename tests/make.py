@@ -7,6 +7,7 @@ from typing import Any
 
 from planner.core.ask import Ask
 from planner.core.catalogue import Catalogue
+from planner.core.claim import Claim, Reading, Segment
 from planner.core.offer import Offer, OfferFacts
 from planner.core.plan import Economics, Needs, Workload
 from planner.core.policy import Policy
@@ -15,6 +16,8 @@ from planner.core.terms import Confidence, Terms
 from planner.core.tier import PriceBand, TierBands
 from planner.core.units import Unit
 from planner.core.usage import Usage
+from planner.store.engine import Store
+from planner.store.publish import publish
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,3 +95,14 @@ def ask(usage: Usage | None = None, **parts: Any) -> Ask:
 def economics(revenue: str = "20", margin: str | None = "0.70", **parts: Any) -> Economics:
     """Make the economics of a plan."""
     return Economics(revenue_usd=Decimal(revenue), margin=None if margin is None else Decimal(margin), **parts)
+
+
+def stranger(store: Store, at: datetime = NOON) -> None:
+    """Publish one offer of a provider nobody registered, as ``models_dev`` would."""
+    facts = OfferFacts(model_spelling="m", provider="stranger", channel="direct")
+    claim = Claim(offer_id="direct:stranger/m", facts=facts, segments=(Segment(None, None, rates()),))
+    reading = Reading(
+        source="models_dev", source_url="https://t.test", observed_at=at, rows_read=1, claims=(claim,), whole=False
+    )
+    with store.write() as connection:
+        publish(connection, [reading], at=at, actor="test", reason="test")

@@ -182,6 +182,9 @@ def upgrade() -> None:
         batch_op.create_index("ix_holds_state", ["state", "opened_at"], unique=False)
     with op.batch_alter_table("alerts", schema=None) as batch_op:
         batch_op.create_index("ix_alerts_at", ["at"], unique=False)
+    with op.batch_alter_table("provider_spellings", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("settled_by", sa.Text(), nullable=True))
     with op.batch_alter_table("aliases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("settled_by", sa.Text(), nullable=True))
@@ -220,6 +223,9 @@ def downgrade() -> None:
         batch_op.drop_column("minimum_usd")
         batch_op.drop_column("allowance_usd_per_month")
         batch_op.drop_column("payment")
+    with op.batch_alter_table("provider_spellings", schema=None) as batch_op:
+        batch_op.drop_column("settled_by")
+        batch_op.drop_column("settled_at")
     # Without a place for it, what was taken back is simply not there.
     op.execute("DELETE FROM aliases WHERE model_id IS NULL")
     with op.batch_alter_table("aliases", schema=None) as batch_op:

@@ -18,6 +18,7 @@ from planner.core import errors
 from planner.core.claim import Segment
 from planner.core.rate_form import read_rates
 from planner.flows import alias, correct, hold, status
+from planner.store import provider_words
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
@@ -187,6 +188,57 @@ def post_aliases(request: Request, body: Annotated[AliasesIn, Depends(body_of(Al
         lambda connection: dict(
             alias.settle(connection, rows, fresh, at=at, actor=actor_of(request), reason=body.reason)
         ),
+    )
+
+
+class WordIn(Sent):
+    """A feed's word, and the provider it means."""
+
+    feed: Name
+    word: Name
+    provider: Name
+
+
+class NewProviderIn(Sent):
+    """A provider nobody has registered yet."""
+
+    id: Name
+    name: Name
+
+
+class WordsIn(DecisionIn):
+    """Words to settle, all or none."""
+
+    words: Annotated[list[WordIn], Field(min_length=1, max_length=_BULK_MAX)]
+    new_providers: Annotated[list[NewProviderIn], Field(max_length=_BULK_MAX)] = Field(default_factory=list)
+
+
+@router.get("/providers/words", responses=_REFUSALS)
+def get_words(request: Request) -> Response:
+    """List the words of feeds that mean no curated provider yet, with how many offers wait on each."""
+    found = alias.pending_providers(request.app.state.store)
+    items = [row._asdict() for row in found]
+    return tagged(
+        request,
+        {"items": items, "next_cursor": None, "pending": len(found), "offers": sum(row.offers for row in found)},
+    )
+
+
+_WORDS = {"words": [{"feed": "litellm", "word": "deep-infra", "provider": "deepinfra"}], "reason": "their own page"}
+
+
+@router.post("/providers/words", responses=_REFUSALS, openapi_extra=described(WordsIn, _WORDS))
+def post_words(request: Request, body: Annotated[WordsIn, Depends(body_of(WordsIn))]) -> Response:
+    """Say which providers words of feeds mean, all or none; the next refresh uses it."""
+    at, actor = now_of(request), actor_of(request)
+    rows = [(row.feed, row.word, row.provider) for row in body.words]
+    new = [(row.id, row.name) for row in body.new_providers]
+    return written(
+        request,
+        body.model_dump(),
+        lambda connection: {
+            "settled": provider_words.settle(connection, rows, new, at=at, actor=actor, reason=body.reason)
+        },
     )
 
 

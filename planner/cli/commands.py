@@ -101,6 +101,29 @@ def aliases_settle(
     desk.settle(words or [], file, new_model or [], reason, as_json=as_json)
 
 
+@aliases.command("providers")
+def aliases_providers(limit: Limit = 50, as_json: Json = False) -> None:
+    """List words of feeds that mean no provider yet, with how many offers wait on each."""
+    from planner.cli import desk
+
+    desk.list_words(limit, as_json=as_json)
+
+
+@aliases.command("settle-providers")
+def aliases_settle_providers(
+    words: Annotated[list[str], typer.Argument(help="FEED:WORD=PROVIDER.")],
+    reason: Reason,
+    new_provider: Annotated[
+        list[str] | None, typer.Option(help="ID=NAME of a provider nobody has registered yet.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which providers words of feeds mean, all or none."""
+    from planner.cli import desk
+
+    desk.settle_words(words, new_provider or [], reason, as_json=as_json)
+
+
 Offer = Annotated[str, typer.Argument(help="Exact id of the offer, such as direct:openai/gpt-5.4.")]
 
 

@@ -19,7 +19,7 @@ from planner.core.claim import Segment
 from planner.core.errors import InvalidInput
 from planner.core.rate_form import read_rates
 from planner.flows import alias, answer, correct, history, hold, status
-from planner.store import holds
+from planner.store import holds, provider_words
 from planner.store.engine import Connection
 
 LEFT, RIGHT = "left", "right"
@@ -115,6 +115,33 @@ def list_pending(namespace: str | None, limit: int, *, as_json: bool) -> None:
         [("namespace", LEFT), ("spelling", LEFT), ("offers", RIGHT), ("for example", LEFT)],
         [(row.namespace, row.spelling, row.offers, row.example) for row in found[:limit]],
     )
+
+
+def list_words(limit: int, *, as_json: bool) -> None:
+    """Print the words of feeds that mean no curated provider yet, those first on which most offers wait."""
+    found = alias.pending_providers(store_of(read_settings()))
+    if as_json:
+        show.json_out({"items": [row._asdict() for row in found[:limit]], "pending": len(found)})
+        return
+    show.table(
+        f"{len(found)} words are pending, {sum(row.offers for row in found)} offers wait on them",
+        [("feed", LEFT), ("word", LEFT), ("offers", RIGHT), ("for example", LEFT)],
+        [tuple(row) for row in found[:limit]],
+    )
+
+
+def settle_words(words: list[str], new: list[str], reason: str, *, as_json: bool) -> None:
+    """Say which providers words mean, given as FEED:WORD=PROVIDER, all or none."""
+    rows = [(feed, word, provider or "") for feed, word, provider in map(_alias, words)]
+    fresh = [_new_model(word) for word in new]
+    present = now()
+    count = store_of(read_settings()).tell(
+        lambda connection: provider_words.settle(connection, rows, fresh, at=present, actor=actor(), reason=reason)
+    )
+    if as_json:
+        show.json_out({"settled": count})
+    else:
+        show.line(f"{count} of {len(set(rows))} words settled; the next refresh uses them")
 
 
 def settle(words: list[str], file: Path | None, new: list[str], reason: str, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from planner.core.catalogue import Catalogue
 from planner.core.offer import Route
-from planner.store import aliases
+from planner.store import aliases, provider_words
 from planner.store.engine import Connection, Store
 
 
@@ -58,6 +58,12 @@ def settle(
     ]
     settled = aliases.settle(connection, rows, at=at, actor=actor, reason=reason)
     return {"settled": settled, "registered": sum(registered)}
+
+
+def pending_providers(store: Store) -> list[provider_words.Word]:
+    """Return the words of feeds that mean no curated provider yet, most offers first."""
+    with store.read() as connection:
+        return provider_words.pending(connection)
 
 
 def listed(

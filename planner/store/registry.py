@@ -56,8 +56,17 @@ def write_curated(connection: sa.Connection, rows: Mapping[str, Rows]) -> list[t
         before = held.get((row["namespace"], row["spelling"]))
         if before is not None and before.model_id != row["model_id"]:
             changed.append((row["namespace"], row["spelling"], before.model_id, row["model_id"]))
+    spelled = t.provider_spellings.c
+    settled = sa.select(spelled.feed, spelled.spelling).where(spelled.settled_by.is_not(None))
+    words = {(row.feed, row.spelling) for row in connection.execute(settled)}
+    kept = {
+        t.aliases: aliases,
+        t.provider_spellings: [
+            row for row in rows.get("provider_spellings", ()) if (row["feed"], row["spelling"]) not in words
+        ],
+    }
     for table in _CURATED:
-        _upsert(connection, table, aliases if table is t.aliases else rows.get(table.name, ()))
+        _upsert(connection, table, kept.get(table, rows.get(table.name, ())))
     return changed
 
 

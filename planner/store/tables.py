@@ -52,6 +52,8 @@ provider_spellings = sa.Table(
     sa.Column("spelling", sa.Text, primary_key=True),
     sa.Column("provider_id", sa.Text, sa.ForeignKey("providers.id"), nullable=False),
     sa.Column("channel_id", sa.Text, sa.ForeignKey("channels.id"), nullable=False),
+    sa.Column("settled_at", UtcTime),  # when an admin settled it; NULL came with planner
+    sa.Column("settled_by", sa.Text),
 )
 
 aliases = sa.Table(

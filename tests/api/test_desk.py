@@ -21,6 +21,7 @@ from planner.store import audit, keys
 from planner.store.engine import Store, open_store
 from planner.store.load import load_catalogue
 from planner.store.publish import publish
+from tests import make
 from tests.api.test_contract import ADMIN, QUESTION, problem
 from tests.loopback import Feed, listing
 
@@ -281,6 +282,19 @@ def test_what_was_only_cut_is_no_change_on_record(client: TestClient) -> None:
     items = client.get("/v1/price-changes", params=params).json()["items"]
     begun = sorted(row["after"]["valid_from"] for row in items if row["offer"] == offer["id"])
     assert begun == ["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"]
+
+
+def test_words_for_providers_are_settled_at_the_desk(client: TestClient, store: Store) -> None:
+    """Those nobody has settled are listed with how much waits on each; settling them is all or none."""
+    make.stranger(store, LATER)
+    found = client.get("/v1/providers/words").json()
+    assert found["pending"] == len(found["items"]) > 0
+    assert found["offers"] == sum(row["offers"] for row in found["items"])
+    first = found["items"][0]
+    row = {"feed": first["feed"], "word": first["word"], "provider": "acme-inc"}
+    problem(client.post("/v1/providers/words", json={"words": [row], "reason": "x"}), 422, "invalid")
+    body = {"words": [row], "new_providers": [{"id": "acme-inc", "name": "Acme"}], "reason": "their page"}
+    assert client.post("/v1/providers/words", json=body).json() == {"settled": 1}
 
 
 def test_a_source_is_refreshed_on_demand(store: Store) -> None:

@@ -1,11 +1,14 @@
 """The desk on the command line: what waits, what is pending, what was agreed, and who is told, each also as JSON."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from planner.store.engine import Store
+from tests import make
 from tests.cli.test_commands import Planner, planner
+from tests.conftest import NOW
 from tests.loopback import Feed
 
 __all__ = ["planner"]
@@ -198,3 +201,14 @@ def test_receivers_are_listed_without_their_secrets(desk: Planner) -> None:
     listed = desk("webhooks", "list")
     assert "https://hooks.example.com/x" in listed.out
     assert made["secret"] not in listed.out + desk("webhooks", "list", "--json").out
+
+
+def test_words_for_providers_are_listed_and_settled(desk: Planner, installed_copy: Store) -> None:
+    """The most waiting first; FEED:WORD=PROVIDER, with a provider that is new."""
+    make.stranger(installed_copy, NOW + timedelta(days=1))
+    first = desk("aliases", "providers", "--json").json["items"][0]
+    assert first["word"] in desk("aliases", "providers", "--limit", "3").out
+    words = ["aliases", "settle-providers", f"{first['feed']}:{first['word']}=acme-inc", "--reason", "x"]
+    assert desk(*words).code == 2
+    assert "1 of 1" in desk(*words, "--new-provider", "acme-inc=Acme").out
+    assert desk(*words, "--json").json == {"settled": 0}
