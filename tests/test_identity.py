@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -322,18 +321,6 @@ def test_an_upgrade_leaves_alone_what_a_person_settled(store: Store) -> None:
     changed = store.tell(lambda connection: write_curated(connection, {"aliases": upgraded}))
     assert changed == [("openai", "gpt-4o-mini", "openai/gpt-4o-mini", "openai/o3")]
     assert spelled() == {**before, ("openai", "gpt-4o-mini"): "openai/o3"}
-
-
-@pytest.mark.bench
-def test_ten_thousand_spellings_take_no_time() -> None:
-    """Loading a catalogue asks for every offer: settled, decoded and pending ones in a tenth of a second."""
-    known = aliases()
-    places = [("azure", "eu/gpt-4o"), ("openai", "gpt-4o"), ("amazon-bedrock", "eu.nobody.knows"), ("acme", "small")]
-    started = perf_counter()
-    for _ in range(2_500):
-        for place in places:
-            canonical_model("direct", *place, known)
-    assert perf_counter() - started < 0.1
 
 
 def test_requestys_offers_resolve() -> None:

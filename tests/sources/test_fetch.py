@@ -194,7 +194,8 @@ def test_a_feed_of_many_answers_has_one_end() -> None:
         began = time.monotonic()
         limits = Limits(deadline_seconds=0.4, whole_seconds=0.6)
         found = asyncio.run(fetch_many("s", urls, {}, unheard, limits))
-    assert time.monotonic() - began < 2
+    # A deadline each, four at a time, would be ten seconds.
+    assert time.monotonic() - began < 6
     assert {result.reason for result in found.values() if isinstance(result, FeedRefused)} == {"timeout"}
     assert len(found) == 100
 
