@@ -92,6 +92,10 @@ def _attempt(
             )  # fmt: skip
     except NotDelivered as error:
         return str(error)
+    except Exception as error:
+        # An address nobody thought of must not stop the other messages, nor be tried for ever without being counted.
+        log.exception("an alert could not be sent", target=target, kind=kind)
+        return type(error).__name__
     return None
 
 

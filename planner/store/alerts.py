@@ -106,7 +106,9 @@ def settle(connection: sa.Connection, id_: int, attempts: int, error: str | None
         values = {"state": DEAD, "finished_at": at, "error": error[:500]}
     else:
         values = {"next_attempt_at": at + PAUSES[attempts - 1], "error": error[:500]}
-    connection.execute(sa.update(deliveries).where(deliveries.c.id == id_).values(values))
+    # Only while the message is still this attempt's: somebody else may have delivered it since.
+    mine = deliveries.c.id == id_, deliveries.c.state == DUE, deliveries.c.attempts == attempts
+    connection.execute(sa.update(deliveries).where(*mine).values(values))
 
 
 def retry(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> None:

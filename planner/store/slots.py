@@ -48,8 +48,11 @@ def finish(connection: sa.Connection, turn: Turn, at: datetime, state: str = DON
     """End a turn, in the transaction of what was done in it.
 
     Raises:
-        Overtaken: another worker has taken the turn over, or it was ended.
+        Overtaken: another worker has taken the turn over, a later turn was done meanwhile, or it was ended.
     """
+    later = slots.alias()
+    # Whoever slept past his slot holds an older answer than the turn that was done since.
+    outranked = sa.exists().where(later.c.job == turn.job, later.c.token > turn.token, later.c.state == DONE)
     done = connection.execute(
         sa.update(slots)
         .where(
@@ -57,11 +60,14 @@ def finish(connection: sa.Connection, turn: Turn, at: datetime, state: str = DON
             slots.c.slot_start == turn.slot_start,
             slots.c.token == turn.token,
             slots.c.state == RUNNING,
+            ~outranked,
         )
         .values(state=state, finished_at=at)
     )
     if not done.rowcount:
-        raise Overtaken("turn", f"{turn.job} {turn.slot_start.isoformat()}", "its lease ran out")
+        raise Overtaken(
+            "turn", f"{turn.job} {turn.slot_start.isoformat()}", "its lease ran out, or a later turn was done"
+        )
 
 
 def latest(connection: sa.Connection) -> list[dict[str, Any]]:

@@ -149,6 +149,36 @@ def test_a_message_taken_by_a_worker_that_died_is_sent_again(store: Store) -> No
     assert len(receiver.heard) == 1
 
 
+def test_one_impossible_address_stops_nobody_else(store: Store) -> None:
+    """A host that no name can have is tried, counted and given up; the good receiver behind it hears at once."""
+    tell(store)
+    receiver = Receiver()
+    with receiver.listening() as url:
+        with store.write() as connection:
+            for address in ("https://a..b.example/", url):
+                alerts.add_webhook(connection, address, new_secret(), None, at=NOON, actor="ada")
+        deliver.deliver(store, ways(url), NOON)
+        moment = NOON
+        for pause in alerts.PAUSES:
+            moment += pause
+            deliver.deliver(store, ways(url), moment)
+    assert len(receiver.heard) == 1
+    with store.read() as connection:
+        assert [row["target"] for row in alerts.messages(connection, state="dead")] == ["webhook:1"]
+
+
+def test_who_failed_late_does_not_undo_who_delivered(store: Store) -> None:
+    """The first attempt's failure comes in after the second one has delivered: delivered it stays."""
+    tell(store)
+    store.tell(lambda connection: alerts.fan_out(connection, [alerts.Target("log")], NOON))
+    (first,) = store.tell(lambda connection: alerts.claim(connection, NOON, MINUTE, 10))
+    (second,) = store.tell(lambda connection: alerts.claim(connection, NOON + MINUTE, MINUTE, 10))
+    store.tell(lambda connection: alerts.settle(connection, second["id"], second["attempts"], None, NOON))
+    store.tell(lambda connection: alerts.settle(connection, first["id"], first["attempts"], "late", NOON))
+    with store.read() as connection:
+        assert [row["state"] for row in alerts.messages(connection)] == ["delivered"]
+
+
 def test_a_receiver_hears_only_what_it_asked_for(store: Store) -> None:
     """Kinds are exact; a redirect is not followed; a disabled receiver hears nothing and its messages are dropped."""
     tell(store, "offer_gone")
@@ -187,6 +217,8 @@ def test_only_https_on_its_port_is_called(url: str) -> None:
         "127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",  # noqa: S104  # an address to be refused
         "224.0.0.1",
         "[::1]", "[fc00::1]", "[fe80::1]", "[::ffff:127.0.0.1]", "[2002:7f00:1::]", "[64:ff9b::7f00:1]", "localhost",
+        "[::127.0.0.1]", "[::ffff:0:127.0.0.1]", "[64:ff9b:1::7f00:1]", "[fec0::1]", "[3fff::1]", "[5f00::1]",
+        "192.0.0.192", "168.63.129.16",
     ],
 )  # fmt: skip
 def test_no_webhook_leads_inwards(host: str) -> None:

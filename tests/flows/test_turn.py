@@ -95,6 +95,24 @@ def test_many_workers_publish_once_per_slot(store: Store) -> None:
     assert set(counts.values()) == {1}
 
 
+def test_who_slept_past_a_later_turn_writes_nothing(store: Store) -> None:
+    """His own slot was never taken over, and yet his answer is older than what was read since."""
+    hour = timedelta(hours=1)
+
+    def claim(at: datetime) -> slots.Turn:
+        slot = slots.slot_of(at, hour)
+        turn_ = store.tell(
+            lambda connection: slots.claim(connection, "job", slot, "w", at=at, lease=timedelta(minutes=5))
+        )
+        assert turn_ is not None
+        return turn_
+
+    slept, later = claim(NOON), claim(NOON + hour)
+    store.tell(lambda connection: slots.finish(connection, later, NOON + hour))
+    with pytest.raises(Overtaken):
+        store.tell(lambda connection: slots.finish(connection, slept, NOON + hour))
+
+
 def test_a_slot_is_claimed_once_and_taken_over_when_its_lease_ran_out(store: Store) -> None:
     """The second asks in vain, the third after the lease gets a higher token; the first is then told apart."""
     slot = slots.slot_of(NOON + timedelta(minutes=7), timedelta(hours=1))
