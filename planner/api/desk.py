@@ -75,7 +75,7 @@ def get_holds(
     rows = hold.queue(request.app.state.store, state=state, source=source, after=after, limit=limit + 1)
     shown = rows[:limit]
     more = cursor_of(str(shown[-1]["id"])) if len(rows) > limit else None
-    standing = standing_shape(view_of(request).catalogue, now_of(request))
+    standing = standing_shape(view_of(request), now_of(request))
     return tagged(request, {"items": [hold_shape(row) for row in shown], "next_cursor": more, **standing})
 
 
@@ -137,7 +137,7 @@ def get_aliases(
 ) -> Response:
     """List settled spellings, or those that are pending with how many offers wait on each."""
     view, now = view_of(request), now_of(request)
-    standing = standing_shape(view.catalogue, now)
+    standing = standing_shape(view, now)
     if pending:
         start = int(read_cursor(cursor, r"[0-9]{1,9}") or 0)
         found = [row for row in alias.pending(view.catalogue) if namespace in (None, row.namespace)]

@@ -35,7 +35,7 @@ def get_status(request: Request) -> dict[str, Any]:
     view, now = view_of(request), now_of(request)
     store = request.app.state.store
     return {
-        **standing_shape(view.catalogue, now),
+        **standing_shape(view, now),
         "sources": [source_shape(row, now) for row in status.sources(store, request.app.state.enabled)],
         "jobs": [job_shape(row) for row in turn.jobs(store)],
     }

@@ -43,7 +43,7 @@ def answered(view: View, question: flow.Question, default_policy: str, now: date
     ask = flow.ask_of(view.catalogue, question, default_policy, now)
     found = flow.recommend(view, ask)
     labels = view.snapshot.labels(ask.at)
-    return answer_shape(found, ask, view.catalogue, view.snapshot.valid_until(ask), labels)
+    return answer_shape(found, ask, view, labels)
 
 
 @router.post("/recommendations", responses=REFUSALS, openapi_extra=described(RecommendationIn, _QUESTION))
@@ -81,7 +81,7 @@ def post_explanation(
         "policy": ask.policy.name,
         "policy_version": ask.policy.version,
         "at": time_text(ask.at),
-        **standing_shape(view.catalogue, now),
+        **standing_shape(view, now, ask.at),
     }
 
 
@@ -112,7 +112,7 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
             "evidence": evidence_shape(card),
             "at": time_text(at),
             "ttl_assumed": usage.ttl_assumed,
-            **standing_shape(view.catalogue, now, card.evidence.source),
+            **standing_shape(view, now, at, card.evidence.source),
         }
     if body.card is None or body.offer is not None:
         raise InvalidInput("offer", "either an offer or a card is needed")
@@ -124,7 +124,7 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
         "evidence": None,
         "at": time_text(at),
         "ttl_assumed": usage.ttl_assumed,
-        **standing_shape(view.catalogue, now),
+        **standing_shape(view, now, at),
     }
 
 
@@ -157,5 +157,5 @@ def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))
         "policy": ask.policy.name,
         "policy_version": ask.policy.version,
         "at": time_text(ask.at),
-        **standing_shape(view.catalogue, now),
+        **standing_shape(view, now, ask.at),
     }

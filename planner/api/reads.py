@@ -52,7 +52,7 @@ def get_models(request: Request, limit: Limit = 100, cursor: Cursor = None, know
     rows = [
         (id_, lambda id_=id_: _model(view, id_, served.get(id_, 0), now)) for id_ in sorted(view.catalogue.model_ids)
     ]
-    return page(rows, limit, cursor, standing_shape(view.catalogue, now))
+    return page(rows, limit, cursor, standing_shape(view, now))
 
 
 @router.get("/models/{id:path}", responses=_REFUSALS)
@@ -68,7 +68,7 @@ def get_model(
         raise NotFound("model", id)
     offers = [offer.id for offer in view.catalogue.offers if offer.model == id]
     shape = _model(view, id, len(offers), at or now)
-    return {**shape, "offer_ids": offers, **standing_shape(view.catalogue, now)}
+    return {**shape, "offer_ids": offers, **standing_shape(view, now, at)}
 
 
 def _model(view: View, model: str, offers: int, now: datetime) -> Shape:
@@ -93,7 +93,7 @@ def get_providers(
     """List known providers and brokers with the rows of evidence about their terms."""
     view, now = known_view(request, known_at)
     rows = [(id_, lambda id_=id_: _provider(view, id_)) for id_ in sorted(view.catalogue.providers)]
-    return page(rows, limit, cursor, standing_shape(view.catalogue, now))
+    return page(rows, limit, cursor, standing_shape(view, now))
 
 
 @router.get("/providers/{id}", responses=_REFUSALS)
@@ -102,7 +102,7 @@ def get_provider(request: Request, id: str, known_at: _Known = None) -> dict[str
     view, now = known_view(request, known_at)
     if id not in view.catalogue.providers:
         raise NotFound("provider", id)
-    return {**_provider(view, id), **standing_shape(view.catalogue, now)}
+    return {**_provider(view, id), **standing_shape(view, now)}
 
 
 def _provider(view: View, provider: str) -> Shape:
@@ -170,7 +170,7 @@ def get_offers(  # one parameter per filter of the contract
         card = catalogue.card(offer.id, moment_)
         if (priced is None or priced == (card is not None)) and _within(card, ceilings):
             rows.append((offer.id, lambda offer=offer, card=card: shape(offer, card)))
-    return page(rows, limit, cursor, standing_shape(catalogue, now))
+    return page(rows, limit, cursor, standing_shape(view, now, at))
 
 
 def _ceiling(name: str, text: str | None) -> Decimal | None:
@@ -235,7 +235,7 @@ def _prices(
         "offer": offer_id,
         "items": [{**card_shape(card), "known_from": time_text(known)} for card, known in cards],
         "next_cursor": None,
-        **standing_shape(view.catalogue, now),
+        **standing_shape(view, now),
     }
 
 
@@ -260,7 +260,7 @@ def _terms(request: Request, offer_id: str, at: datetime | None, known_at: datet
         "offer": offer.id,
         "effective": effective_terms_shape(catalogue.terms_of(offer, at or now)),
         "rows": [terms_shape(row) for subject in subjects for row in catalogue.terms.get(subject, ())],
-        **standing_shape(catalogue, now),
+        **standing_shape(view, now, at),
     }
 
 
@@ -279,7 +279,7 @@ def get_offer(  # the contract's parameters
     return {
         **offer_shape(offer, catalogue.card(offer.id, moment_), label, catalogue.factor(offer, moment_)),
         "listed": offer.id not in catalogue.gone,
-        **standing_shape(catalogue, now),
+        **standing_shape(view, now, at),
     }
 
 
@@ -313,7 +313,7 @@ def get_price_changes(
     return {
         "items": [change_shape(change.before, change.after, change.recorded_from) for change in shown],
         "next_cursor": None if last is None or counted is None else cursor_of(f"{counted.isoformat()} {last.after.id}"),
-        **standing_shape(view.catalogue, now),
+        **standing_shape(view, now),
     }
 
 
@@ -340,5 +340,5 @@ def tiers_answer(view: View, at: datetime, now: datetime) -> Shape:
             for tier in sorted({label.tier for label in labels})
         ],
         "at": time_text(at),
-        **standing_shape(view.catalogue, now),
+        **standing_shape(view, now, at),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
@@ -17,6 +17,9 @@ from planner.core.terms import EffectiveTerms, Terms
 from planner.core.tier import MTOK, ModelTier
 from planner.core.units import Direction, Unit
 from planner.store.holds import move_shape
+
+if TYPE_CHECKING:
+    from planner.flows.current import View
 
 BUDGET_PLACES = 12
 Shape = dict[str, Any]
@@ -99,13 +102,11 @@ def quality_shape(label: ModelTier | None) -> Shape | None:
     }
 
 
-def answer_shape(
-    answer: Answer, ask: Ask, catalogue: Catalogue, valid_until: datetime | None, labels: Mapping[str, ModelTier]
-) -> Shape:
+def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, ModelTier]) -> Shape:
     """Write the answer to the main question."""
 
     def link(pick: Pick) -> Shape:
-        return pick_shape(pick, ask, catalogue, labels.get(pick.offer.model or ""))
+        return pick_shape(pick, ask, view.catalogue, labels.get(pick.offer.model or ""))
 
     budget = ask.budget_usd
     shape: Shape = {
@@ -130,14 +131,20 @@ def answer_shape(
         "policy": ask.policy.name,
         "policy_version": ask.policy.version,
         "at": time_text(ask.at),
-        **standing_shape(catalogue, ask.decided_at, answer.choice.card.evidence.source),
-        "valid_until": time_text(valid_until),
+        **standing_shape(view, ask.decided_at, ask.at, answer.choice.card.evidence.source),
     }
 
 
-def standing_shape(catalogue: Catalogue, at: datetime, source: str | None = None) -> Shape:
-    """Write what every answer that rests on the catalogue carries; one that rests on one price names its source."""
-    return {"revision": catalogue.revision, "stale": catalogue.stale(at, source)}
+def standing_shape(view: "View", now: datetime, at: datetime | None = None, source: str | None = None) -> Shape:
+    """Write what every answer that rests on the catalogue carries; one that rests on one price names its source.
+
+    ``at`` is the moment whose prices it shows, where it is not the present.
+    """
+    return {
+        "revision": view.catalogue.revision,
+        "stale": view.catalogue.stale(now, source),
+        "valid_until": time_text(view.valid_until(now if at is None else at, now)),
+    }
 
 
 def why_not(pick: Pick, choice: Pick, used: set[str], ask: Ask) -> str:

@@ -148,19 +148,19 @@ def snowflake(spelling: str) -> Place | None:
     return _rest(_OPENAI_DASH, spelling, "openai")
 
 
-# AWS names exactly these geographies; a new one stays pending until its page says so.
-_BEDROCK = re.compile(
-    r"(?:(?:us|us-gov|eu|apac|jp|au|global)\.(?=[a-z0-9]+\.)|(?:\*|[a-z]{2}(?:-gov)?-[a-z]+-[1-9])/|[16]-month-commitment/)(.+)",
-    re.ASCII,
-)
-_AZURE_ZONE = re.compile(r"(?:global|global-standard|eu|us)/(.+)", re.ASCII)
+# AWS names exactly these geographies; a new one stays pending until its page says so. Each part stands once and in this
+# order: what still begins like one of them afterwards is no model id.
+_REGION, _TERM = r"(?:\*|[a-z]{2}(?:-gov)?-[a-z]+-[1-9])/", r"[16]-month-commitment/"
+_GEOGRAPHY = r"(?:us|us-gov|eu|apac|jp|au|global)\.(?=[a-z0-9]+\.)"
+_BEDROCK = re.compile(rf"(?:{_REGION})?(?:{_TERM})?(?:{_GEOGRAPHY})?(?!{_REGION}|{_TERM}|{_GEOGRAPHY})(.+)", re.ASCII)
+_AZURE_ZONE = re.compile(r"(?:global|global-standard|eu|us)/([^/]+)", re.ASCII)
 _OPENAI_FAMILY = re.compile(r"(?:gpt-[0-9]|o[1-9](?=-|$)|codex-mini|computer-use-preview)[a-z0-9.-]*", re.ASCII)
-_CLOUDFLARE = re.compile(r"@cf/(.+)", re.ASCII)
-_DATABRICKS = re.compile(r"(?:databricks-|system\.ai\.)(.+)", re.ASCII)
+_CLOUDFLARE = re.compile(r"@cf/([^@]+)", re.ASCII)
+_DATABRICKS = re.compile(r"(?:databricks-|system\.ai\.)((?!databricks-|system\.ai\.).+)", re.ASCII)
 _OPENAI_DASH = re.compile(r"openai-((?:gpt-[0-9]|o[1-9](?=-|$))[a-z0-9.-]*)", re.ASCII)
 _FIREWORKS = re.compile(r"accounts/fireworks/models/([^/]+)", re.ASCII)
 _GEMINI = re.compile(r"models/([^/]+)", re.ASCII)
-_VERTEX = re.compile(r"vertex_ai/(?P<named>.+)|(?P<bare>[^@]+)@default", re.ASCII)
+_VERTEX = re.compile(r"vertex_ai/(?P<named>(?!vertex_ai/).+)|(?P<bare>[^@]+)@default", re.ASCII)
 _OCI_VENDORS = {"cohere": "cohere", "google": "google-ai-studio", "openai": "openai", "xai": "xai"}
 
 DECODERS: Mapping[str, Callable[[str], Place | None]] = {
@@ -180,4 +180,5 @@ DECODERS: Mapping[str, Callable[[str], Place | None]] = {
 def _rest(grammar: re.Pattern[str], spelling: str, namespace: str) -> Place | None:
     """Return what the grammar's group leaves of a spelling that has this grammar from end to end."""
     found = grammar.fullmatch(spelling)
-    return None if found is None else (namespace, found[found.lastindex or 0])
+    rest = spelling if found is None else found[found.lastindex or 0]
+    return None if rest == spelling else (namespace, rest)

@@ -2,18 +2,26 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from planner.core.catalogue import Catalogue
 
 
 def of_prices(catalogue: Catalogue) -> tuple[datetime, ...]:
-    """Return every moment at which a price card, a fee, a contract or a retirement begins or ends, in order."""
+    """Return every moment at which a card, a fee, a contract, a retirement or a tier's cut-off begins or ends."""
     found = {edge for cards in catalogue.cards.values() for card in cards for edge in (card.valid_from, card.valid_to)}
     found |= {edge for fee in catalogue.fees for edge in (fee.valid_from, fee.valid_to)}
     found |= {edge for contract in catalogue.contracts for edge in (contract.valid_from, contract.valid_to)}
     found |= {offer.facts.retires_at for offer in catalogue.offers}
+    bands = catalogue.tier_bands
+    days = {day for band in bands.prices for day in (band.valid_from, band.valid_to)}
+    days |= {day for band in bands.qualities for day in (band.valid_from, band.valid_to)}
+    found |= {_midnight(day) for day in days}
     return tuple(sorted(edge for edge in found if edge is not None))
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day in (None, date.min) else datetime.combine(day, time.min, UTC)
 
 
 def of_terms(catalogue: Catalogue) -> tuple[datetime, ...]:

@@ -168,15 +168,14 @@ class Snapshot:
         """Return the tier labels of all models at a moment."""
         return self._stretch(at).labels
 
-    def valid_until(self, ask: Ask) -> datetime | None:
-        """Return the next moment at which this answer may change by itself: a card, fee, retirement, hour or evidence.
+    def valid_until(self, at: datetime, decided_at: datetime) -> datetime | None:
+        """Return the next moment at which an answer may change by itself: a card, fee, retirement, hour or evidence.
 
-        None where no such moment is known. A question about another time than the present depends on
-        today's terms only.
+        None where no such moment is known. An answer at another time than the present depends on today's terms only.
         """
-        found = [edges.after(self._terms_edges, ask.decided_at)]
-        if ask.at == ask.decided_at:
-            found += [edges.after(self._price_edges, ask.at), edges.minute_after(self._minutes, ask.at)]
+        found = [edges.after(self._terms_edges, decided_at)]
+        if at == decided_at:
+            found += [edges.after(self._price_edges, at), edges.minute_after(self._minutes, at)]
         return min((edge for edge in found if edge is not None), default=None)
 
     # --- one question, step by step -----------------------------------------------------------------------

@@ -28,12 +28,20 @@ PAST_VIEWS = 3
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one request sees from its beginning to its end: a revision, its compiled form, and the keys."""
+    """What one request sees from its beginning to its end: a revision, its compiled form, and the keys.
+
+    ``past`` marks what was believed earlier: it never changes any more.
+    """
 
     heads: Heads
     catalogue: Catalogue
     snapshot: Snapshot
     keys: KeyRing
+    past: bool = False
+
+    def valid_until(self, at: datetime, decided_at: datetime) -> datetime | None:
+        """Return the next moment at which an answer may change by itself, or None where none is known."""
+        return None if self.past else self.snapshot.valid_until(at, decided_at)
 
 
 class Current:
@@ -111,7 +119,7 @@ class Current:
     def _load_past(self, view: View, known_at: datetime) -> View:
         with self._store.read() as connection:
             catalogue = load_catalogue(connection, known_at)
-        return View(view.heads, catalogue, compile_catalogue(catalogue), view.keys)
+        return View(view.heads, catalogue, compile_catalogue(catalogue), view.keys, past=True)
 
     def close(self) -> None:
         """Close the connection that watches for changes."""

@@ -61,9 +61,19 @@ def rate_table(pricing: object, unmapped: list[str]) -> RateTable:  # noqa: C901
             if unit is not None and unit in base:
                 bands.setdefault(unit, []).append(Band(when, Rate(price(value))))
             elif key not in _CONDITIONS:
+                _check_price(value)
                 unmapped.append(f"overrides.{key}")
     # Later overrides win, and so do later bands: their order is kept as sent.
     return RateTable({unit: UnitPrice(rate, tuple(bands.get(unit, ()))) for unit, rate in base.items()})
+
+
+def _check_price(value: object) -> None:
+    """Refuse what is no price: it may be one more condition, and a price without its condition holds too often."""
+    try:
+        # Prices are sent as text, conditions as numbers, words and lists.
+        price(value if isinstance(value, str) else None)
+    except Unreadable:
+        raise Unreadable("unreadable_condition") from None
 
 
 def _when(override: Mapping[str, Any]) -> When:

@@ -1,6 +1,7 @@
 """The door as a caller meets it: keys, the main question, costs, reads, and every kind of bad input."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -119,7 +120,21 @@ def test_catalogue_reads_answer(client: TestClient) -> None:
     ):  # fmt: skip
         answer = client.get(path, params=params)
         assert answer.status_code == 200, (path, answer.text)
-        assert answer.json()["revision"] == 2
+        assert {"revision": 2, "stale": False}.items() <= answer.json().items()
+        assert "valid_until" in answer.json()
+
+
+def test_an_answer_says_how_long_it_holds(client: TestClient) -> None:
+    """A price ends when its source has been silent for too long; what was believed earlier never changes any more."""
+    offer = "direct:openai/gpt-5"
+    ask = {"offer": offer, "usage": {"input_tokens": 1}}
+    now = datetime.now(UTC)  # noqa: TID251  # the server's clock is the real one
+    present = client.post("/v1/costs", json=ask).json()
+    assert now < datetime.fromisoformat(present["valid_until"])
+    assert client.get("/v1/offers", params={"id": offer}).json()["valid_until"] == present["valid_until"]
+    known = {"known_at": now.isoformat()}
+    assert client.post("/v1/costs", json={**ask, **known}).json()["valid_until"] is None
+    assert client.get("/v1/tiers", params=known).json()["valid_until"] is None
 
 
 def test_offers_are_paged_without_gaps(client: TestClient) -> None:

@@ -1,10 +1,13 @@
 """When an answer may change by itself."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 from planner.core import edges
 from planner.core.price import Band, RateTable, UnitPrice, When
 from planner.core.snapshot import compile_catalogue
+from planner.core.tier import PriceBand, TierBands
 from planner.core.units import Unit
 from tests import make
 
@@ -25,5 +28,17 @@ def test_a_band_of_weekdays_alone_flips_at_midnight() -> None:
     """Weekdays without hours change with the UTC date."""
     offer = make.offer("direct:acme/small")
     catalogue = make.catalogue({offer: _banded(When(weekdays=frozenset({6, 7})))})
-    ask = make.ask(at=make.NOON)
-    assert compile_catalogue(catalogue).valid_until(ask) == datetime(2026, 11, 25, tzinfo=UTC)
+    assert compile_catalogue(catalogue).valid_until(make.NOON, make.NOON) == datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def test_the_day_of_a_cut_off_is_an_edge() -> None:
+    """A tier's cut-off that begins on a day changes the labels at its midnight, not when somebody asks first."""
+    begins = date(2026, 11, 26)
+    bands = TierBands((PriceBand(1, Decimal(10), valid_to=begins), PriceBand(1, Decimal(1), valid_from=begins)))
+    offer = make.offer("direct:acme/small")
+    catalogue = replace(make.catalogue({offer: make.rates("1", "5")}), tier_bands=bands)
+    snapshot = compile_catalogue(catalogue)
+    midnight = datetime(2026, 11, 26, tzinfo=UTC)
+    assert snapshot.valid_until(make.NOON, make.NOON) == midnight
+    before, after = (snapshot.labels(at) for at in (midnight - timedelta(seconds=1), midnight))
+    assert [labels["acme/small"].tier for labels in (before, after)] == [2, 1]

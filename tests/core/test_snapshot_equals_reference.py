@@ -152,7 +152,7 @@ def test_an_answer_holds_until_its_edge() -> None:
     for seed in range(400):
         catalogue, ask = world(seed)
         snapshot = compile_catalogue(catalogue)
-        edge = snapshot.valid_until(ask)
+        edge = snapshot.valid_until(ask.at, ask.decided_at)
         if edge is None:
             continue
         assert edge > ask.decided_at

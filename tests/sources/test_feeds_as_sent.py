@@ -68,9 +68,15 @@ def test_the_judge_of_publications_can_fail(tried: Trial) -> None:
         tried.publish("mapped", body, frozenset())
 
 
-@pytest.mark.parametrize("override", ["{}", '{"utc_days": []}', '{"utc_days": 3}', '{"min_completion_tokens": 5}'])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "{}", '{"utc_days": []}', '{"utc_days": 3}', '{"min_completion_tokens": 5}',
+        '{"min_prompt_tokens": 1000, "min_completion_tokens": 5}', '{"min_prompt_tokens": 1000, "plan": "pro"}',
+    ],
+)  # fmt: skip
 def test_an_override_without_a_condition_we_know_sets_no_price(override: str) -> None:
-    """Left out is not "always": the endpoint is unpriced, with its reason, and the others are read."""
+    """Left out is not "always", one more is not none: the endpoint is unpriced with its reason, the others are read."""
     document = json.loads(payload("openrouter"))
     endpoint = next(model for model in document["models"] if model["endpoints"])["endpoints"][0]
     endpoint["pricing"]["overrides"] = [{**json.loads(override), "prompt": "0.000000001"}]
