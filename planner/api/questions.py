@@ -150,8 +150,9 @@ def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))
                 "provider": offer.facts.provider,
                 "channel": offer.facts.channel,
                 "total_usd": usd_text(cost_usd),
+                "list_total_usd": usd_text(list_usd),
             }
-            for offer, cost_usd in ranked
+            for offer, cost_usd, list_usd in ranked
         ],
         "next_cursor": None,
         "policy": ask.policy.name,

@@ -18,7 +18,7 @@ class Fee:
 
     ``payment`` is the way of paying it belongs to, ``chosen`` whether that way is ours. Usage at list price up to
     ``allowance_usd_per_month`` is free of it; ``list_usd_per_month`` is how much is expected. ``minimum_usd`` is the
-    least it costs per purchase.
+    least it costs per purchase: shown, and in no cost, since nobody knows how large a purchase is.
     """
 
     channel: str
@@ -50,10 +50,6 @@ class Fee:
             return full
         charged = max(Fraction(), self.list_usd_per_month - self.allowance_usd_per_month)
         return full * charged / self.list_usd_per_month
-
-    def of_purchase(self, credit_usd: Fraction) -> Fraction:
-        """Return the fee in USD of buying an amount of credit at once, the minimum included."""
-        return max(credit_usd * self.percent / 100, self.minimum_usd or Fraction())
 
 
 class Payment(NamedTuple):

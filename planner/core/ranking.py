@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import overload
+from typing import NamedTuple, overload
 
 from planner.core.money import PICO
 from planner.core.offer import Offer
@@ -18,14 +18,33 @@ def numerator(factor: Fraction, denominator: int) -> int:
     return int(scaled) if scaled.denominator == 1 and scaled < NUMERATOR_BELOW else NUMERATOR_BELOW
 
 
-class Ranking(Sequence[tuple[Offer, Fraction]]):
-    """Offers with their exact cost in USD, cheapest first, ties by id; each pair is made when it is asked for."""
+class Ranked(NamedTuple):
+    """An offer with its exact cost per request in USD, effective and at list price."""
 
-    def __init__(self, offers: Sequence[Offer], places: list[int], costs: list[int | Fraction], per: int) -> None:
-        """Keep places in ``offers``, which are in the order of their ids, and costs in 1e-12 USD divided by ``per``."""
-        self._offers, self._places, self._costs, self._per = offers, places, costs, per * PICO
+    offer: Offer
+    cost_usd: Fraction
+    list_usd: Fraction
 
-    def insert(self, place: int, cost_usd: Fraction) -> None:
+
+class Ranking(Sequence[Ranked]):
+    """Offers with their exact cost in USD, cheapest first, ties by id; each row is made when it is asked for."""
+
+    def __init__(
+        self,
+        offers: Sequence[Offer],
+        per: int,
+        costs: list[int | Fraction],
+        places: list[int],
+        lists: list[float | Fraction],
+    ) -> None:
+        """Keep places in ``offers``, which are in the order of their ids.
+
+        ``costs`` are in 1e-12 USD divided by ``per``, ``lists`` in 1e-12 USD, exact.
+        """
+        self._offers, self._per = offers, per * PICO
+        self._costs, self._places, self._lists = costs, places, lists
+
+    def insert(self, place: int, cost_usd: Fraction, list_usd: Fraction) -> None:
         """Put one more offer where its cost belongs."""
         cost = cost_usd * self._per
         at = bisect_left(self._costs, cost)
@@ -33,17 +52,19 @@ class Ranking(Sequence[tuple[Offer, Fraction]]):
             at += 1
         self._costs.insert(at, cost)
         self._places.insert(at, place)
+        self._lists.insert(at, list_usd * PICO)
 
     def __len__(self) -> int:
         """Count the ranked offers."""
         return len(self._costs)
 
     @overload
-    def __getitem__(self, place: int) -> tuple[Offer, Fraction]: ...
+    def __getitem__(self, place: int) -> Ranked: ...
     @overload
-    def __getitem__(self, place: slice) -> list[tuple[Offer, Fraction]]: ...
-    def __getitem__(self, place: int | slice) -> tuple[Offer, Fraction] | list[tuple[Offer, Fraction]]:
+    def __getitem__(self, place: slice) -> list[Ranked]: ...
+    def __getitem__(self, place: int | slice) -> Ranked | list[Ranked]:
         """Return the offer at a place, or those in a range of places, with its cost."""
         if isinstance(place, slice):
             return [self[one] for one in range(*place.indices(len(self)))]
-        return self._offers[self._places[place]], Fraction(self._costs[place]) / self._per
+        offer, cost_usd = self._offers[self._places[place]], Fraction(self._costs[place]) / self._per
+        return Ranked(offer, cost_usd, Fraction(self._lists[place]) / PICO)

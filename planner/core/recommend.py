@@ -18,6 +18,7 @@ from planner.core.errors import MarginUnreachable, NoAnswer, NothingCompliant, P
 from planner.core.money import ceiling_text, floor_text, ratio_text, usd_text
 from planner.core.offer import Offer
 from planner.core.price import Context
+from planner.core.ranking import Ranked
 from planner.core.tier import ModelTier
 
 CENTS = 2
@@ -57,14 +58,15 @@ def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
     return answer(ask, sorted(affordable, key=order(ask)), len(affordable), counts)
 
 
-def rank(catalogue: Catalogue, ask: Ask) -> list[tuple[Offer, Fraction]]:
+def rank(catalogue: Catalogue, ask: Ask) -> list[Ranked]:
     """Return every offer that passes everything but the margin with its exact cost per request, cheapest first."""
     labels = catalogue.model_tiers(ask.at)
     eligible = (
         offer for offer in considered(catalogue, ask) if next(refusals(catalogue, ask, offer, labels), None) is None
     )
-    found = [(offer, priced(catalogue, ask, offer, labels).cost_usd) for offer in eligible]
-    return sorted(found, key=lambda item: (item[1], item[0].id.encode()))
+    picks = [priced(catalogue, ask, offer, labels) for offer in eligible]
+    found = [Ranked(pick.offer, pick.cost_usd, pick.list_cost.exact_usd) for pick in picks]
+    return sorted(found, key=lambda item: (item.cost_usd, item.offer.id.encode()))
 
 
 def considered(catalogue: Catalogue, ask: Ask) -> Sequence[Offer]:

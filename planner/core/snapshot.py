@@ -157,11 +157,11 @@ class Snapshot:
         scaled = listed[passed][exact].astype(np.int64) * numerators[exact]
         # Offers are in the order of their ids, and so are equal costs.
         sequence = np.argsort(scaled, kind="stable")
-        ranking = Ranking(
-            self.catalogue.offers, indices[exact][sequence].tolist(), scaled[sequence].tolist(), stretch.fee_denominator
-        )
+        columns = (column[exact][sequence].tolist() for column in (indices, listed[passed]))
+        ranking = Ranking(self.catalogue.offers, stretch.fee_denominator, scaled[sequence].tolist(), *columns)
         for i in indices[~exact].tolist():
-            ranking.insert(i, self._pick(ask, i, field).cost_usd)
+            pick = self._pick(ask, i, field)
+            ranking.insert(i, pick.cost_usd, pick.list_cost.exact_usd)
         return ranking
 
     def labels(self, at: datetime) -> Mapping[str, ModelTier]:

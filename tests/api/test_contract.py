@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -89,11 +90,13 @@ def test_an_inline_card_with_bands_is_priced(client: TestClient) -> None:
 
 
 def test_ranking_is_cheapest_first(client: TestClient) -> None:
-    """Every compliant offer, in order of its cost."""
+    """Every compliant offer, in order of what it costs with the channel's fees; the list price beside it."""
     items = client.post("/v1/costs/rank", json={"usage": {"input_tokens": 2600, "output_tokens": 450}}).json()["items"]
     totals = [float(item["total_usd"]) for item in items]
     assert len(items) > 500
     assert totals == sorted(totals)
+    brokered = next(item for item in items if item["channel"] == "openrouter" and float(item["total_usd"]))
+    assert Fraction(brokered["total_usd"]) == Fraction(brokered["list_total_usd"]) * Fraction("1.055")
 
 
 def test_an_explanation_names_every_check(client: TestClient) -> None:

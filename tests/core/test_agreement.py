@@ -52,13 +52,6 @@ def test_an_allowance_is_averaged_over_the_month_and_never_counted_on_without_a_
     assert fee(**byok).share == Fraction(5, 100)  # type: ignore[arg-type]
 
 
-def test_a_small_purchase_pays_the_minimum() -> None:
-    """5.5 % of 100 dollars is 5.50; of 5 dollars it would be 0.275, and 0.80 are charged."""
-    assert fee(minimum_usd=Fraction(8, 10)).of_purchase(Fraction(100)) == Fraction(55, 10)
-    assert fee(minimum_usd=Fraction(8, 10)).of_purchase(Fraction(5)) == Fraction(8, 10)
-    assert fee().of_purchase(Fraction(5)) == Fraction(275, 1000)
-
-
 def test_the_contract_for_the_model_counts_and_of_two_equals_the_smaller_discount() -> None:
     """A model's own contract outranks one for all models; dates and ids are exact."""
     general, own = contract("10"), contract("20", "acme/small")

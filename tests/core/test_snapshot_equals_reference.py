@@ -13,8 +13,8 @@ from planner.core.agreement import Fee
 from planner.core.ask import Answer, Ask
 from planner.core.catalogue import Catalogue
 from planner.core.errors import NoAnswer
-from planner.core.offer import Offer
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
+from planner.core.ranking import Ranked
 from planner.core.recommend import rank, recommend
 from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.core.units import Unit
@@ -46,7 +46,7 @@ def asked(snapshot: Snapshot, ask: Ask) -> object:
         return error.code, error.facts()
 
 
-def ranked(catalogue: Catalogue, ask: Ask) -> list[tuple[Offer, Fraction]] | str:
+def ranked(catalogue: Catalogue, ask: Ask) -> list[Ranked] | str:
     """Rank with the plain search."""
     try:
         return rank(catalogue, ask)
