@@ -1,11 +1,12 @@
 """Telling somebody outside: a signed webhook, an e-mail, or a line in the log. One attempt; who calls tries again."""
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import ipaddress
 import secrets
-import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
@@ -14,22 +15,32 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+import aiosmtplib
 import httpx
 
 from planner.core.errors import InvalidInput
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  # the public mark of such secrets
 SECRET_BYTES = 32
-TIMEOUT_SECONDS = 10.0
+DEADLINE_SECONDS = 20.0
+"""How long one attempt may take in all, however slowly the other side speaks."""
+GONE = 410
 HTTPS_PORT = 443
 SMTP_PORT, SMTPS_PORT = 25, 465
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class NotDelivered(Exception):
-    """An attempt that failed; the text is for people and never repeats what the receiver sent."""
+    """An attempt that failed; the text is for people and never repeats what the receiver sent.
+
+    ``gone`` says that the receiver wants nothing more.
+    """
+
+    def __init__(self, problem: str, *, gone: bool = False) -> None:
+        super().__init__(problem)
+        self.gone = gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +89,23 @@ def check_url(url: str, trusted: Sequence[str]) -> None:
         raise InvalidInput("url", "not a URL") from None
     if not parts.hostname or parts.username is not None or parts.password is not None or parts.fragment:
         raise InvalidInput("url", "a host is needed, and neither a user nor a fragment")
-    default = HTTPS_PORT if parts.scheme == "https" else 80
-    if f"{parts.hostname}:{port or default}" in trusted and parts.scheme in ("http", "https"):
+    if _trusted(parts, trusted) and parts.scheme in ("http", "https"):
         return
     if parts.scheme != "https" or port not in (None, HTTPS_PORT):
         raise InvalidInput("url", "https on port 443 is needed")
+    with contextlib.suppress(ValueError):
+        if not _public(ipaddress.ip_address(parts.hostname)):
+            raise InvalidInput("url", "the address is not on the public network")
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (HTTPS_PORT if parts.scheme == "https" else 80)
+
+
+def _trusted(parts: SplitResult, trusted: Sequence[str]) -> bool:
+    """Tell whether the settings name this host and port; names have no case."""
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{_port(parts)}" in (place.lower() for place in trusted)
 
 
 def resolve(url: str, trusted: Sequence[str]) -> Address:
@@ -94,16 +117,13 @@ def resolve(url: str, trusted: Sequence[str]) -> Address:
         NotDelivered: the name is not found, or leads into a private network.
     """
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = parts.port or (HTTPS_PORT if parts.scheme == "https" else 80)
+    host, port = parts.hostname or "", _port(parts)
     try:
         found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except OSError:
         raise NotDelivered("the host is not found") from None
-    if f"{host}:{port}" not in trusted:
-        for ip in found:
-            if not _public(ip):
-                raise NotDelivered("the host is not on the public network")
+    if not _trusted(parts, trusted) and not all(_public(ipaddress.ip_address(ip.partition("%")[0])) for ip in found):
+        raise NotDelivered("the host is not on the public network")
     return Address(found[0], port)
 
 
@@ -119,8 +139,7 @@ _SET_ASIDE = tuple(
 )  # fmt: skip
 
 
-def _public(text: str) -> bool:
-    ip = ipaddress.ip_address(text.partition("%")[0])
+def _public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if ip.version == _GIVEN_OUT.version and ip not in _GIVEN_OUT:
         return False
     return ip.is_global and not ip.is_multicast and not any(ip in network for network in _SET_ASIDE)
@@ -130,13 +149,17 @@ def post(url: str, secret: str, message_id: str, timestamp: int, body: bytes, tr
     """Send one signed message. Redirects are not followed and the answer is not read.
 
     Raises:
-        NotDelivered: no connection, no answer in time, or any status but 2xx.
+        NotDelivered: an address planner does not call (any more), no connection, no answer in time, or any status
+            but 2xx; ``gone`` where the receiver says that it is there no more (410).
     """
+    try:
+        check_url(url, trusted)
+    except InvalidInput as error:
+        # What was trusted when it was entered need not be trusted now.
+        raise NotDelivered(error.problem) from None
     address = resolve(url, trusted)
-    parts = urlsplit(url)
-    host = parts.hostname or ""
     headers = {
-        "Host": parts.netloc,
+        "Host": urlsplit(url).netloc,
         "Content-Type": "application/json",
         "User-Agent": "planner",
         "webhook-id": message_id,
@@ -145,16 +168,24 @@ def post(url: str, secret: str, message_id: str, timestamp: int, body: bytes, tr
     }
     # Connected to the address that was looked at, under the name that was asked for: a second lookup could differ.
     target = httpx.URL(url).copy_with(host=address.ip, port=address.port)
-    try:
-        with (
-            httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as client,
-            client.stream("POST", target, headers=headers, content=body, extensions={"sni_hostname": host}) as response,
+    extensions = {"sni_hostname": urlsplit(url).hostname}
+
+    async def exchange() -> int:
+        async with (
+            asyncio.timeout(DEADLINE_SECONDS),
+            httpx.AsyncClient(
+                timeout=DEADLINE_SECONDS, follow_redirects=False, trust_env=False, verify=httpx.create_ssl_context()
+            ) as client,
+            client.stream("POST", target, headers=headers, content=body, extensions=extensions) as response,
         ):
-            status = response.status_code
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return response.status_code
+
+    try:
+        status = asyncio.run(exchange())
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise NotDelivered(type(error).__name__) from None
     if not 200 <= status < 300:  # noqa: PLR2004  # success
-        raise NotDelivered(f"status {status}")
+        raise NotDelivered(f"status {status}", gone=status == GONE)
 
 
 def mail(settings: Mail, recipient: str, message_id: str, subject: str, text: str, at: datetime) -> None:
@@ -164,7 +195,7 @@ def mail(settings: Mail, recipient: str, message_id: str, subject: str, text: st
     to this machine itself. ``message_id`` is the same at every attempt, so that a mailbox can tell a repetition.
 
     Raises:
-        NotDelivered: the server is not there, is not who it says, or does not take it.
+        NotDelivered: the server is not there, is not who it says, does not take it, or takes too long.
     """
     message = EmailMessage()
     message["From"], message["To"] = settings.sender, recipient
@@ -172,27 +203,33 @@ def mail(settings: Mail, recipient: str, message_id: str, subject: str, text: st
     message["Message-ID"] = f"<{message_id}@{settings.sender.rpartition('@')[2]}>"
     message["Date"] = format_datetime(at)
     message.set_content(text)
-    parts = urlsplit(settings.url)
-    host, secure = parts.hostname or "", parts.scheme == "smtps"
-    # smtplib's own context checks no certificate.
-    trust = ssl.create_default_context()
     try:
-        with (
-            smtplib.SMTP_SSL(host, parts.port or SMTPS_PORT, timeout=TIMEOUT_SECONDS, context=trust)
-            if secure
-            else smtplib.SMTP(host, parts.port or SMTP_PORT, timeout=TIMEOUT_SECONDS)
-        ) as server:
-            server.ehlo()
-            if not secure and server.has_extn("starttls"):
-                server.starttls(context=trust)
-                secure = True
-            if parts.username:
-                if not secure and host not in LOOPBACK:
-                    raise NotDelivered("the server offers no encryption, and a password is set")
-                server.login(unquote(parts.username), unquote(parts.password or ""))
-            server.send_message(message)
-    except (OSError, smtplib.SMTPException) as error:
-        raise NotDelivered(type(error).__name__) from None
+        asyncio.run(_hand_over(urlsplit(settings.url), message))
+    except (OSError, aiosmtplib.SMTPException) as error:
+        # The library's own error says less than what the system said: a certificate, a refused connection.
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise NotDelivered(type(cause).__name__) from None
+
+
+async def _hand_over(server: SplitResult, message: EmailMessage) -> None:
+    host, secure = server.hostname or "", server.scheme == "smtps"
+    client = aiosmtplib.SMTP(
+        hostname=host, port=server.port or (SMTPS_PORT if secure else SMTP_PORT), use_tls=secure, start_tls=False,
+        tls_context=ssl.create_default_context(), timeout=DEADLINE_SECONDS,
+    )  # fmt: skip
+    async with asyncio.timeout(DEADLINE_SECONDS), client:
+        await client.ehlo()
+        if not secure and client.supports_extension("starttls"):
+            await client.starttls()
+            await client.ehlo()
+            secure = True
+        if server.username:
+            if not secure and host not in LOOPBACK:
+                raise NotDelivered("the server offers no encryption, and a password is set")
+            # The library's own login tries every method with a wrong password, which locks accounts.
+            enter = client.auth_plain if "plain" in client.supported_auth_methods else client.login
+            await enter(unquote(server.username), unquote(server.password or ""))
+        await client.send_message(message)
 
 
 def check_mail_url(url: str) -> None:

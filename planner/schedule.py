@@ -104,4 +104,4 @@ class Timer:
             deliver.remind(self._store, at)
 
     def _deliver(self) -> None:
-        deliver.deliver(self._store, self._ways, self._now())
+        deliver.deliver(self._store, self._ways, self._store.clock)

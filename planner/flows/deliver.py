@@ -1,15 +1,16 @@
 """The second walk: alerts that are on record are handed to everybody who wants them, at least once."""
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from planner import notify
-from planner.core.errors import InvalidInput
+from planner.core.errors import InvalidInput, NotFound
 from planner.notify import Mail, NotDelivered
 from planner.store import alerts, holds, status
 from planner.store.alerts import Target
@@ -18,9 +19,12 @@ from planner.store.tables import source_states
 
 log = structlog.get_logger()
 
-LEASE = timedelta(minutes=2)
-BATCH = 20
+# Longer than any attempt may take: while one lasts, nobody else begins another.
+LEASE = timedelta(seconds=3 * notify.DEADLINE_SECONDS)
 REMIND_EVERY = timedelta(hours=24)
+
+Clock = Callable[[Connection], datetime]
+"""The present moment; `Store.clock` is the one that all workers share."""
 
 Log = Callable[[str, int, list[dict[str, Any]]], None]
 """Called with (kind, how many, the alerts)."""
@@ -41,37 +45,63 @@ def log_alerts(kind: str, count: int, told: list[dict[str, Any]]) -> None:
     log.warning("alert", kind=kind, count=count, subjects=json.dumps(subjects), revision=told[0]["revision"])
 
 
-def deliver(store: Store, ways: Ways, at: datetime) -> int:
+class _Taken(NamedTuple):
+    """A message to send: what it tells, to which webhook, if to one, and when it was taken."""
+
+    message: dict[str, Any]
+    told: list[dict[str, Any]]
+    hook: dict[str, Any] | None
+    at: datetime
+
+
+def deliver(store: Store, ways: Ways, clock: Clock) -> int:
     """Hand out what is due, and return how many messages were delivered.
 
     A message is taken with a lease, sent outside of any transaction, and marked afterwards: a crash in between sends
-    it again, never not at all.
+    it again, never not at all. Who fails once is passed over until the next walk, so that nobody waits for a receiver
+    that does not answer.
     """
-    with store.read() as connection:
-        hooks = {row["id"]: row for row in alerts.receivers(connection)}
-    targets = [Target("log"), *(Target(f"email:{who}") for who in (() if ways.mail is None else ways.mail.recipients))]
-    targets += [
-        Target(f"webhook:{id_}", None if row["kinds"] is None else frozenset(row["kinds"]))
-        for id_, row in hooks.items()
-    ]
-    store.tell(lambda connection: alerts.fan_out(connection, targets, at))
+    store.tell(lambda connection: alerts.fan_out(connection, _targets(connection, ways), clock(connection)))
     sent = 0
-    while True:
-        due = store.tell(lambda connection: alerts.claim(connection, at, LEASE, BATCH))
-        for message in due:
-            with store.read() as connection:
-                told = alerts.by_ids(connection, message["alerts"])
-            error = _attempt(message, told, hooks, ways, at)
-            store.tell(lambda connection, m=message, e=error: alerts.settle(connection, m["id"], m["attempts"], e, at))  # type: ignore[misc]  # bound per message
-            sent += error is None
-        if len(due) < BATCH:
-            return sent
+    failed: set[str] = set()
+    while (taken := store.tell(lambda connection: _take(connection, failed, clock(connection)))) is not None:
+        error = _attempt(taken, ways)
+        store.tell(lambda connection, taken=taken, error=error: _settle(connection, taken, error, clock(connection)))  # type: ignore[misc]  # bound per message
+        if error is None:
+            sent += 1
+        else:
+            failed.add(taken.message["target"])
+    return sent
 
 
-def _attempt(
-    message: dict[str, Any], told: list[dict[str, Any]], hooks: dict[int, dict[str, Any]], ways: Ways, at: datetime
-) -> str | None:
+def _targets(connection: Connection, ways: Ways) -> list[Target]:
+    hooks = alerts.receivers(connection)
+    return [
+        Target("log"),
+        *(Target(f"email:{who}") for who in (() if ways.mail is None else ways.mail.recipients)),
+        *(Target(f"webhook:{row['id']}", None if row["kinds"] is None else frozenset(row["kinds"])) for row in hooks),
+    ]
+
+
+def _take(connection: Connection, failed: set[str], at: datetime) -> _Taken | None:
+    message = alerts.claim(connection, at, LEASE, failed)
+    if message is None:
+        return None
+    told = alerts.by_ids(connection, message["alerts"])
+    return _Taken(message, told, alerts.receiver(connection, message["target"]), at)
+
+
+def _settle(connection: Connection, taken: _Taken, error: NotDelivered | None, at: datetime) -> None:
+    message = taken.message
+    alerts.settle(connection, message["id"], message["attempts"], None if error is None else str(error), at)
+    if error is not None and error.gone and taken.hook is not None:
+        with contextlib.suppress(NotFound):  # disabled meanwhile
+            alerts.disable_webhook(connection, taken.hook["id"], at=at, actor="receiver")
+
+
+def _attempt(taken: _Taken, ways: Ways) -> NotDelivered | None:
     """Try once, and return why it failed, or None."""
+    message, told, hook, at = taken
     target, kind = message["target"], message["kind"]
     try:
         if target == "log":
@@ -79,23 +109,22 @@ def _attempt(
         elif target.startswith("email:"):
             recipient = target.partition(":")[2]
             if ways.mail is None or recipient not in ways.mail.recipients:
-                return "no mail is sent to this address any more"
+                return NotDelivered("no mail is sent to this address any more")
             subject = f"planner: {kind.replace('_', ' ')} ({len(told)})"
             notify.mail(ways.mail, recipient, f"planner-{message['id']}", subject, _text(told), at)
+        elif hook is None:
+            return NotDelivered("the receiver was disabled")
         else:
-            hook = hooks.get(int(target.partition(":")[2]))
-            if hook is None:
-                return "the receiver was disabled"
             notify.post(
                 hook["url"], hook["secret"], f"msg_{message['id']}", int(at.timestamp()), body_of(message, told, at),
                 ways.trusted,
             )  # fmt: skip
     except NotDelivered as error:
-        return str(error)
+        return error
     except Exception as error:
         # An address nobody thought of must not stop the other messages, nor be tried for ever without being counted.
         log.exception("an alert could not be sent", target=target, kind=kind)
-        return type(error).__name__
+        return NotDelivered(type(error).__name__)
     return None
 
 
@@ -140,15 +169,17 @@ def _remind(connection: Connection, at: datetime) -> int:
         alerts.add(connection, at, kind, row["offer_id"] or row["source"], facts, None)
     count = len(waiting) + plans.review(connection, at)
     for source in status.source_states_of(connection):
-        state = source.state(at)
-        if state in ("stale", "frozen") and source.told_stale_at is None:
-            last = source.last_success_at
-            facts = {"state": state, "last_success_at": None if last is None else last.isoformat()}
-            alerts.add(connection, at, "source_stale", source.source, facts, None)
-            connection.execute(
-                source_states.update().where(source_states.c.source == source.source).values(told_stale_at=at)
-            )
-            count += 1
+        silence = source.silence(at)
+        # Told once for every time it begins, also while the source goes on being read without saying anything new.
+        if silence is None or (source.told_stale_at is not None and source.told_stale_at >= silence.since):
+            continue
+        last = source.last_success_at
+        facts = {"state": silence.state, "last_success_at": None if last is None else last.isoformat()}
+        alerts.add(connection, at, "source_stale", source.source, facts, None)
+        connection.execute(
+            source_states.update().where(source_states.c.source == source.source).values(told_stale_at=at)
+        )
+        count += 1
     return count
 
 
@@ -162,7 +193,7 @@ def add_webhook(
     """
     notify.check_url(url, trusted)
     unknown = sorted(set(kinds or ()) - set(alerts.KINDS))
-    if unknown:
+    if unknown or kinds == []:
         raise InvalidInput("kinds", f"planner knows {', '.join(alerts.KINDS)}")
     secret = notify.new_secret()
     id_ = alerts.add_webhook(connection, url, secret, kinds, at=at, actor=actor)

@@ -80,22 +80,23 @@ def fan_out(connection: sa.Connection, targets: Sequence[Target], at: datetime) 
     return len(rows)
 
 
-def claim(connection: sa.Connection, at: datetime, lease: timedelta, limit: int) -> list[dict[str, Any]]:
-    """Take due messages to send: whoever asks within the lease is not given the same ones."""
-    query = (
-        sa.select(deliveries)
-        .where(deliveries.c.state == DUE, deliveries.c.next_attempt_at <= at)
-        .order_by(deliveries.c.id)
-        .limit(limit)
-    )
-    rows = [dict(row) for row in connection.execute(query).mappings()]
-    for row in rows:
-        connection.execute(
-            sa.update(deliveries)
-            .where(deliveries.c.id == row["id"])
-            .values(attempts=row["attempts"] + 1, next_attempt_at=at + lease)
-        )
-    return [{**row, "attempts": row["attempts"] + 1, "alerts": json_text.load(row["alerts"])} for row in rows]
+def claim(
+    connection: sa.Connection, at: datetime, lease: timedelta, passing_over: Iterable[str] = ()
+) -> dict[str, Any] | None:
+    """Take the oldest due message to send, of another target than these; nobody is given the same within the lease.
+
+    A message that was taken once too often, and never settled, is dead: whoever sent it stopped every time.
+    """
+    due = deliveries.c.state == DUE, deliveries.c.next_attempt_at <= at
+    spent = {"state": DEAD, "finished_at": at, "error": "sent again and again, and nobody knows whether it arrived"}
+    connection.execute(sa.update(deliveries).where(*due, deliveries.c.attempts > len(PAUSES)).values(spent))
+    query = sa.select(deliveries).where(*due, deliveries.c.target.not_in(list(passing_over)))
+    row = connection.execute(query.order_by(deliveries.c.id).limit(1)).mappings().first()
+    if row is None:
+        return None
+    taken = {"attempts": row["attempts"] + 1, "next_attempt_at": at + lease}
+    connection.execute(sa.update(deliveries).where(deliveries.c.id == row["id"]).values(taken))
+    return {**row, **taken, "alerts": json_text.load(row["alerts"])}
 
 
 def settle(connection: sa.Connection, id_: int, attempts: int, error: str | None, at: datetime) -> None:
@@ -209,6 +210,12 @@ def disable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor:
         .values(state=DEAD, finished_at=at, error="the receiver was disabled")
     )
     audit.record(connection, at=at, actor=actor, action="webhook.disable", subject=f"webhook {id_}")
+
+
+def receiver(connection: sa.Connection, target: str) -> dict[str, Any] | None:
+    """Return the webhook of a target ``webhook:<id>``, with its secret; None where it is not told any more."""
+    id_ = target.removeprefix("webhook:")
+    return next((row for row in receivers(connection) if str(row["id"]) == id_), None)
 
 
 def receivers(connection: sa.Connection, *, live: bool = True) -> list[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,6 +15,7 @@ from planner.store.tables import refreshes, source_states, sources
 # A source that failed this often in a row is left alone for longer and longer, up to a day.
 FAILURES_TOLERATED = 3
 PAUSE_MAX = timedelta(days=1)
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +48,39 @@ class SourceStatus:
     holds: int = 0
 
     def state(self, at: datetime) -> str:
-        """Say in a word how a source is.
-
-        never_read, fresh, frozen (says nothing new), stale (not read for too long), lost (not read for so long that
-        its prices are not believed any more), or recorded, which is never refreshed.
-        """
+        """Say in a word how a source is: never_read, fresh, recorded, which is never refreshed, or how it is silent."""
         if self.interval_minutes is None:
             return "recorded"
-        if self.last_success_at is None:
-            return "never_read"
-        if at >= self.last_success_at + BELIEVED_FOR:
-            return "lost"
-        if at >= self.last_success_at + timedelta(hours=self.stale_after_hours or STALE_AFTER_HOURS):
-            return "stale"
-        frozen = timedelta(days=self.frozen_after_days or 0)
-        if frozen and self.moved_at is not None and at >= self.moved_at + frozen:
-            return "frozen"
-        return "fresh"
+        silence = self.silence(at)
+        if silence is not None:
+            return silence.state
+        return "never_read" if self.last_success_at is None else "fresh"
+
+    def silence(self, at: datetime) -> "Silence | None":
+        """Tell how a source that is refreshed is silent, and since when; None where it is not.
+
+        unreachable (asked again and again, and never read), frozen (says nothing new), stale (not read for too long),
+        or lost (not read for so long that its prices are not believed any more).
+        """
+        if self.interval_minutes is None:
+            return None
+        last = self.last_success_at
+        if last is None:
+            return Silence("unreachable", _BEFORE_ALL) if self.failures >= FAILURES_TOLERATED else None
+        stages = [
+            Silence("lost", last + BELIEVED_FOR),
+            Silence("stale", last + timedelta(hours=self.stale_after_hours or STALE_AFTER_HOURS)),
+        ]
+        if self.frozen_after_days and self.moved_at is not None:
+            stages.append(Silence("frozen", self.moved_at + timedelta(days=self.frozen_after_days)))
+        return next((stage for stage in stages if at >= stage.since), None)
+
+
+class Silence(NamedTuple):
+    """How a source is silent, and since when."""
+
+    state: str
+    since: datetime
 
 
 def source_states_of(
@@ -146,7 +163,6 @@ def note_success(
         "error_detail": None,
         "failures": 0,
         "retry_at": None,
-        "told_stale_at": None,
     }
     if counts:
         values["moved_at"] = at

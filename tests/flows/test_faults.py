@@ -177,13 +177,14 @@ def test_a_source_that_keeps_failing_is_left_alone_for_longer_and_longer(known: 
 
 
 def test_a_source_says_in_a_word_how_it_is(known: Store) -> None:
-    """Fresh, then stale by its own age; frozen where it is read and says nothing new for too long."""
+    """Fresh, then stale by its own age; frozen where it says nothing new for too long; or never read at all."""
     row = state(known, "openrouter")
     assert row.state(NOON + HOUR) == "fresh"
     assert row.state(NOON + timedelta(hours=24)) == "stale"
     read_again = replace(row, last_success_at=NOON + timedelta(days=4))
     assert read_again.state(NOON + timedelta(days=4)) == "frozen"
-    assert replace(row, last_success_at=None).state(NOON) == "never_read"
+    assert replace(row, last_success_at=None, failures=0).state(NOON) == "never_read"
+    assert replace(row, last_success_at=None, failures=3).state(NOON) == "unreachable"
     assert replace(row, interval_minutes=None).state(NOON) == "recorded"
 
 
