@@ -1,5 +1,7 @@
-"""A timer and nothing more: when it is time, a worker asks whose turn it is; it never raises and never decides."""
+"""A timer and nothing more: every minute a worker asks whose turn it is; it never raises and never decides."""
 
+import contextlib
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -17,14 +19,16 @@ from planner.store.engine import Store
 
 FIRST_AFTER = timedelta(minutes=1)
 DELIVER_EVERY = timedelta(seconds=15)
-LOOK_EVERY = timedelta(minutes=1)
-JITTER_SECONDS_MAX = 60
+# A slot whose worker died is taken over when somebody asks for it, so they ask more often than slots begin.
+ASK_EVERY = timedelta(minutes=1)
+JITTER_SECONDS_MAX = 30
+GRACE_SECONDS = 5.0
 
 log = structlog.get_logger()
 
 
 class Timer:
-    """Asks for every source's turn at its interval, and for alerts that are due, while it is entered.
+    """Asks for every source's turn, and for alerts that are due, while it is entered.
 
     The scheduler keeps its jobs in memory: a shared job store runs jobs twice. Which worker really refreshes is
     decided by the slot in the database.
@@ -47,21 +51,30 @@ class Timer:
         self._owner, self._bounds, self._first_after = owner, bounds, first_after
         self._ways = ways or Ways(log_alerts)
         self._scheduler = BackgroundScheduler(timezone="UTC")
+        self._idle = threading.Condition()
+        self._running = 0
 
     def __enter__(self) -> Self:
         """Start the timer."""
         for name in self._sources:
-            self._add(f"refresh:{name}", self._refresh, self._intervals[name], name)
+            self._add(f"refresh:{name}", self._refresh, min(self._intervals[name], ASK_EVERY), name)
         self._add("deliver", self._deliver, DELIVER_EVERY)
-        self._add("look", self._look, LOOK_EVERY)
+        self._add("look", self._look, ASK_EVERY)
         self._scheduler.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the timer without waiting for a refresh that runs: its transaction is whole or absent."""
+        """Stop the timer, give what runs a moment to end, and give up the turns of what does not.
+
+        Nothing is half done by that: a refresh's transaction is whole or absent.
+        """
         self._scheduler.shutdown(wait=False)
+        with self._idle:
+            self._idle.wait_for(lambda: not self._running, GRACE_SECONDS)
+        with contextlib.suppress(PlannerError):
+            turn.leave(self._store, self._owner)
 
     def _add(self, job: str, work: Callable[..., None], interval: timedelta, *arguments: str) -> None:
         seconds = interval.total_seconds()
@@ -80,6 +93,8 @@ class Timer:
         )
 
     def _quietly(self, job: str, work: Callable[..., None], *arguments: str) -> None:
+        with self._idle:
+            self._running += 1
         try:
             work(*arguments)
         except Overtaken as error:
@@ -89,6 +104,10 @@ class Timer:
         except Exception:
             # Whatever went wrong, the timer lives on and the published catalogue stands.
             log.exception("a scheduled job failed", job=job, owner=self._owner)
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
 
     def _refresh(self, name: str) -> None:
         summary = turn.scheduled_refresh(
@@ -99,9 +118,7 @@ class Timer:
             log.info("refreshed", source=name, owner=self._owner, outcome=line.outcome, revision=summary.revision)
 
     def _look(self) -> None:
-        at = turn.hourly(self._store, "remind", self._owner)
-        if at is not None:
-            deliver.remind(self._store, at)
+        turn.hourly(self._store, "remind", self._owner, deliver.remind)
 
     def _deliver(self) -> None:
         deliver.deliver(self._store, self._ways, self._store.clock)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
 
-from planner.flows import status
+from planner.flows import status, turn
 from planner.schedule import Timer
 from planner.sources import ADAPTERS
 from planner.store.engine import Store
@@ -22,6 +23,14 @@ from tests.kill import SOURCE, prepare
 from tests.loopback import Feed, free_port, listing
 
 PATIENCE_SECONDS = 60
+# The worker as it is, except that it need not be waited for a minute until it asks for the first time.
+WORKER = """
+from datetime import timedelta
+from planner import schedule
+schedule.FIRST_AFTER = schedule.Timer.__init__.__kwdefaults__["first_after"] = timedelta(seconds=0.2)
+from planner.cli.serving import worker
+worker()
+"""
 
 
 def until(true: Callable[[], object]) -> None:
@@ -56,7 +65,10 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("stop", STOPS)
 def test_up_serves_what_it_printed_and_stops_when_told(tmp_path: Path, stop: signal.Signals) -> None:
     """The printed key answers the printed question at the printed address; a signal ends it without a traceback."""
     port = free_port()
@@ -74,8 +86,53 @@ def test_up_serves_what_it_printed_and_stops_when_told(tmp_path: Path, stop: sig
         assert (again.status_code, again.content) == (304, b"")
         assert httpx.get(path).status_code == 401
         process.send_signal(stop)
-        assert process.wait(PATIENCE_SECONDS) in (0, -stop)
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert "Traceback" not in output.read_text()
+
+
+class Silent(Feed):
+    """A feed that takes a question and never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self._never = Event(), Event()
+
+    @property
+    def body(self) -> bytes:
+        """Nothing, ever."""
+        self.asked.set()
+        self._never.wait()
+        return b""
+
+    @body.setter
+    def body(self, _value: bytes) -> None:
+        """Nobody else sets what it says."""
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_worker_that_stops_in_the_middle_of_a_turn_gives_it_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stop: signal.Signals
+) -> None:
+    """Told twice while a feed keeps it waiting, it ends well, and another worker may take the turn at once."""
+    prepare(store)
+    feed = Silent()
+    monkeypatch.setenv("PLANNER_DATABASE_URL", store.url)
+    with feed.serving() as url:
+        monkeypatch.setenv(f"PLANNER_{SOURCE.upper()}_URL", url)
+        monkeypatch.setenv("PLANNER_SOURCES", SOURCE)
+        monkeypatch.setenv("PLANNER_DATA_DIR", str(tmp_path))
+        command = [sys.executable, "-c", WORKER]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            assert feed.asked.wait(PATIENCE_SECONDS)
+            process.send_signal(stop)
+            process.send_signal(stop)
+            printed, _nothing = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, printed
+    assert b"Traceback" not in printed
+    (job,) = [job for job in turn.jobs(store) if job["job"] == f"refresh:{SOURCE}"]
+    assert job["state"] == "running"
+    with store.read() as connection:
+        assert job["lease_until"] <= store.clock(connection)
 
 
 def test_two_workers_serve_one_database(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Setting up and serving: the embedded default, real deployments, and the refresh worker."""
 
-import contextlib
 import os
+import signal
 import socket
+import sys
 import threading
+from collections.abc import Callable
+from typing import NoReturn
 
 import uvicorn
 
@@ -26,6 +29,8 @@ from planner.store.migrate import upgrade as upgrade_schema
 from planner.store.schema import REVISION, check
 
 BOOTSTRAP = "bootstrap"
+GRACE_SECONDS = 5
+"""How long an answer that was begun may take when the server stops."""
 
 
 def upgrade(*, bundle: bool = True, as_json: bool = False) -> None:
@@ -69,6 +74,7 @@ def up(port: int | None, *, serve_after: bool, as_json: bool) -> None:
         _welcome(shape, _bootstrap_key(store, settings), _address(listener), as_json=as_json)
         with _timer(store, settings):
             _run(settings, listener)
+    _end()
 
 
 def _welcome(shape: Shape, key: str | None, address: str | None, *, as_json: bool) -> None:
@@ -114,7 +120,7 @@ def serve(workers: int, port: int | None) -> None:
     # Child processes read the same environment, build their own application and share a socket of the server's own.
     uvicorn.run(
         "planner.cli.serving:application", factory=True, host=host, port=listen, workers=workers,
-        http="httptools", log_level="warning", server_header=False,
+        http="httptools", log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip
 
 
@@ -141,9 +147,33 @@ def _address(listener: socket.socket) -> str:
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
-    config = uvicorn.Config(build(settings), http="httptools", log_level="warning", server_header=False)
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+    config = uvicorn.Config(
+        build(settings), http="httptools", log_level="warning", server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    # The server has handlers of its own while it runs; these are for before, after, and a terminal that goes away.
+    _when_told(stop)
+    server.run(sockets=[listener])
+
+
+def _when_told(stop: Callable[[], None]) -> None:
+    """Call something when the process is told to stop, once or again and again."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Who ignores hang-ups (nohup) wants to go on.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: stop())
+
+
+def _end() -> NoReturn:
+    """End the process, although a fetch may still run: nothing it could write is half written."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def worker() -> None:
@@ -152,8 +182,11 @@ def worker() -> None:
     store = store_of(settings)
     every = f"every {settings.refresh_minutes} minutes" if settings.refresh_minutes else "each at its own interval"
     show.note(f"Refreshing {settings.sources or 'nothing'}, {every}, and delivering alerts.")
-    with _timer(store, settings), contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
+    told = threading.Event()
+    _when_told(told.set)
+    with _timer(store, settings):
+        told.wait()
+    _end()
 
 
 def _timer(store: Store, settings: Settings) -> Timer:

@@ -150,15 +150,11 @@ def _text(told: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def remind(store: Store, at: datetime) -> int:
+def remind(connection: Connection, at: datetime) -> int:
     """Write alerts that no change causes: prices that still wait, sources that fell silent, and plans that moved.
 
     A plan moves without a publication when a dated price, a contract or evidence begins or ends. Returns how many.
     """
-    return store.tell(lambda connection: _remind(connection, at))
-
-
-def _remind(connection: Connection, at: datetime) -> int:
     # Compiling the catalogue needs numpy, which the commands that share this module need not wait for.
     from planner.flows import plans  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from planner.core.doubt import Bounds
 from planner.flows import plans
-from planner.store import audit, holds
+from planner.store import audit, holds, status
 from planner.store.engine import Connection, Store
 from planner.store.publish import reconsider
 
@@ -36,6 +36,8 @@ def decide(
         before={"state": before["state"], "reasons": before["reasons"], "diff": before["diff"]},
         after={"state": _STATES[verb], "offer": offer, "source": before["source"]},
     )  # fmt: skip
+    if offer is None and verb == APPROVE:
+        status.close_circuit(connection, before["source"])
     if offer is not None and verb != REOPEN:
         reconsider(connection, [offer], at=at, actor=actor, reason=f"hold {id_} {_STATES[verb]}", bounds=bounds)
         plans.review(connection, at)

@@ -21,7 +21,7 @@ ANSWERED = "answered"
 def review(connection: Connection, at: datetime) -> int:
     """Ask the main question for every plan and task, in the transaction that moved prices, and alert about changes.
 
-    Returns how many alerts were written. A plan that is asked for the first time is only remembered.
+    Returns how many alerts were written. Of a plan that is asked for the first time only a refusal is news.
     """
     if not plan_states.any_plan(connection):
         return 0
@@ -36,9 +36,9 @@ def review(connection: Connection, at: datetime) -> int:
     plan_states.save(connection, found, catalogue.revision)
     count = 0
     for key, now in found.items():
-        was = before.get(key)
-        kind = None if was is None else _kind(was, now)
-        if kind is not None and was is not None:
+        was = before.get(key, PlanState(ANSWERED, now.offer))
+        kind = _kind(was, now)
+        if kind is not None:
             facts = {
                 "before": was.offer, "after": now.offer, "before_cost_usd": was.cost_usd,
                 "after_cost_usd": now.cost_usd, "before_margin": was.margin, "after_margin": now.margin,

@@ -32,8 +32,9 @@ Told = Callable[[str, int, int], None]
 class SourceSummary:
     """What became of one source.
 
-    ``outcome`` is published, unchanged or refused. ``rows_read`` = ``priced`` + ``unpriced`` +
-    ``refused`` + ``merged``; reasons are by code. ``held`` counts the offers whose new price waits for a person.
+    ``outcome`` is published, unchanged, refused, or overtaken (a later refresh was quicker). ``rows_read`` = ``priced``
+    + ``unpriced`` + ``refused`` + ``merged``; reasons are by code. ``held`` counts the offers whose new price waits for
+    a person.
     """
 
     source: str
@@ -222,6 +223,9 @@ def _record(
 ) -> RefreshSummary:
     at = terms.at
     free = free_offers(connection)
+    # Somebody who began later was quicker: his answer is newer.
+    late = status.read_after(connection, fetched, at)
+    readings = {name: reading for name, reading in readings.items() if name not in late}
     done = publish(
         connection, list(readings.values()), at=at, actor=terms.actor, reason=f"refresh by {terms.actor}",
         bounds=terms.bounds,
@@ -236,7 +240,10 @@ def _record(
         )
         fetches.keep(connection, name, [Answer(p.url, p.etag, p.digest, p.body, p.kept) for p in result], at)
         fetches.note_seen(connection, name, _digest(result), at)
+    summaries |= {name: SourceSummary(source=name, outcome="overtaken") for name in late}
     for name, summary in summaries.items():
+        if name in late:
+            continue
         if summary.error_code is None:
             published = done.revision if summary.outcome == "published" else None
             status.note_success(connection, name, at, published, _counts(summary) if name in readings else {})

@@ -25,8 +25,13 @@ def install(store: Store, at: datetime, folder: Path | None = None, *, bundle: b
     """
     source = folder or seeds_dir()
     store.tell(lambda connection: _load_registry(connection, source, at))
-    for path in sorted(source.glob(BUNDLES)) if bundle else ():
-        store.tell(lambda connection, path=path: _load_bundle(connection, path, at))  # type: ignore[misc]  # bound per path
+    paths = sorted(source.glob(BUNDLES)) if bundle else []
+    loaded = [store.tell(lambda connection, path=path: _load_bundle(connection, path, at)) for path in paths]  # type: ignore[misc]  # bound per path
+    if any(loaded):
+        # Compiling the catalogue needs numpy, which a second start need not wait for.
+        from planner.flows import plans  # noqa: PLC0415
+
+        store.tell(lambda connection: plans.review(connection, at))
 
 
 def know_layouts(store: Store, layouts: Sequence[Layout]) -> None:
@@ -75,9 +80,9 @@ def _as_text(rows: dict[str, list[dict[str, object]]]) -> dict[str, list[dict[st
     }
 
 
-def _load_bundle(connection: Connection, path: Path, at: datetime) -> None:
+def _load_bundle(connection: Connection, path: Path, at: datetime) -> bool:
     if audit.happened(connection, "bundle.load", path.name):
-        return
+        return False
     readings = list(read_bundle(path))
     # Once a source was read live, its bundled words are older than what it said itself.
     spoken = fetches.spoken(connection)
@@ -86,3 +91,4 @@ def _load_bundle(connection: Connection, path: Path, at: datetime) -> None:
     audit.record(
         connection, at=at, actor=ACTOR, action="bundle.load", subject=path.name, after={"revision": done.revision}
     )
+    return True

@@ -1,9 +1,12 @@
 """A scheduled refresh: the slot is claimed in the database, so that many workers do it once, whoever is awake."""
 
+import contextlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from planner.core.doubt import Bounds
+from planner.core.errors import Overtaken, PlannerError
 from planner.flows.refresh import RefreshSummary, Sources, refresh
 from planner.store import slots, status
 from planner.store.engine import Connection, Store
@@ -47,23 +50,36 @@ def scheduled_refresh(
     def fence(connection: Connection) -> None:
         slots.finish(connection, mine, store.clock(connection))
 
-    return refresh(
-        store, {name: sources[name]}, now, lambda *_: None, actor=f"schedule:{owner}", bounds=bounds, fence=fence
-    )
+    try:
+        return refresh(
+            store, {name: sources[name]}, now, lambda *_: None, actor=f"schedule:{owner}", bounds=bounds, fence=fence
+        )
+    except Overtaken:
+        raise
+    except Exception:
+        with contextlib.suppress(PlannerError):
+            store.tell(lambda connection: slots.finish(connection, mine, store.clock(connection), slots.FAILED))
+        raise
 
 
-def hourly(store: Store, job: str, owner: str) -> datetime | None:
-    """Claim and end an hourly slot of a job at once; return the moment where it was ours, else None."""
+def hourly(store: Store, job: str, owner: str, work: Callable[[Connection, datetime], object]) -> bool:
+    """Do a job in its hourly slot, in the transaction that claims it; tell whether the slot was free."""
 
-    def story(connection: Connection) -> datetime | None:
+    def story(connection: Connection) -> bool:
         now = store.clock(connection)
         turn = slots.claim(connection, job, slots.slot_of(now, timedelta(hours=1)), owner, at=now, lease=LEASE)
         if turn is None:
-            return None
+            return False
+        work(connection, now)
         slots.finish(connection, turn, now)
-        return now
+        return True
 
     return store.tell(story)
+
+
+def leave(store: Store, owner: str) -> None:
+    """Give up the turns of a worker that stops."""
+    store.tell(lambda connection: slots.release(connection, owner, store.clock(connection)))
 
 
 def jobs(store: Store) -> list[dict[str, Any]]:

@@ -18,6 +18,9 @@ TRIES_MAX = 5
 # PostgreSQL: serialization failure, deadlock. The whole story is run again, never a part of it.
 _AGAIN = frozenset({"40001", "40P01"})
 
+# Nobody waits for a row longer than for SQLite's file; who stopped in the middle of a transaction loses it.
+_POSTGRESQL = f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=120s"
+
 Result = TypeVar("Result")
 Connection = sa.Connection
 """An open transaction, as flows hand it from one store module to the next."""
@@ -112,7 +115,7 @@ def open_store(url: str, *, create: bool = False) -> Store:
         engine = sa.create_engine(
             made.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+            connect_args={"connect_timeout": 5, "options": _POSTGRESQL},
         )
         return Store(engine, url)
     raise InvalidInput("database_url", "sqlite:///file or postgresql://… is needed")

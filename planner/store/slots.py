@@ -29,7 +29,10 @@ def slot_of(at: datetime, interval: timedelta) -> datetime:
 def claim(
     connection: sa.Connection, job: str, slot_start: datetime, owner: str, *, at: datetime, lease: timedelta
 ) -> Turn | None:
-    """Claim a slot, or take it over where its lease ran out; None where it is somebody else's, or done."""
+    """Claim a slot, or take it over where its lease ran out; None where it is somebody else's, or done.
+
+    A turn that failed is taken again when its lease has run out, not at once.
+    """
     same = slots.c.job == job, slots.c.slot_start == slot_start
     row = connection.execute(sa.select(slots.c.state, slots.c.lease_until, slots.c.token).where(*same)).first()
     token = 1 + (connection.execute(sa.select(sa.func.max(slots.c.token)).where(slots.c.job == job)).scalar() or 0)
@@ -38,7 +41,7 @@ def claim(
         connection.execute(sa.insert(slots).values(job=job, slot_start=slot_start, **values))
         connection.execute(sa.delete(slots).where(slots.c.job == job, slots.c.slot_start < slot_start - KEPT_FOR))
         return Turn(job, slot_start, token)
-    if row.state != RUNNING or row.lease_until > at:
+    if row.state == DONE or row.lease_until > at:
         return None
     connection.execute(sa.update(slots).where(*same).values(values))
     return Turn(job, slot_start, token)
@@ -68,6 +71,12 @@ def finish(connection: sa.Connection, turn: Turn, at: datetime, state: str = DON
         raise Overtaken(
             "turn", f"{turn.job} {turn.slot_start.isoformat()}", "its lease ran out, or a later turn was done"
         )
+
+
+def release(connection: sa.Connection, owner: str, at: datetime) -> None:
+    """Give up what a worker that stops has not ended, so that nobody has to wait for its leases."""
+    mine = slots.c.owner == owner, slots.c.state == RUNNING
+    connection.execute(sa.update(slots).where(*mine).values(lease_until=at))
 
 
 def latest(connection: sa.Connection) -> list[dict[str, Any]]:

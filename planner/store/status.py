@@ -127,6 +127,18 @@ def due(connection: sa.Connection, names: Sequence[str], at: datetime) -> list[s
     return [name for name in names if name not in resting]
 
 
+def close_circuit(connection: sa.Connection, source: str) -> None:
+    """Let a source be asked at its next turn again: a person has seen why it failed."""
+    closed = {"failures": 0, "retry_at": None}
+    connection.execute(sa.update(source_states).where(source_states.c.source == source).values(closed))
+
+
+def read_after(connection: sa.Connection, names: Iterable[str], at: datetime) -> list[str]:
+    """Return the sources that were read later than a moment already."""
+    later = source_states.c.source.in_(list(names)), source_states.c.last_success_at > at
+    return list(connection.execute(sa.select(source_states.c.source).where(*later)).scalars())
+
+
 def note_failure(connection: sa.Connection, source: str, at: datetime, code: str, detail: str) -> None:
     """Record a failed attempt. It never touches the last success: what is believed does not get younger by failing."""
     row = connection.execute(

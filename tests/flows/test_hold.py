@@ -21,6 +21,7 @@ from planner.store import audit, holds
 from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.load import load_catalogue
+from planner.store.status import due
 from tests.flows.test_refresh import SOURCE
 from tests.make import rates
 
@@ -220,15 +221,18 @@ def everything(store: Store, usd: int, at: datetime, count: int = 60) -> Refresh
 
 
 def test_a_whole_feed_waits_and_an_approval_lets_one_reading_through(ready: Store) -> None:
-    """Every price fivefold is refused; approved, it is published once; after a day the approval is void."""
+    """Every price fivefold is refused, until the source rests; approved, it is asked at once and published once."""
     everything(ready, 10, NOON)
-    assert everything(ready, 50, NOON + DAY).sources[0].error_code == "scaled"
-    assert everything(ready, 50, NOON + DAY).sources[0].error_code == "scaled"
+    for _ in range(3):
+        assert everything(ready, 50, NOON + DAY).sources[0].error_code == "scaled"
     (waiting,) = hold.queue(ready, state="waiting")
     assert (waiting["offer_id"], waiting["source"]) == (None, SOURCE)
+    with ready.read() as connection:
+        assert due(connection, [SOURCE], NOON + DAY) == []
     decide(ready, waiting["id"], hold.APPROVE, NOON + DAY)
     with ready.read() as connection:
         assert holds.feed_passes(connection, SOURCE, NOON + 3 * DAY) == {}
+        assert due(connection, [SOURCE], NOON + DAY) == [SOURCE]
     assert everything(ready, 50, NOON + DAY).sources[0].outcome == "published"
     assert price(ready, NOON + DAY) == "50"
     assert everything(ready, 250, NOON + DAY).sources[0].error_code == "scaled"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -30,6 +30,11 @@ def asked(installed_copy: Store) -> Store:
     with installed_copy.write() as connection:
         plans.review(connection, NOW)
     return installed_copy
+
+
+def remind(store: Store, at: datetime) -> int:
+    """Look at a moment for what nobody causes."""
+    return store.tell(lambda connection: deliver.remind(connection, at))
 
 
 def state(store: Store) -> PlanState:
@@ -65,6 +70,19 @@ def told(store: Store) -> list[dict[str, Any]]:
     """Return the alerts about the plan, oldest first."""
     with store.read() as connection:
         return alerts.listed(connection, subject="/".join(PLAN))[::-1]
+
+
+def test_a_plan_that_cannot_be_answered_from_the_beginning_is_told(installed_copy: Store) -> None:
+    """There is no answer to fall from; that there is none is news all the same, once."""
+    with installed_copy.read() as connection:
+        assert alerts.listed(connection) == []
+        assert plan_states.load(connection)[PLAN].verdict == plans.ANSWERED
+    with installed_copy.write() as connection:
+        document = json.loads(connection.scalar(sa.select(t.plans.c.document).where(t.plans.c.id == "pro")) or "")
+        poor = json.dumps({**document, "id": "poor", "price_usd": "0.10"})
+        connection.execute(sa.insert(t.plans).values(id="poor", document=poor, demo=False))
+        assert (plans.review(connection, NOW), plans.review(connection, NOW)) == (len(document["tasks"]), 0)
+        assert {row["kind"] for row in alerts.listed(connection)} == {"plan_under_margin"}
 
 
 def test_a_plan_hears_that_its_offer_got_dearer_than_another(asked: Store) -> None:
@@ -110,6 +128,6 @@ def test_a_plan_moves_by_itself_when_evidence_expires(asked: Store) -> None:
     """Nothing is published, and yet nobody may be used any more: the hourly look finds it out."""
     with asked.read() as connection:
         edges = [row.expires_at for rows in load_catalogue(connection).terms.values() for row in rows if row.expires_at]
-    assert deliver.remind(asked, NOW) == 0 or told(asked) == []
-    deliver.remind(asked, max(edges) + HOUR)
+    assert remind(asked, NOW) == 0 or told(asked) == []
+    remind(asked, max(edges) + HOUR)
     assert [alert["kind"] for alert in told(asked)] == ["plan_without_offer"]

@@ -18,6 +18,11 @@ from tests.kill import prepare
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
+def remind(store: Store, at: datetime) -> int:
+    """Look at a moment for what nobody causes."""
+    return store.tell(lambda connection: deliver.remind(connection, at))
+
+
 def test_what_nobody_causes_is_announced_too(store: Store) -> None:
     """A price that still waits, every day; a source that fell silent, once until it speaks again."""
     prepare(store)
@@ -28,10 +33,10 @@ def test_what_nobody_causes_is_announced_too(store: Store) -> None:
         connection.execute(
             t.source_states.insert().values(source="models_dev", last_attempt_at=NOON, last_success_at=NOON)
         )
-    assert deliver.remind(store, NOON + timedelta(hours=1)) == 0
-    assert deliver.remind(store, NOON + timedelta(hours=25)) == 2
-    assert deliver.remind(store, NOON + timedelta(hours=26)) == 0
-    assert deliver.remind(store, NOON + timedelta(hours=49)) == 1
+    assert remind(store, NOON + timedelta(hours=1)) == 0
+    assert remind(store, NOON + timedelta(hours=25)) == 2
+    assert remind(store, NOON + timedelta(hours=26)) == 0
+    assert remind(store, NOON + timedelta(hours=49)) == 1
     with store.read() as connection:
         assert [row["kind"] for row in alerts.listed(connection)] == ["feed_held", "source_stale", "feed_held"]
 
@@ -52,7 +57,7 @@ def test_a_source_that_says_nothing_new_is_announced_once(store: Store) -> None:
     for hours in (0, *range(70, 100), 100, *range(170, 176)):
         at, said = NOON + timedelta(hours=hours), counts if hours in (0, 100) else {}
         store.tell(lambda connection, at=at, said=said: status.note_success(connection, "models_dev", at, None, said))  # type: ignore[misc]
-        deliver.remind(store, at)
+        remind(store, at)
     assert told_of(store, "models_dev") == ["frozen", "frozen"]
 
 
@@ -62,11 +67,11 @@ def test_a_source_that_was_never_read_is_announced_once(store: Store) -> None:
     for hours in range(6):
         at = NOON + timedelta(hours=hours)
         store.tell(lambda connection, at=at: status.note_failure(connection, "models_dev", at, "refused", "404"))  # type: ignore[misc]
-        deliver.remind(store, at)
+        remind(store, at)
     assert told_of(store, "models_dev") == ["unreachable"]
     store.tell(lambda connection: status.note_success(connection, "models_dev", NOON, None, {"rows_read": 1}))
     for days in (40, 41, 61, 62):
-        deliver.remind(store, NOON + timedelta(days=days))
+        remind(store, NOON + timedelta(days=days))
     assert told_of(store, "models_dev")[1:] == ["stale", "lost"]
 
 

@@ -17,7 +17,7 @@ from planner.core.errors import Overtaken
 from planner.flows import turn
 from planner.flows.refresh import refresh
 from planner.sources import ADAPTERS
-from planner.store import slots
+from planner.store import slots, status
 from planner.store import tables as t
 from planner.store.engine import Store, open_store
 from tests.kill import prepare
@@ -170,6 +170,39 @@ def test_who_slept_through_his_turn_writes_nothing(store: Store) -> None:
         assert connection.execute(sa.select(sa.func.count()).select_from(t.revisions)).scalar() == 1
 
 
+def test_a_turn_that_failed_says_so_and_is_taken_again_after_its_lease(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever nobody foresaw: the slot is marked, and free again when its lease has run out."""
+    prepare(store)
+    sources = {SOURCE: (ADAPTERS[SOURCE], "http://127.0.0.1:1")}
+    lease = timedelta(milliseconds=50)
+
+    def ask(owner: str) -> object:
+        return turn.scheduled_refresh(store, sources, SOURCE, timedelta(hours=1), owner, lease=lease)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("planner.flows.turn.refresh", lambda *_others, **_named: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ask("first")
+    assert [job["state"] for job in turn.jobs(store)] == ["failed"]
+    time.sleep(0.1)
+    assert ask("second") is not None
+    assert [(job["owner"], job["state"]) for job in turn.jobs(store)] == [("second", "done")]
+
+
+def test_who_was_asked_by_hand_and_was_slower_than_a_turn_writes_nothing(store: Store) -> None:
+    """A refresh that began earlier and ends later holds the older answer: what was read since stands, and its age."""
+    prepare(store)
+    with Moving().serving() as feed:
+        sources = {SOURCE: (ADAPTERS[SOURCE], feed)}
+        assert refresh(store, sources, NOON, lambda *_: None).revision == 1
+        slow = refresh(store, sources, NOON - SECOND, lambda *_: None)
+    assert (slow.revision, slow.sources[0].outcome) == (None, "overtaken")
+    with store.read() as connection:
+        assert status.source_states_of(connection, [SOURCE])[0].last_success_at == NOON
+
+
 def test_a_stopped_leader_is_replaced(store: Store) -> None:
     """One of two workers is stopped for two seconds and wakes up again: still one revision per ended slot."""
     prepare(store)
@@ -193,8 +226,17 @@ def test_a_slot_of_a_resting_source_passes(store: Store) -> None:
     sources = {SOURCE: (ADAPTERS[SOURCE], "http://127.0.0.1:1")}
     assert turn.scheduled_refresh(store, sources, SOURCE, timedelta(hours=1), "w") is None
     assert [job["state"] for job in turn.jobs(store)] == ["done"]
-    assert turn.hourly(store, "remind", "w") is not None
-    assert turn.hourly(store, "remind", "v") is None
+
+
+def test_an_hourly_job_is_done_once_and_its_slot_is_free_again_where_it_failed(store: Store) -> None:
+    """What it writes and the end of its slot are one transaction."""
+    prepare(store)
+    done: list[str] = []
+    with pytest.raises(ZeroDivisionError):
+        turn.hourly(store, "remind", "u", lambda _connection, _at: 1 / 0)
+    for owner in ("v", "w"):
+        turn.hourly(store, "remind", owner, lambda _connection, _at, owner=owner: done.append(owner))  # type: ignore[misc]
+    assert done == ["v"]
 
 
 def test_the_databases_clock_is_the_clock(store: Store) -> None:

@@ -17,6 +17,7 @@ from planner.store.migrate import upgrade
 from planner.store.schema import check
 from tests.kill import check_whole, prepare, publish
 
+IDLE = "idle_in_transaction_session_timeout"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 UPGRADE = "import sys; from planner.store.migrate import upgrade; upgrade(sys.argv[1])"
 
@@ -39,6 +40,17 @@ def test_a_schema_goes_down_and_up_again(store: Store) -> None:
         assert set(sa.inspect(connection).get_table_names()) <= {"alembic_version"}
     upgrade(store.url)
     check(store.url)
+
+
+def test_nobody_waits_for_ever_for_somebody_who_stopped(store: Store) -> None:
+    """A server ends a wait for a row and a transaction left open; the embedded file has its own bound."""
+    if store.is_sqlite:
+        with store.read() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 10_000
+        return
+    with store.read() as connection:
+        shown = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("lock_timeout", IDLE)]
+    assert shown == ["10s", "2min"]
 
 
 def test_writers_wait_for_each_other(store: Store) -> None:
