@@ -30,6 +30,20 @@ from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 
+def in_words(value: object) -> str:
+    """Return a fact of a refusal as a person reads it: plain names and counts, never Python's notation for them.
+
+    Example:
+        >>> in_words(("page", "query")), in_words({"unpriced": 3, "retired": 1})
+        ('page, query', 'unpriced 3, retired 1')
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
 class PlannerError(Exception):
     """A refusal. ``code`` is stable, ``title`` is for people, ``facts()`` is for programs."""
 
@@ -42,7 +56,8 @@ class PlannerError(Exception):
 
     def __str__(self) -> str:
         """Return the title and the facts, for logs and terminals."""
-        said = ", ".join(f"{name}={value}" for name, value in self.facts().items() if value not in (None, {}, ()))
+        facts = ((name, value) for name, value in self.facts().items() if value not in (None, {}, ()))
+        said = ", ".join(f"{name}={in_words(value)}" for name, value in facts)
         return f"{self.title}: {said}" if said else self.title
 
 

@@ -156,6 +156,14 @@ def test_no_answer_says_what_would_help(client: TestClient) -> None:
     assert found["cheapest_offer"]
 
 
+def test_the_detail_of_a_refusal_is_a_sentence(client: TestClient) -> None:
+    """Units and counts are named in it as in its facts, and not in Python's notation."""
+    found = problem(
+        client.post("/v1/costs", json={"offer": "direct:openai/gpt-5", "usage": {"pages": 1}}), 409, "unpriced"
+    )
+    assert found["detail"].startswith("A used unit has no price: units=page, ")
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [({"policy": "nope"}, "unknown_policy"), ({"needs": {"models": ["no/such"]}}, "unknown_model")],

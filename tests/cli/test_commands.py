@@ -266,6 +266,11 @@ def test_bad_input_is_one_clear_paragraph(reader: Planner, words: tuple[str, ...
     assert "Traceback" not in found.err
 
 
+def test_units_without_a_price_are_named_plainly(reader: Planner) -> None:
+    """The unit stands there as its name, as every other fact does, and not in Python's notation."""
+    assert "  units: page\n" in reader("cost", "direct:openai/gpt-5", "pages=1").err
+
+
 def test_tables_for_people(reader: Planner) -> None:
     """Tiers, status and policies print tables with units in their headings."""
     assert "output USD/M" in reader("tiers", "--at", "2025-08-25T12:00:00Z").out
