@@ -44,6 +44,16 @@ def in_words(value: object) -> str:
     return str(value)
 
 
+def what_is_wrong(message: str) -> str:
+    """Return what a check of a field found, without the words pydantic puts before the text of a check of ours.
+
+    Example:
+        >>> what_is_wrong("Value error, must not be negative")
+        'must not be negative'
+    """
+    return message.removeprefix("Value error, ")
+
+
 class PlannerError(Exception):
     """A refusal. ``code`` is stable, ``title`` is for people, ``facts()`` is for programs."""
 

@@ -147,6 +147,11 @@ def test_a_list_without_an_adapter_is_refreshed_by_its_mapping(
     file.write_text("name = 1")
     broken = desk("refresh", "--json")
     assert (broken.code, "acme.toml" in broken.out) == (2, True)
+    file.write_text(
+        'name = "acme-list"\ntitle = "Acme"\nlicence = "ours"\nurl = "https://a.test"\nid = "name"\nunit = "usd"\n'
+        '[prices]\ninput_token = "in"\n'
+    )
+    assert "problem: either provider or provider_path is needed\n" in desk("refresh").err
     monkeypatch.setenv("PLANNER_MAPPINGS", str(tmp_path / "none.toml"))
     assert desk("refresh").code == 2
 
