@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from planner.core.errors import PlannerError, in_words
+from planner.core.errors import PlannerError, Unavailable, in_words
 
 # A file or a pipe has no width to wrap at.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -24,6 +24,10 @@ def refusal(error: PlannerError, *, as_json: bool) -> None:
     """Print a refusal: its title, its facts, and its code."""
     if as_json:
         json_out({"code": error.code, "title": error.title, **error.facts()})
+        return
+    if isinstance(error, Unavailable):
+        # A command asks once, so its reader needs the reason alone and not in how many seconds a program may ask again.
+        err.print(Text.assemble((f"{error.title}: {error.reason}", "bold red"), f"  ({error.code})"), soft_wrap=True)
         return
     err.print(Text.assemble((error.title, "bold red"), f"  ({error.code})"))
     for name, value in error.facts().items():

@@ -101,16 +101,17 @@ def test_nothing_works_before_the_database_is_set_up(planner: Planner) -> None:
 
 
 def test_a_database_that_does_not_answer_is_said_so(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused connection is one sentence, never a traceback; so is a file that is no database."""
+    """A refused connection is one sentence and exit 1, since nothing was typed wrongly; so is no database."""
     monkeypatch.setenv("PLANNER_DATABASE_URL", "postgresql://planner@127.0.0.1:1/planner")
     for words in (("status",), ("db", "upgrade")):
         said = planner(*words)
-        assert said.code == 2
+        assert said.code == 1
+        assert said.err.count("\n") == 1
         assert "does not answer" in said.err
     file = Path(__file__)
     monkeypatch.setenv("PLANNER_DATABASE_URL", f"sqlite:///{file}")
     before = file.read_bytes()
-    assert planner("status").code == 2
+    assert planner("status").code == 1
     assert file.read_bytes() == before
 
 
