@@ -11,7 +11,7 @@ from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
 from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput
-from planner.flows.refresh import RefreshSummary, SourceSummary, refresh_from_file
+from planner.flows.refresh import RefreshSummary, Sources, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
 from planner.flows.setup import know_layouts
 from planner.sources import ADAPTERS, RECORDED
@@ -40,7 +40,7 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
         sources = enabled(settings)
         if source is not None:
             if source not in sources:
-                raise InvalidInput("source", f"one of {', '.join(sources) or 'none (all are turned off)'} is needed")
+                raise InvalidInput("source", _not_on(source, sources))
             sources = {source: sources[source]}
         with _bars() as bars:
             tasks: dict[str, TaskID] = {name: bars.add_task(name, total=None) for name in sources}
@@ -57,6 +57,17 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
         print_summary(summary, time.monotonic() - began)
     if summary.sources and all(line.error_code is not None for line in summary.sources):
         raise SystemExit(EXIT_NOTHING_TAKEN)
+
+
+def _not_on(source: str, sources: Sources) -> str:
+    others = [name for name in ADAPTERS if name not in sources]
+    if source in others:
+        on = ",".join([*(name for name in sources if name in ADAPTERS), source])
+        return f"{source} is turned off, and PLANNER_SOURCES={on} planner refresh {source} turns it on"
+    return (
+        f"one of {', '.join(sources) or 'none (all are turned off)'} is needed; "
+        f"PLANNER_SOURCES may also name {', '.join(others) or 'no other'}"
+    )
 
 
 def _bars() -> Progress:

@@ -184,6 +184,24 @@ def test_a_source_is_read_from_a_file(planner: Planner, tmp_path: Path) -> None:
     assert planner("refresh", "litellm").code == 2
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("requesty", "PLANNER_SOURCES=models_dev,requesty planner refresh requesty turns it on"),
+        ("nobody", "one of models_dev is needed; PLANNER_SOURCES may also name openrouter, litellm, "),
+    ],
+)
+def test_a_source_that_is_turned_off_says_how_to_turn_it_on(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, source: str, said: str
+) -> None:
+    """The setting is named with the value that would do; a name nobody has gets the names there are."""
+    planner("db", "upgrade", "--no-bundle")
+    monkeypatch.setenv("PLANNER_SOURCES", "models_dev")
+    found = planner("refresh", source)
+    assert found.code == 2
+    assert said in " ".join(found.err.split())
+
+
 def test_a_key_is_shown_once_listed_without_secret_and_revoked(planner: Planner) -> None:
     """Create, list, revoke; a second revocation, an unknown role and an unknown prefix are refused."""
     planner("db", "upgrade", "--no-bundle")
