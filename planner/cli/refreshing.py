@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
-from planner.configured import enabled, mapped_of
+from planner.configured import enabled, mapped_of, named
 from planner.core.errors import InvalidInput
 from planner.flows.refresh import RefreshSummary, Sources, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
@@ -23,6 +23,7 @@ EXIT_NOTHING_TAKEN = 1
 def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> None:
     """Refresh the enabled sources, or one, or one from a file; exit 1 when no source was taken."""
     settings = read_settings()
+    named(settings)  # a file goes by no feed, and a wrong setting is none the better for it
     store = store_of(settings)
     began = time.monotonic()
     mapped = mapped_of(settings)
@@ -126,9 +127,9 @@ def status(*, as_json: bool) -> None:
     from planner.flows.status import sources as states
 
     settings = read_settings()
-    present = now()
+    names, present = named(settings), now()
     catalogue = view_of(settings).catalogue
-    rows = [source_shape(row, present) for row in states(store_of(settings), settings.source_urls())]
+    rows = [source_shape(row, present) for row in states(store_of(settings), names)]
     if as_json:
         show.json_out({"revision": catalogue.revision, "stale": catalogue.stale(present), "sources": rows})
         return

@@ -137,6 +137,25 @@ def test_a_wrong_setting_is_named(
     assert said in found.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",), ("refresh",), ("refresh", "models_dev", "--from-file", "none"), ("up", "--no-serve"),
+        ("serve", "--port", "99999"), ("worker",),
+    ],
+)  # fmt: skip
+def test_a_feed_nobody_knows_is_said_before_anything_else(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Whatever goes by the feeds refuses a name that is none with those that are, and has printed nothing by then."""
+    planner("db", "upgrade", "--no-bundle")
+    monkeypatch.setenv("PLANNER_SOURCES", "models_dev,bogus")
+    found = planner(*words)
+    assert (found.code, found.out) == (2, "")
+    assert "field: PLANNER_SOURCES\n  problem: 'bogus' is not one of openrouter, litellm, models_dev" in found.err
+    assert "Refreshing" not in found.err
+
+
 def test_a_taken_port_is_said_before_anything_listens(planner: Planner) -> None:
     """The address is not printed as if it were served; the reason is."""
     planner("db", "upgrade", "--no-bundle")
