@@ -120,12 +120,13 @@ def db_check(as_json: Json = False) -> None:
 def refresh(
     source: Annotated[str | None, typer.Argument(help="One source; all enabled ones by default.")] = None,
     from_file: Annotated[Path | None, typer.Option(help="Read the source from a file instead of its URL.")] = None,
+    keys: Annotated[bool, typer.Option("--keys", help="List every price key that was read and not mapped.")] = False,
     as_json: Json = False,
 ) -> None:
     """Fetch the feeds, publish what changed, and say what was read, priced, unpriced and refused."""
     from planner.cli import refreshing
 
-    refreshing.refresh(source, from_file, as_json=as_json)
+    refreshing.refresh(source, from_file, keys=keys, as_json=as_json)
 
 
 @cli.command()
@@ -215,11 +216,14 @@ def tiers(at: At = None, known_at: KnownAt = None, as_json: Json = False) -> Non
 
 
 @cli.command()
-def status(as_json: Json = False) -> None:
+def status(
+    keys: Annotated[bool, typer.Option("--keys", help="List instead the price keys read last and not mapped.")] = False,
+    as_json: Json = False,
+) -> None:
     """Show the revision and the age of every source."""
     from planner.cli import refreshing
 
-    refreshing.status(as_json=as_json)
+    refreshing.status(keys=keys, as_json=as_json)
 
 
 @keys.command("create")

@@ -221,6 +221,26 @@ def test_a_source_that_is_turned_off_says_how_to_turn_it_on(
     assert said in " ".join(found.err.split())
 
 
+def test_a_summary_names_five_unmapped_keys_and_where_all_of_them_are(planner: Planner, tmp_path: Path) -> None:
+    """The commonest ones in the summary of a refresh; each with its rows by --keys, then and later, and as JSON."""
+    planner("db", "upgrade", "--no-bundle")
+    file = tmp_path / "litellm.json"
+    rows = {
+        f"m{n}": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-6}
+        | {f"input_cost_per_token_{letter}": 1e-6 for letter in "abcdefg"[: n + 1]}
+        for n in range(7)
+    }
+    file.write_text(json.dumps(rows))
+    words = ("refresh", "litellm", "--from-file", str(file))
+    said = " ".join(planner(*words).err.split())
+    assert "input_cost_per_token_a 7, input_cost_per_token_b 6, " in said
+    assert "input_cost_per_token_e 3, and 2 more: planner status --keys" in said
+    for listed in (planner("status", "--keys").out, planner(*words, "--keys").out, planner("status", "--keys").out):
+        for count, letter in enumerate("gfedcba", 1):
+            assert ["litellm", f"input_cost_per_token_{letter}", str(count)] in map(str.split, listed.splitlines())
+    assert planner("status", "--json").json["sources"][0]["unmapped"]["input_cost_per_token_g"] == 1
+
+
 def test_a_key_is_shown_once_listed_without_secret_and_revoked(planner: Planner) -> None:
     """Create, list, revoke; a second revocation, an unknown role and an unknown prefix are refused."""
     planner("db", "upgrade", "--no-bundle")
