@@ -80,9 +80,9 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
         ("keys", "list"), ("audit",), ("audit", "verify"), ("policies",), ("policies", "list"),
         ("holds",), ("holds", "list"), ("holds", "approve"), ("holds", "reject"), ("aliases", "pending"),
         ("aliases", "settle"), ("prices", "history"), ("prices", "changes"), ("prices", "correct"),
-        ("contracts", "list"), ("contracts", "add"), ("contracts", "end"), ("fees", "list"), ("fees", "pay"),
-        ("fees", "end"), ("fx", "list"), ("fx", "set"), ("offers", "set"), ("alerts", "list"), ("alerts", "messages"),
-        ("alerts", "retry"), ("webhooks", "add"), ("webhooks", "disable"),
+        ("contracts", "list"), ("contracts", "add"), ("contracts", "end"), ("fees", "list"), ("fees", "add"),
+        ("fees", "pay"), ("fees", "end"), ("fx", "list"), ("fx", "set"), ("offers", "set"), ("alerts", "list"),
+        ("alerts", "messages"), ("alerts", "retry"), ("webhooks", "add"), ("webhooks", "disable"),
     ],
 )  # fmt: skip
 def test_every_command_has_help(planner: Planner, words: tuple[str, ...]) -> None:
