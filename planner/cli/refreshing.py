@@ -117,6 +117,9 @@ def print_summary(summary: RefreshSummary, seconds: float, *, keys_max: int = KE
 def print_keys(found: Mapping[str, Mapping[str, int]]) -> None:
     """Print every price key nobody has mapped, with how many rows of the last reading have it."""
     rows = [(source, key, count) for source, keys in found.items() for key, count in keys.items()]
+    if not rows:
+        show.line("Every price key of the last readings is mapped.")
+        return
     show.table("price keys read and not mapped", [("source", "left"), ("key", "left"), ("rows", "right")], rows)
 
 

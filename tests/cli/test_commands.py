@@ -224,6 +224,7 @@ def test_a_source_that_is_turned_off_says_how_to_turn_it_on(
 def test_a_summary_names_five_unmapped_keys_and_where_all_of_them_are(planner: Planner, tmp_path: Path) -> None:
     """The commonest ones in the summary of a refresh; each with its rows by --keys, then and later, and as JSON."""
     planner("db", "upgrade", "--no-bundle")
+    assert planner("status", "--keys").out == "Every price key of the last readings is mapped.\n"
     file = tmp_path / "litellm.json"
     rows = {
         f"m{n}": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-6}
