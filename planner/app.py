@@ -18,7 +18,7 @@ from planner.api.polled import Polled
 from planner.api.problem import problem, refusal
 from planner.api.shapes import Shape
 from planner.configured import enabled, mapped_of
-from planner.core.errors import InvalidInput, NotFound, PlannerError
+from planner.core.errors import InvalidInput, NotFound, PlannerError, what_is_wrong
 from planner.flows.current import Current
 from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
@@ -111,7 +111,8 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
-    return refusal(InvalidInput(".".join(str(step) for step in first["loc"][1:]), str(first["msg"])))
+    field = ".".join(str(step) for step in first["loc"][1:]) or str(first["loc"][0])
+    return refusal(InvalidInput(field, what_is_wrong(first["msg"])))
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

@@ -15,16 +15,27 @@ from planner.sources.mapping import Mapped, read_layout
 from planner.store.engine import Store
 
 
+def named(settings: Settings) -> dict[str, str]:
+    """Return the feeds that ``PLANNER_SOURCES`` names with their base URLs, empty where one has none of its own.
+
+    Raises:
+        InvalidInput: a feed planner has no adapter for; the names of those it has are said.
+    """
+    urls = settings.source_urls()
+    for name in urls:
+        if name not in ADAPTERS:
+            raise InvalidInput("PLANNER_SOURCES", f"{name[:40]!a} is not one of {', '.join(ADAPTERS)}")
+    return urls
+
+
 def enabled(settings: Settings) -> Sources:
     """Return the enabled feeds with their base URLs.
 
     Raises:
-        InvalidInput: a feed planner has no adapter for.
+        InvalidInput: a feed planner has no adapter for, or one without an address.
     """
     chosen: dict[str, tuple[Source, str]] = {}
-    for name, url in settings.source_urls().items():
-        if name not in ADAPTERS:
-            raise InvalidInput("PLANNER_SOURCES", f"{name[:40]!a} is not one of {', '.join(ADAPTERS)}")
+    for name, url in named(settings).items():
         if not url:
             raise InvalidInput(f"PLANNER_{name.upper()}_URL", "this feed has no address of its own")
         chosen[name] = (ADAPTERS[name], url)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -55,6 +55,25 @@ class FeeIn(DecisionIn):
     valid_from: Moment
     valid_to: Moment | None = None
     source_url: Name
+
+    def row(self) -> dict[str, Any]:
+        """Return the fee as it is recorded.
+
+        Raises:
+            InvalidInput: more than 100 percent.
+        """
+        return {
+            "channel_id": self.channel,
+            "percent": _percent("percent", self.percent),
+            "basis": self.basis,
+            "payment": self.payment,
+            "allowance_usd_per_month": _text(self.allowance_usd_per_month),
+            "minimum_usd": _text(self.minimum_usd),
+            "valid_from": self.valid_from,
+            "valid_to": self.valid_to,
+            "source": "entered",
+            "source_url": self.source_url,
+        }
 
 
 class PaymentIn(Sent):
@@ -180,19 +199,7 @@ _FEE = {
 @router.post("/fees", responses=_REFUSALS, openapi_extra=described(FeeIn, _FEE))
 def post_fee(request: Request, body: Annotated[FeeIn, Depends(body_of(FeeIn))]) -> Response:
     """Record a channel's fee from a day on."""
-    at = now_of(request)
-    row = {
-        "channel_id": body.channel,
-        "percent": _percent("percent", body.percent),
-        "basis": body.basis,
-        "payment": body.payment,
-        "allowance_usd_per_month": _text(body.allowance_usd_per_month),
-        "minimum_usd": _text(body.minimum_usd),
-        "valid_from": body.valid_from,
-        "valid_to": body.valid_to,
-        "source": "entered",
-        "source_url": body.source_url,
-    }
+    at, row = now_of(request), body.row()
 
     def story(connection: Connection) -> Shape:
         return {"id": agreement.add_fee(connection, row, at=at, actor=actor_of(request), reason=body.reason)}

@@ -1,5 +1,6 @@
 """Request bodies: read by the strict JSON reader, checked by a model, refused without an echo."""
 
+import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -8,7 +9,7 @@ from fastapi import Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from planner.core import strict_json
-from planner.core.errors import InvalidInput
+from planner.core.errors import InvalidInput, what_is_wrong
 from planner.core.money import parse_decimal
 
 
@@ -37,6 +38,8 @@ def _not_negative(value: Decimal) -> Decimal:
 # A question has dozens of values; checking many thousands would only keep everybody else waiting.
 VALUES_MAX = 10_000
 
+_WORD = re.compile("[a-z][a-z_]{0,29}")
+
 T = TypeVar("T", bound=Sent)
 
 _SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", "examples": ["0.70"]})
@@ -64,7 +67,7 @@ def checked(model: type[T], document: object) -> T:
     """Check a document against a model.
 
     Raises:
-        InvalidInput: the first field that does not fit, and why; what was sent is not repeated.
+        InvalidInput: the first field that does not fit, and why; no value is repeated.
     """
     if not isinstance(document, dict):
         raise InvalidInput("body", "a JSON object is needed")
@@ -72,13 +75,14 @@ def checked(model: type[T], document: object) -> T:
         return model.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        # A name the caller invented is not repeated: it may be anything, a secret pasted too far included.
-        place = [str(step) for step in (first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"])]
-        raise InvalidInput(".".join(place)[:200] or "body", _said(first)) from None
-
-
-def _said(first: Any) -> str:  # noqa: ANN401  # pydantic's error record
-    return "an unknown field is present" if first["type"] == "extra_forbidden" else str(first["msg"])
+        unknown = first["type"] == "extra_forbidden"
+        # A name the caller invented may be anything, a secret pasted too far included: only a plain word is repeated.
+        nameless = unknown and not _WORD.fullmatch(str(first["loc"][-1]))
+        steps = first["loc"][:-1] if nameless else first["loc"]
+        # Where a field may be of two kinds, pydantic puts the kind it tried behind the field's name.
+        place = [str(step) for step in steps if isinstance(step, int) or step.isidentifier()]
+        problem = "an unknown field is present" if unknown else what_is_wrong(first["msg"])
+        raise InvalidInput(".".join(place)[:200] or "body", problem) from None
 
 
 def body_of(model: type[T]) -> Callable[[Request], Awaitable[T]]:

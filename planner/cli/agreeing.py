@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from planner.api.agreements import FxIn, contract_shape, fee_shape
+from planner.api.agreements import FeeIn, FxIn, contract_shape, fee_shape
 from planner.api.body import checked
 from planner.api.own import OwnOfferIn
 from planner.api.shapes import time_text
@@ -85,6 +85,16 @@ def list_fees(*, as_json: bool) -> None:
         "valid_to",
     )
     show.table("fees", [(name, LEFT) for name in names], [[row[name] for name in names] for row in rows])
+
+
+def add_fee(options: dict[str, Any], *, as_json: bool) -> None:
+    """Record what a channel charges on top of list prices, from options named as the fields of the API's body."""
+    body = checked(FeeIn, options)
+    row, present = body.row(), now()
+    id_ = store_of(read_settings()).tell(
+        lambda connection: agreement.add_fee(connection, row, at=present, actor=actor(), reason=body.reason)
+    )
+    show.json_out({"id": id_}) if as_json else show.line(f"fee {id_}")
 
 
 def pay(channel: str, payment: str, volume: str | None, begins: str | None, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from planner.api.shapes import Shape
 from planner.cli import show
 from planner.cli.opened import known_view, now, read_settings
 from planner.core.errors import InvalidInput
+from planner.core.usage import COUNTS
 from planner.flows.current import View
 
 _RIGHT, _LEFT = "right", "left"
@@ -24,6 +25,8 @@ def drop_absent(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  # fields of a
 
 def recommend(body: dict[str, Any], *, as_json: bool) -> None:
     """Answer the main question from the local catalogue, and print the answer."""
+    if not {"plan", "task", "workload"} & body.keys():
+        raise InvalidInput("workload", "--plan and --task are needed, or --input-tokens and --output-tokens")
     settings = read_settings()
     asked = checked(RecommendationIn, body)
     view, present = known_view(settings, asked.known_at, now())
@@ -105,6 +108,8 @@ def _counts(words: list[str]) -> dict[str, int]:
         name, equals, number = word.partition("=")
         if not equals or not number.isascii() or not number.isdigit() or len(number) > COUNT_DIGITS_MAX:
             raise InvalidInput(name[:40], "counts are written as name=number, such as input_tokens=2600")
+        if name not in COUNTS:
+            raise InvalidInput(name[:40], f"an unknown field, known are {', '.join(COUNTS)}")
         counts[name] = int(number)
     return counts
 

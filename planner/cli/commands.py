@@ -229,6 +229,33 @@ def fees_list(as_json: Json = False) -> None:
     agreeing.list_fees(as_json=as_json)
 
 
+@fees.command("add")
+def fees_add(
+    channel: Annotated[str, typer.Option(help="Channel that charges it, such as openrouter.")],
+    percent: Annotated[str, typer.Option(help="Percent of list price, such as 5.5.")],
+    basis: Annotated[str, typer.Option(help="added_to_top_up, markup or of_list_price.")],
+    valid_from: Annotated[str, typer.Option(help="From when, RFC 3339 with offset.")],
+    source_url: Annotated[str, typer.Option(help="Where it stands.")],
+    reason: Reason,
+    payment: Annotated[str, typer.Option(help="Way of paying it belongs to: credit or own_key.")] = "credit",
+    valid_to: Annotated[str | None, typer.Option(help="Until when.")] = None,
+    allowance_usd_per_month: Annotated[
+        str | None, typer.Option(help="Usage at list price a month that is free of it, USD.")
+    ] = None,
+    minimum_usd: Annotated[str | None, typer.Option(help="At least so much per purchase, USD.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Record a channel's fee from a day on; the one it follows ends then."""
+    from planner.cli import agreeing
+
+    options = {
+        "channel": channel, "percent": percent, "basis": basis, "payment": payment, "valid_from": valid_from,
+        "valid_to": valid_to, "allowance_usd_per_month": allowance_usd_per_month, "minimum_usd": minimum_usd,
+        "source_url": source_url, "reason": reason,
+    }  # fmt: skip
+    agreeing.add_fee(options, as_json=as_json)
+
+
 @fees.command("end")
 def fees_end(id: Number, reason: Reason, to: Ends = None, as_json: Json = False) -> None:
     """Let a fee end; until then it goes on being charged."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from planner.cli import commands
-from planner.core.errors import NoAnswer, PlannerError
+from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
 EXIT_USAGE = 2
@@ -40,7 +40,7 @@ KnownAt = Annotated[str | None, typer.Option(help="Answer with what was on recor
 
 
 def main() -> None:
-    """Run a command; refusals print one paragraph on stderr and exit 1 (no answer) or 2 (usage error)."""
+    """Run a command; refusals print one paragraph on stderr and exit 1 (no answer, or none now) or 2 (usage error)."""
     # Importing makes many objects and no garbage: looking for some again and again is a tenth of a short command.
     gc.set_threshold(GC_OBJECTS)
     try:
@@ -49,7 +49,7 @@ def main() -> None:
         from planner.cli.show import refusal
 
         refusal(error, as_json="--json" in sys.argv)
-        raise SystemExit(EXIT_NO_ANSWER if isinstance(error, NoAnswer) else EXIT_USAGE) from None
+        raise SystemExit(EXIT_NO_ANSWER if isinstance(error, NoAnswer | Unavailable) else EXIT_USAGE) from None
     except BrokenPipeError:
         # Whoever read the output has read enough; what is still buffered must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -120,12 +120,13 @@ def db_check(as_json: Json = False) -> None:
 def refresh(
     source: Annotated[str | None, typer.Argument(help="One source; all enabled ones by default.")] = None,
     from_file: Annotated[Path | None, typer.Option(help="Read the source from a file instead of its URL.")] = None,
+    keys: Annotated[bool, typer.Option("--keys", help="List every price key that was read and not mapped.")] = False,
     as_json: Json = False,
 ) -> None:
     """Fetch the feeds, publish what changed, and say what was read, priced, unpriced and refused."""
     from planner.cli import refreshing
 
-    refreshing.refresh(source, from_file, as_json=as_json)
+    refreshing.refresh(source, from_file, keys=keys, as_json=as_json)
 
 
 @cli.command()
@@ -215,11 +216,14 @@ def tiers(at: At = None, known_at: KnownAt = None, as_json: Json = False) -> Non
 
 
 @cli.command()
-def status(as_json: Json = False) -> None:
+def status(
+    keys: Annotated[bool, typer.Option("--keys", help="List instead the price keys read last and not mapped.")] = False,
+    as_json: Json = False,
+) -> None:
     """Show the revision and the age of every source."""
     from planner.cli import refreshing
 
-    refreshing.status(as_json=as_json)
+    refreshing.status(keys=keys, as_json=as_json)
 
 
 @keys.command("create")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from planner.core.errors import InvalidInput
+from planner.core.errors import InvalidInput, what_is_wrong
 from planner.settings import Settings
 from planner.store.engine import Store, open_store
 from planner.store.schema import check
@@ -32,7 +32,7 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise InvalidInput(f"PLANNER_{first['loc'][0]}".upper(), str(first["msg"])) from None
+        raise InvalidInput(f"PLANNER_{first['loc'][0]}".upper(), what_is_wrong(first["msg"])) from None
 
 
 def store_of(settings: Settings) -> Store:

@@ -2,6 +2,7 @@
 
 import gzip
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,20 +10,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
-from planner.configured import enabled, mapped_of
+from planner.configured import enabled, mapped_of, named
 from planner.core.errors import InvalidInput
-from planner.flows.refresh import RefreshSummary, SourceSummary, refresh_from_file
+from planner.flows.refresh import RefreshSummary, Sources, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
 from planner.flows.setup import know_layouts
+from planner.flows.status import unmapped, unmapped_keys
 from planner.sources import ADAPTERS, RECORDED
 from planner.sources.feed import Source
 
 EXIT_NOTHING_TAKEN = 1
+KEYS_SHOWN_MAX = 5
 
 
-def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> None:
+def refresh(source: str | None, from_file: Path | None, *, keys: bool, as_json: bool) -> None:
     """Refresh the enabled sources, or one, or one from a file; exit 1 when no source was taken."""
     settings = read_settings()
+    named(settings)  # a file goes by no feed, and a wrong setting is none the better for it
     store = store_of(settings)
     began = time.monotonic()
     mapped = mapped_of(settings)
@@ -40,7 +44,7 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
         sources = enabled(settings)
         if source is not None:
             if source not in sources:
-                raise InvalidInput("source", f"one of {', '.join(sources) or 'none (all are turned off)'} is needed")
+                raise InvalidInput("source", _not_on(source, sources))
             sources = {source: sources[source]}
         with _bars() as bars:
             tasks: dict[str, TaskID] = {name: bars.add_task(name, total=None) for name in sources}
@@ -54,9 +58,22 @@ def refresh(source: str | None, from_file: Path | None, *, as_json: bool) -> Non
 
         show.json_out(summary_shape(summary))
     else:
-        print_summary(summary, time.monotonic() - began)
+        print_summary(summary, time.monotonic() - began, keys_max=0 if keys else KEYS_SHOWN_MAX)
+        if keys:
+            print_keys(unmapped_keys(store, [line.source for line in summary.sources]))
     if summary.sources and all(line.error_code is not None for line in summary.sources):
         raise SystemExit(EXIT_NOTHING_TAKEN)
+
+
+def _not_on(source: str, sources: Sources) -> str:
+    others = [name for name in ADAPTERS if name not in sources]
+    if source in others:
+        on = ",".join([*(name for name in sources if name in ADAPTERS), source])
+        return f"{source} is turned off, and PLANNER_SOURCES={on} planner refresh {source} turns it on"
+    return (
+        f"one of {', '.join(sources) or 'none (all are turned off)'} is needed; "
+        f"PLANNER_SOURCES may also name {', '.join(others) or 'no other'}"
+    )
 
 
 def _bars() -> Progress:
@@ -71,18 +88,18 @@ def _bytes(path: Path) -> bytes:
     return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
 
 
-def print_summary(summary: RefreshSummary, seconds: float) -> None:
-    """Print a line per source with the reasons by code, the keys nobody has mapped, and how long it took."""
+def print_summary(summary: RefreshSummary, seconds: float, *, keys_max: int = KEYS_SHOWN_MAX) -> None:
+    """Print a line per source with the reasons by code, the commonest keys nobody has mapped, and how long it took."""
     from planner.flows.refresh import WAIVABLE
 
     headings = [("source", "left"), ("outcome", "left")]
     numbers = [(name, "right") for name in ("rows", "priced", "unpriced", "refused", "merged", "held")]
     show.table("refresh", [*headings, *numbers, ("why", "left")], [_row(line) for line in summary.sources])
     for line in summary.sources:
-        unmapped = {key: count for key, count in line.notes.items() if key.startswith("unmapped:")}
-        if unmapped:
-            listed = ", ".join(f"{key.removeprefix('unmapped:')} {count}" for key, count in sorted(unmapped.items()))
-            show.note(f"{line.source}: price keys read and not mapped: {listed}")
+        if keys_max and (found := unmapped(line.notes)):
+            listed = ", ".join(f"{key} {count}" for key, count in list(found.items())[:keys_max])
+            more = f", and {len(found) - keys_max} more: planner status --keys" if len(found) > keys_max else ""
+            show.note(f"{line.source}: price keys read and not mapped: {listed}{more}")
     if summary.revision is None:
         show.line(f"Nothing changed; nothing was published. ({seconds:.1f} s)")
     else:
@@ -97,6 +114,15 @@ def print_summary(summary: RefreshSummary, seconds: float) -> None:
             show.line(f"{line.source}: the whole list waits for a person: planner holds list")
 
 
+def print_keys(found: Mapping[str, Mapping[str, int]]) -> None:
+    """Print every price key nobody has mapped, with how many rows of the last reading have it."""
+    rows = [(source, key, count) for source, keys in found.items() for key, count in keys.items()]
+    if not rows:
+        show.line("Every price key of the last readings is mapped.")
+        return
+    show.table("price keys read and not mapped", [("source", "left"), ("key", "left"), ("rows", "right")], rows)
+
+
 def _row(line: SourceSummary) -> tuple[object, ...]:
     why = line.error_code or ", ".join(
         f"{code} {count}" for code, count in {**line.unpriced_reasons, **line.refused_reasons}.items()
@@ -109,17 +135,23 @@ def _row(line: SourceSummary) -> tuple[object, ...]:
     return (line.source, line.outcome, *counts, why)
 
 
-def status(*, as_json: bool) -> None:
-    """Print the revision and the state of every source."""
+def status(*, keys: bool, as_json: bool) -> None:
+    """Print the revision and the state of every source, or the price keys each of them has and nobody has mapped."""
     from planner.api.operations import source_shape
     from planner.flows.status import sources as states
 
     settings = read_settings()
-    present = now()
+    names, present = named(settings), now()
     catalogue = view_of(settings).catalogue
-    rows = [source_shape(row, present) for row in states(store_of(settings), settings.source_urls())]
-    if as_json:
-        show.json_out({"revision": catalogue.revision, "stale": catalogue.stale(present), "sources": rows})
+    store = store_of(settings)
+    rows = [source_shape(row, present) for row in states(store, names)]
+    if as_json or keys:
+        found = unmapped_keys(store, [row["source"] for row in rows])
+        if not as_json:
+            print_keys(found)
+            return
+        written = [{**row, "unmapped": found[row["source"]]} for row in rows]
+        show.json_out({"revision": catalogue.revision, "stale": catalogue.stale(present), "sources": written})
         return
     columns = ("source", "state", "last_success", "last_change", "rows", "priced", "unpriced", "refused", "holds")
     stale = ", stale" if catalogue.stale(present) else ""

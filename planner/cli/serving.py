@@ -15,7 +15,7 @@ from planner.app import build
 from planner.cli import asking, show
 from planner.cli.administering import actor
 from planner.cli.opened import now, read_settings, store_of
-from planner.configured import enabled, intervals_of
+from planner.configured import enabled, intervals_of, named
 from planner.core.errors import InvalidInput
 from planner.flows.current import Current
 from planner.flows.deliver import Ways, log_alerts
@@ -65,6 +65,8 @@ def check_schema(*, as_json: bool) -> None:
 def up(port: int | None, *, serve_after: bool, as_json: bool) -> None:
     """Set up the embedded default, answer the worked question, and serve until Ctrl-C."""
     settings = read_settings()
+    # A wrong name among the feeds is said at once, not below an answer and an address.
+    enabled(settings)
     store = _set_up(settings, bundle=True)
     shape = asking.demo(Current(store, settings.pepper(), now).view(), settings.default_policy)
     if not serve_after:
@@ -110,6 +112,7 @@ def _bootstrap_key(store: Store, settings: Settings) -> str | None:
 def serve(workers: int, port: int | None) -> None:
     """Serve from a database that is already set up; feeds are refreshed by `planner worker`."""
     settings = read_settings()
+    named(settings)
     store_of(settings).close()
     with _listening(settings.host, settings.port if port is None else port) as listener:
         show.line(f"Listening on {_address(listener)}  (Ctrl-C stops)")
@@ -179,6 +182,7 @@ def _end() -> NoReturn:
 def worker() -> None:
     """Refresh the enabled feeds on a timer until Ctrl-C."""
     settings = read_settings()
+    enabled(settings)
     store = store_of(settings)
     every = f"every {settings.refresh_minutes} minutes" if settings.refresh_minutes else "each at its own interval"
     show.note(f"Refreshing {settings.sources or 'nothing'}, {every}, and delivering alerts.")

@@ -3,13 +3,12 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from planner.core.errors import PlannerError
+from planner.core.errors import PlannerError, Unavailable, in_words
 
 # A file or a pipe has no width to wrap at.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -26,16 +25,14 @@ def refusal(error: PlannerError, *, as_json: bool) -> None:
     if as_json:
         json_out({"code": error.code, "title": error.title, **error.facts()})
         return
+    if isinstance(error, Unavailable):
+        # A command asks once, so its reader needs the reason alone and not in how many seconds a program may ask again.
+        err.print(Text.assemble((f"{error.title}: {error.reason}", "bold red"), f"  ({error.code})"), soft_wrap=True)
+        return
     err.print(Text.assemble((error.title, "bold red"), f"  ({error.code})"))
     for name, value in error.facts().items():
         if value not in (None, {}, (), ""):
-            err.print(Text(f"  {name}: {_said(value)}"))
-
-
-def _said(value: Any) -> str:  # noqa: ANN401  # any fact
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {count}" for key, count in value.items())
-    return str(value)
+            err.print(Text(f"  {name}: {in_words(value)}"))
 
 
 # A column of sentences may be as narrow as this; figures and ids are never broken.

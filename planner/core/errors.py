@@ -30,6 +30,30 @@ from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 
+def in_words(value: object) -> str:
+    """Return a fact of a refusal as a person reads it: plain names and counts, never Python's notation for them.
+
+    Example:
+        >>> in_words(("page", "query")), in_words({"unpriced": 3, "retired": 1})
+        ('page, query', 'unpriced 3, retired 1')
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def what_is_wrong(message: str) -> str:
+    """Return what a check of a field found, without the words pydantic puts before the text of a check of ours.
+
+    Example:
+        >>> what_is_wrong("Value error, must not be negative")
+        'must not be negative'
+    """
+    return message.removeprefix("Value error, ")
+
+
 class PlannerError(Exception):
     """A refusal. ``code`` is stable, ``title`` is for people, ``facts()`` is for programs."""
 
@@ -42,7 +66,8 @@ class PlannerError(Exception):
 
     def __str__(self) -> str:
         """Return the title and the facts, for logs and terminals."""
-        said = ", ".join(f"{name}={value}" for name, value in self.facts().items() if value not in (None, {}, ()))
+        facts = ((name, value) for name, value in self.facts().items() if value not in (None, {}, ()))
+        said = ", ".join(f"{name}={in_words(value)}" for name, value in facts)
         return f"{self.title}: {said}" if said else self.title
 
 

@@ -34,7 +34,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from planner.core.claim import Claim, Reading
-from planner.core.errors import FeedRefused, InvalidInput
+from planner.core.errors import FeedRefused, InvalidInput, what_is_wrong
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
 from planner.core.price import Rate, RateTable
@@ -143,7 +143,7 @@ def read_layout(path: Path) -> Layout:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
-        raise InvalidInput(f"{path.name}: {place}" if place else path.name, str(first["msg"])) from None
+        raise InvalidInput(f"{path.name}: {place}" if place else path.name, what_is_wrong(first["msg"])) from None
 
 
 class Mapped:

@@ -120,6 +120,19 @@ def refreshes_of(
     return [{**row, "summary": json_text.load(row["summary"])} for row in rows]
 
 
+def last_notes(connection: sa.Connection, source: str) -> dict[str, int]:
+    """Return what was noted in the last reading of a source, by code; a refresh that read nothing new has no notes."""
+    row = refreshes.c
+    query = (
+        sa.select(row.summary)
+        .where(row.source == source, row.outcome != "refused", row.summary != json_text.dump({}))
+        .order_by(row.id.desc())
+        .limit(1)
+    )
+    text = connection.scalar(query)
+    return {} if text is None else dict(json_text.load(text).get("notes", {}))
+
+
 def due(connection: sa.Connection, names: Sequence[str], at: datetime) -> list[str]:
     """Return the sources whose circuit is closed: those that failed again and again are left alone for a while."""
     query = sa.select(source_states.c.source).where(source_states.c.retry_at > at)

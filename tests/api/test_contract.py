@@ -174,6 +174,14 @@ def test_no_answer_says_what_would_help(client: TestClient) -> None:
     assert found["cheapest_offer"]
 
 
+def test_the_detail_of_a_refusal_is_a_sentence(client: TestClient) -> None:
+    """Units and counts are named in it as in its facts, and not in Python's notation."""
+    found = problem(
+        client.post("/v1/costs", json={"offer": "direct:openai/gpt-5", "usage": {"pages": 1}}), 409, "unpriced"
+    )
+    assert found["detail"].startswith("A used unit has no price: units=page, ")
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [({"policy": "nope"}, "unknown_policy"), ({"needs": {"models": ["no/such"]}}, "unknown_model")],
@@ -191,6 +199,30 @@ def test_bad_bodies_are_refused_and_never_echoed(client: TestClient, name: str) 
         assert answer.status_code == 422, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         assert "secret-word" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "said"),
+    [
+        ("/v1/costs", {"usage": {"tokens": 1}}, "usage.tokens", "an unknown field is present"),
+        ("/v1/costs", {"usage": {"secret-word": 1}}, "usage", "an unknown field is present"),
+        ("/v1/costs", {"usage": {}, "at": "yesterday"}, "at", "a time such as 2026-11-23T12:00:00Z is needed"),
+        ("/v1/costs/rank", {"usage": {}, "needs": {"throughput_tps_min": "1e9"}}, "needs.throughput_tps_min", ""),
+    ],
+)
+def test_what_is_wrong_is_said_of_its_field(
+    client: TestClient, path: str, body: dict[str, Any], field: str, said: str
+) -> None:
+    """The field by its name alone, and what is needed there, without a word of the library that checks it."""
+    (wrong,) = problem(client.post(path, json=body), 422, "invalid")["errors"]
+    assert wrong["field"] == field
+    assert wrong["problem"].startswith(said)
+
+
+def test_a_wrong_parameter_is_said_the_same_way(client: TestClient) -> None:
+    """A moment in the query is refused in the words a moment in a body is refused in."""
+    (wrong,) = problem(client.get("/v1/fees", params={"known_at": "x"}), 422, "invalid")["errors"]
+    assert wrong == {"field": "known_at", "problem": "a time such as 2026-11-23T12:00:00Z is needed"}
 
 
 def test_a_large_body_is_413(client: TestClient) -> None:

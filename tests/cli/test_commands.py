@@ -80,9 +80,9 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
         ("keys", "list"), ("audit",), ("audit", "verify"), ("policies",), ("policies", "list"),
         ("holds",), ("holds", "list"), ("holds", "approve"), ("holds", "reject"), ("aliases", "pending"),
         ("aliases", "settle"), ("prices", "history"), ("prices", "changes"), ("prices", "correct"),
-        ("contracts", "list"), ("contracts", "add"), ("contracts", "end"), ("fees", "list"), ("fees", "pay"),
-        ("fees", "end"), ("fx", "list"), ("fx", "set"), ("offers", "set"), ("alerts", "list"), ("alerts", "messages"),
-        ("alerts", "retry"), ("webhooks", "add"), ("webhooks", "disable"),
+        ("contracts", "list"), ("contracts", "add"), ("contracts", "end"), ("fees", "list"), ("fees", "add"),
+        ("fees", "pay"), ("fees", "end"), ("fx", "list"), ("fx", "set"), ("offers", "set"), ("alerts", "list"),
+        ("alerts", "messages"), ("alerts", "retry"), ("webhooks", "add"), ("webhooks", "disable"),
     ],
 )  # fmt: skip
 def test_every_command_has_help(planner: Planner, words: tuple[str, ...]) -> None:
@@ -101,16 +101,17 @@ def test_nothing_works_before_the_database_is_set_up(planner: Planner) -> None:
 
 
 def test_a_database_that_does_not_answer_is_said_so(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused connection is one sentence, never a traceback; so is a file that is no database."""
+    """A refused connection is one sentence and exit 1, since nothing was typed wrongly; so is no database."""
     monkeypatch.setenv("PLANNER_DATABASE_URL", "postgresql://planner@127.0.0.1:1/planner")
     for words in (("status",), ("db", "upgrade")):
         said = planner(*words)
-        assert said.code == 2
+        assert said.code == 1
+        assert said.err.count("\n") == 1
         assert "does not answer" in said.err
     file = Path(__file__)
     monkeypatch.setenv("PLANNER_DATABASE_URL", f"sqlite:///{file}")
     before = file.read_bytes()
-    assert planner("status").code == 2
+    assert planner("status").code == 1
     assert file.read_bytes() == before
 
 
@@ -134,6 +135,25 @@ def test_a_wrong_setting_is_named(
     found = planner("refresh") if variable == "PLANNER_SOURCES" else planner("db", "upgrade", "--no-bundle")
     assert found.code == 2
     assert said in found.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",), ("refresh",), ("refresh", "models_dev", "--from-file", "none"), ("up", "--no-serve"),
+        ("serve", "--port", "99999"), ("worker",),
+    ],
+)  # fmt: skip
+def test_a_feed_nobody_knows_is_said_before_anything_else(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Whatever goes by the feeds refuses a name that is none with those that are, and has printed nothing by then."""
+    planner("db", "upgrade", "--no-bundle")
+    monkeypatch.setenv("PLANNER_SOURCES", "models_dev,bogus")
+    found = planner(*words)
+    assert (found.code, found.out) == (2, "")
+    assert "field: PLANNER_SOURCES\n  problem: 'bogus' is not one of openrouter, litellm, models_dev" in found.err
+    assert "Refreshing" not in found.err
 
 
 def test_a_taken_port_is_said_before_anything_listens(planner: Planner) -> None:
@@ -181,6 +201,45 @@ def test_a_source_is_read_from_a_file(planner: Planner, tmp_path: Path) -> None:
     assert planner("refresh", "nobody", "--from-file", str(path)).code == 2
     assert "no such file" in planner("refresh", "models_dev", "--from-file", str(tmp_path / "none")).err
     assert planner("refresh", "litellm").code == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("requesty", "PLANNER_SOURCES=models_dev,requesty planner refresh requesty turns it on"),
+        ("nobody", "one of models_dev is needed; PLANNER_SOURCES may also name openrouter, litellm, "),
+    ],
+)
+def test_a_source_that_is_turned_off_says_how_to_turn_it_on(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, source: str, said: str
+) -> None:
+    """The setting is named with the value that would do; a name nobody has gets the names there are."""
+    planner("db", "upgrade", "--no-bundle")
+    monkeypatch.setenv("PLANNER_SOURCES", "models_dev")
+    found = planner("refresh", source)
+    assert found.code == 2
+    assert said in " ".join(found.err.split())
+
+
+def test_a_summary_names_five_unmapped_keys_and_where_all_of_them_are(planner: Planner, tmp_path: Path) -> None:
+    """The commonest ones in the summary of a refresh; each with its rows by --keys, then and later, and as JSON."""
+    planner("db", "upgrade", "--no-bundle")
+    assert planner("status", "--keys").out == "Every price key of the last readings is mapped.\n"
+    file = tmp_path / "litellm.json"
+    rows = {
+        f"m{n}": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-6}
+        | {f"input_cost_per_token_{letter}": 1e-6 for letter in "abcdefg"[: n + 1]}
+        for n in range(7)
+    }
+    file.write_text(json.dumps(rows))
+    words = ("refresh", "litellm", "--from-file", str(file))
+    said = " ".join(planner(*words).err.split())
+    assert "input_cost_per_token_a 7, input_cost_per_token_b 6, " in said
+    assert "input_cost_per_token_e 3, and 2 more: planner status --keys" in said
+    for listed in (planner("status", "--keys").out, planner(*words, "--keys").out, planner("status", "--keys").out):
+        for count, letter in enumerate("gfedcba", 1):
+            assert ["litellm", f"input_cost_per_token_{letter}", str(count)] in map(str.split, listed.splitlines())
+    assert planner("status", "--json").json["sources"][0]["unmapped"]["input_cost_per_token_g"] == 1
 
 
 def test_a_key_is_shown_once_listed_without_secret_and_revoked(planner: Planner) -> None:
@@ -240,18 +299,19 @@ def test_an_answer_and_a_refusal_as_json(reader: Planner) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("recommend",), 2, "workload"),
+        (("recommend",), 2, "--plan and --task are needed, or --input-tokens"),
         (("recommend", "--plan", "pro"), 2, "plan and task go together"),
         (("recommend", "--plan", "nobody", "--task", "chat"), 2, "nobody"),
         (("recommend", "--input-tokens", "1", "--policy", "nobody"), 1, "unknown_policy"),
         (("recommend", "--input-tokens", "1", "--model", "no/such"), 1, "unknown_model"),
         (("recommend", "--input-tokens", "1", "--revenue-usd", "1e999999999"), 2, "revenue_usd"),
         (("recommend", "--input-tokens", "-1"), 2, "input-tokens"),
-        (("recommend", "--input-tokens", "1", "--at", "yesterday"), 2, "at"),
+        (("recommend", "--input-tokens", "1", "--at", "yesterday"), 2, "problem: a time such as"),
+        (("recommend", "--input-tokens", "1", "--capability", "x"), 2, "problem: one of tools, "),
         (("cost", "direct:nobody/nothing", "input_tokens=1"), 2, "direct:nobody/nothing"),
         (("cost", "direct:openai/gpt-5", "input_tokens"), 2, "name=number"),
         (("cost", "direct:openai/gpt-5", "input_tokens=" + "9" * 5_000), 2, "name=number"),
-        (("cost", "direct:openai/gpt-5", "tokens=1"), 2, "unknown field"),
+        (("cost", "direct:openai/gpt-5", "tokens=1"), 2, "field: tokens\n  problem: an unknown field"),
         (("cost", "direct:openai/gpt-5", "input_tokens=1", "cache_read_tokens=2"), 2, "impossible_usage"),
         (("cost", "direct:openai/gpt-5", "input_tokens=1", "--service-tier", "FLEX"), 2, "service_tier"),
         (("cost", "direct:openai/gpt-5", "pages=1"), 1, "unpriced"),
@@ -264,6 +324,11 @@ def test_bad_input_is_one_clear_paragraph(reader: Planner, words: tuple[str, ...
     assert (found.code, found.out) == (code, "")
     assert said in found.err
     assert "Traceback" not in found.err
+
+
+def test_units_without_a_price_are_named_plainly(reader: Planner) -> None:
+    """The unit stands there as its name, as every other fact does, and not in Python's notation."""
+    assert "  units: page\n" in reader("cost", "direct:openai/gpt-5", "pages=1").err
 
 
 def test_tables_for_people(reader: Planner) -> None:

@@ -112,6 +112,43 @@ def test_agreements_are_entered_listed_and_ended(desk: Planner, tmp_path: Path) 
     assert desk("offers", "set", str(file)).code == 2
 
 
+FEE = {
+    "--channel": "requesty", "--percent": "4", "--basis": "markup", "--valid-from": "2026-11-20T00:00:00Z",
+    "--source-url": "https://requesty.ai/pricing", "--reason": "the vendor's page",
+}  # fmt: skip
+
+
+def test_a_fee_is_entered_and_takes_the_place_of_the_one_before(desk: Planner) -> None:
+    """Its number in a line; the list has it from its day on, and the fee it follows until then."""
+    made = desk("fees", "add", *(word for pair in FEE.items() for word in pair))
+    markups = [row for row in desk("fees", "list", "--json").json if row["channel"] == "requesty"]
+    assert made.out == f"fee {markups[-1]['id']}\n"
+    assert {(row["percent"], row["valid_to"]) for row in markups} == {("5", FEE["--valid-from"]), ("4", None)}
+    assert desk("audit", "verify").code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--channel", "nobody", "kind: channel"),
+        ("--percent", "101", "field: percent\n  problem: at most 100 percent"),
+        ("--percent", "-1", "field: percent\n  problem: must not be negative"),
+        ("--basis", "barter", "field: basis"),
+        ("--payment", "barter", "field: payment"),
+        ("--valid-from", "yesterday", "field: valid_from\n  problem: a time such as"),
+        ("--valid-to", "2026-11-19T00:00:00Z", "field: valid_to\n  problem: later than valid_from"),
+        ("--minimum-usd", "much", "field: minimum_usd"),
+    ],
+)
+def test_a_fee_with_a_slip_is_not_entered(desk: Planner, option: str, value: str, said: str) -> None:
+    """The option that does not fit is named, and nothing is written."""
+    before = desk("fees", "list", "--json").json
+    found = desk("fees", "add", *(word for pair in {**FEE, option: value}.items() for word in pair))
+    assert (found.code, found.out) == (2, "")
+    assert said in found.err
+    assert desk("fees", "list", "--json").json == before
+
+
 def test_receivers_and_messages(desk: Planner) -> None:
     """A receiver's secret is printed once; lists of alerts and messages are tables, or JSON."""
     said = desk("webhooks", "add", "https://alerts.example.com/planner", "--kind", "price_rise")
@@ -147,6 +184,11 @@ def test_a_list_without_an_adapter_is_refreshed_by_its_mapping(
     file.write_text("name = 1")
     broken = desk("refresh", "--json")
     assert (broken.code, "acme.toml" in broken.out) == (2, True)
+    file.write_text(
+        'name = "acme-list"\ntitle = "Acme"\nlicence = "ours"\nurl = "https://a.test"\nid = "name"\nunit = "usd"\n'
+        '[prices]\ninput_token = "in"\n'
+    )
+    assert "problem: either provider or provider_path is needed\n" in desk("refresh").err
     monkeypatch.setenv("PLANNER_MAPPINGS", str(tmp_path / "none.toml"))
     assert desk("refresh").code == 2
 
