@@ -289,13 +289,13 @@ def get_price_changes(
     since: Annotated[datetime, BeforeValidator(moment), Query()],
     by: Annotated[
         Literal["valid", "recorded"],
-        Query(description="count a change by when its price began to hold, or by when it was recorded"),
+        Query(description="count a change by when its price began or ceased to hold, or by when that was recorded"),
     ] = "valid",
     known_at: _Known = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
-    """List price cards since a moment, newest first, with the card each replaced and how its rates moved."""
+    """List the prices that began or ended since a moment, newest first: before, after, and how each rate moved."""
     view, now = view_of(request), now_of(request)
     place = read_cursor(cursor, r"[0-9T:.+-]{19,40} [0-9]{1,18}")
     before = None
@@ -309,10 +309,9 @@ def get_price_changes(
     )
     shown = found[:limit]
     last = shown[-1] if len(found) > limit else None
-    counted = None if last is None else last.recorded_from if by == "recorded" else last.after.valid_from
     return {
-        "items": [change_shape(change.before, change.after, change.recorded_from) for change in shown],
-        "next_cursor": None if last is None or counted is None else cursor_of(f"{counted.isoformat()} {last.after.id}"),
+        "items": [change_shape(change) for change in shown],
+        "next_cursor": None if last is None else cursor_of(f"{last.place[0].isoformat()} {last.place[1]}"),
         **standing_shape(view, now),
     }
 

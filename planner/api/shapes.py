@@ -20,6 +20,7 @@ from planner.store.holds import move_shape
 
 if TYPE_CHECKING:
     from planner.flows.current import View
+    from planner.store.cards import PriceChange
 
 BUDGET_PLACES = 12
 Shape = dict[str, Any]
@@ -182,15 +183,17 @@ def card_shape(card: PriceCard) -> Shape:
     }
 
 
-def change_shape(before: PriceCard | None, after: PriceCard, recorded_from: datetime) -> Shape:
-    """Write a price that came into force: the card before, the card after, and how each rate moved."""
-    moved = () if before is None else moves(before.rates, after.rates)
+def change_shape(change: "PriceChange") -> Shape:
+    """Write a price that began or ended: the card before, the card after, and how each rate moved."""
+    before, after = change.before, change.after
+    moved = () if before is None or after is None else moves(before.rates, after.rates)
     return {
-        "offer": after.offer,
+        "offer": next(card.offer for card in (after, before) if card is not None),
+        "at": time_text(change.at),
         "before": None if before is None else card_shape(before),
-        "after": card_shape(after),
+        "after": None if after is None else card_shape(after),
         "moves": [move_shape(move) for move in moved],
-        "known_from": time_text(recorded_from),
+        "known_from": time_text(change.recorded_from),
     }
 
 

@@ -229,7 +229,7 @@ def _rate(rate: dict[str, Any]) -> str:
 
 
 def changes(since: str, known_at: str | None, limit: int, *, by_record: bool, as_json: bool) -> None:
-    """Print the prices that came into force since a moment, newest first."""
+    """Print the prices that began or ended since a moment, newest first."""
     found = history.price_changes(
         store_of(read_settings()),
         at_of(since, "since"),
@@ -238,21 +238,21 @@ def changes(since: str, known_at: str | None, limit: int, *, by_record: bool, as
         before=None,
         limit=limit,
     )
-    shapes = [change_shape(change.before, change.after, change.recorded_from) for change in found]
+    shapes = [change_shape(change) for change in found]
     if as_json:
         show.json_out(shapes)
         return
     show.table(
         f"prices since {since}",
-        [("offer", LEFT), ("from", LEFT), ("known from", LEFT), ("moves, USD per million", LEFT)],
-        [
-            (
-                shape["offer"], shape["after"]["valid_from"], shape["known_from"],
-                "new" if shape["before"] is None else ", ".join(_move(move) for move in shape["moves"]) or "conditions",
-            )
-            for shape in shapes
-        ],
-    )  # fmt: skip
+        [("offer", LEFT), ("at", LEFT), ("known from", LEFT), ("moves, USD per million", LEFT)],
+        [(shape["offer"], shape["at"], shape["known_from"], _change(shape)) for shape in shapes],
+    )
+
+
+def _change(shape: dict[str, Any]) -> str:
+    if shape["before"] is None or shape["after"] is None:
+        return "new" if shape["before"] is None else "ended"
+    return ", ".join(_move(move) for move in shape["moves"]) or "conditions"
 
 
 def correct_price(

@@ -34,6 +34,6 @@ def price_changes(
     before: cards.Place | None,
     limit: int,
 ) -> list[cards.PriceChange]:
-    """Return the cards that came into force since a moment, or onto the record, newest first, a page at a time."""
+    """Return the prices that began or ended since a moment, or on the record since, newest first, a page at a time."""
     with store.read() as connection:
         return cards.changes(connection, since, by_record=by_record, known_at=known_at, before=before, limit=limit)

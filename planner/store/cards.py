@@ -51,15 +51,20 @@ def of_offer(connection: sa.Connection, offer: str, known_at: datetime | None) -
 
 
 class PriceChange(NamedTuple):
-    """A card that came into force, or onto the record; the card before it, if any; and when it was recorded."""
+    """A price that began, with the one before it, if any; or one that ended without a next, ``after`` None.
+
+    ``at`` is when it began or ended, ``recorded_from`` when that was recorded, ``place`` where a page may go on.
+    """
 
     before: PriceCard | None
-    after: PriceCard
+    after: PriceCard | None
+    at: datetime
     recorded_from: datetime
+    place: "Place"
 
 
 Place = tuple[datetime, int]
-"""Where a page of changes ended: the moment its last card counts by, and the card's number."""
+"""Where a page of changes ended: the moment its last change counts by, and a number of its own."""
 
 
 def changes(
@@ -71,36 +76,48 @@ def changes(
     before: Place | None,
     limit: int,
 ) -> list[PriceChange]:
-    """Return cards since a moment, newest first.
+    """Return what began and what ended since a moment, newest first.
 
     Args:
         connection: one consistent read.
-        since: cards from this moment on.
-        by_record: count a card by when it was recorded, so that corrections of the past appear on the day they were
-            made; otherwise by when its price began to hold.
+        since: changes from this moment on.
+        by_record: count a change by when it was recorded, so that corrections of the past appear on the day they were
+            made; otherwise by when the price began to hold, or ceased to.
         known_at: what was believed at that moment instead of now.
         before: go on behind this place.
         limit: at most so many.
     """
-    moment = price_cards.c.recorded_from if by_record else price_cards.c.valid_from
+    card, following = price_cards.c, price_cards.alias()
+    if by_record:
+        # What was recorded stays recorded, also where it was written anew since.
+        counted = sa.true() if known_at is None else card.recorded_from <= known_at
+        followed = known(following, card.recorded_from)
+    else:
+        counted, followed = known(price_cards, known_at), known(following, known_at)
+    begun = sa.select(
+        card.id, (card.recorded_from if by_record else card.valid_from).label("moment"), (card.id * 2).label("number")
+    ).where(counted, *_said_something(by_record=by_record))
+    goes_on = sa.exists().where(
+        following.c.offer_id == card.offer_id, following.c.valid_from == card.valid_to, followed
+    )
+    ended = sa.select(
+        card.id, (card.recorded_from if by_record else card.valid_to).label("moment"), (card.id * 2 + 1).label("number")
+    ).where(counted, card.valid_to.is_not(None), ~goes_on)
+    either = sa.union_all(begun, ended).subquery()
     query = (
-        sa.select(*_COLUMNS)
-        .join(quotes, quotes.c.id == price_cards.c.quote_id)
-        .where(moment >= since, known(price_cards, known_at), *_said_something(by_record=by_record))
-        .order_by(moment.desc(), price_cards.c.id.desc())
+        sa.select(either.c.moment, either.c.number, *_COLUMNS)
+        .join(price_cards, card.id == either.c.id)
+        .join(quotes, quotes.c.id == card.quote_id)
+        .where(either.c.moment >= since)
+        .order_by(either.c.moment.desc(), either.c.number.desc())
         .limit(limit)
     )
     if before is not None:
         at, number = before
-        query = query.where(sa.or_(moment < at, sa.and_(moment == at, price_cards.c.id < number)))
+        query = query.where(sa.or_(either.c.moment < at, sa.and_(either.c.moment == at, either.c.number < number)))
     rows = connection.execute(query).all()
-    earlier = _cards_of(connection, {row.offer_id for row in rows}, known_at)
-    found = []
-    for row in rows:
-        card = card_of(row)
-        last = [other for other in earlier[card.offer] if other.valid_from < card.valid_from]
-        found.append(PriceChange(last[-1] if last else None, card, row.recorded_from.astimezone(UTC)))
-    return found
+    recorded = _recorded(connection, {row.offer_id for row in rows})
+    return [_change(row, recorded[row.offer_id], row.recorded_from if by_record else known_at) for row in rows]
 
 
 def _said_something(*, by_record: bool) -> list[sa.ColumnElement[bool]]:
@@ -118,18 +135,38 @@ def _said_something(*, by_record: bool) -> list[sa.ColumnElement[bool]]:
     ]
 
 
-def _cards_of(
-    connection: sa.Connection, offers: Iterable[str], known_at: datetime | None
-) -> dict[str, list[PriceCard]]:
-    """Return the believed cards of offers, in time order."""
-    ids, found = sorted(offers), dict[str, list[PriceCard]]()
+class _Recorded(NamedTuple):
+    """A card, and when it was on record."""
+
+    card: PriceCard
+    began: datetime
+    ended: datetime | None
+
+    def known(self, at: datetime | None) -> bool:
+        """Tell whether it was on record at a moment, or is now."""
+        return self.ended is None if at is None else self.began <= at and (self.ended is None or self.ended > at)
+
+
+def _change(row: Any, recorded: Iterable[_Recorded], known_at: datetime | None) -> PriceChange:  # noqa: ANN401  # a row of the query above
+    own, place = card_of(row), (row.moment, row.number)
+    since = row.recorded_from.astimezone(UTC)
+    if row.number % 2 and own.valid_to is not None:
+        return PriceChange(own, None, own.valid_to, since, place)
+    last = [other.card for other in recorded if other.known(known_at) and other.card.valid_from < own.valid_from]
+    return PriceChange(last[-1] if last else None, own, own.valid_from, since, place)
+
+
+def _recorded(connection: sa.Connection, offers: Iterable[str]) -> dict[str, list[_Recorded]]:
+    """Return every card that was ever on record of offers, in time order."""
+    ids, found = sorted(offers), dict[str, list[_Recorded]]()
     for start in range(0, len(ids), BATCH):
         query = (
-            sa.select(*_COLUMNS)
+            sa.select(price_cards.c.recorded_to, *_COLUMNS)
             .join(quotes, quotes.c.id == price_cards.c.quote_id)
-            .where(price_cards.c.offer_id.in_(ids[start : start + BATCH]), known(price_cards, known_at))
-            .order_by(price_cards.c.valid_from)
+            .where(price_cards.c.offer_id.in_(ids[start : start + BATCH]))
+            .order_by(price_cards.c.valid_from, price_cards.c.id)
         )
         for row in connection.execute(query):
-            found.setdefault(row.offer_id, []).append(card_of(row))
+            made = _Recorded(card_of(row), row.recorded_from, row.recorded_to)
+            found.setdefault(row.offer_id, []).append(made)
     return found

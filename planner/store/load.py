@@ -60,7 +60,7 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
     )
 
 
-def known(table: sa.Table, known_at: datetime | None) -> sa.ColumnElement[bool]:
+def known(table: sa.FromClause, known_at: "datetime | sa.ColumnElement[datetime] | None") -> sa.ColumnElement[bool]:
     """Return the condition for rows on record at a moment, or now. What came with planner was always known."""
     began, ended = table.c.recorded_from, table.c.recorded_to
     if known_at is None:

@@ -172,7 +172,8 @@ def test_a_correction_separates_what_was_true_from_what_was_believed(client: Tes
         client.post("/v1/costs", json={**ask, "at": "2026-11-01T00:00:00Z"}).json()["total_usd"] == before["total_usd"]
     )
     changes = client.get("/v1/price-changes", params={"since": seen, "by": "recorded"}).json()["items"]
-    assert {change["after"]["evidence"]["source"] for change in changes if change["offer"] == offer} >= {"correction"}
+    told = [change["after"] for change in changes if change["offer"] == offer]
+    assert {card["evidence"]["source"] for card in told} >= {"correction"}
     history = client.get("/v1/offers/prices", params={"id": offer}).json()["items"]
     believed = client.get("/v1/offers/prices", params={"id": offer, "known_at": seen}).json()["items"]
     assert len(history) == len(believed) + 2
@@ -280,7 +281,7 @@ def test_what_was_only_cut_is_no_change_on_record(client: TestClient) -> None:
     assert client.post("/v1/offers/corrections", params=offer, json=body).status_code == 200
     params = {"since": "2026-11-24T12:00:30Z", "by": "recorded"}
     items = client.get("/v1/price-changes", params=params).json()["items"]
-    begun = sorted(row["after"]["valid_from"] for row in items if row["offer"] == offer["id"])
+    begun = sorted(row["at"] for row in items if row["offer"] == offer["id"])
     assert begun == ["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"]
 
 
