@@ -11,7 +11,7 @@ from planner.core.offer import OfferFacts, offer_id, valid_feed_id
 from planner.core.price import RateTable
 from planner.core.reconcile import ENTERED, unpriced_reason
 from planner.flows import plans
-from planner.store import aliases, audit, holds
+from planner.store import aliases, audit, holds, recall
 from planner.store.engine import Connection
 from planner.store.load import free_offers
 from planner.store.publish import publish
@@ -22,7 +22,8 @@ from planner.store.record import Published
 class OwnOffer:
     """What a person enters: facts, the canonical model, rates in USD, and since when they hold (None: from now on).
 
-    Rates None withdraws the price: the offer stays known, and unpriced.
+    They hold until the next price that was entered for later. Rates None withdraws the price and every later one: the
+    offer stays known, and unpriced.
     """
 
     facts: OfferFacts
@@ -61,7 +62,7 @@ def set_offer(
     if own.model is not None:
         namespace = facts.provider if facts.channel == "direct" else facts.channel
         aliases.settle(connection, [(namespace, facts.model_spelling, own.model)], at=at, actor=actor, reason=reason)
-    segments = () if own.rates is None else (Segment(own.valid_from, None, own.rates),)
+    segments = () if own.rates is None else _until_the_next(connection, id_, own.valid_from, own.rates, at)
     claim = Claim(
         offer_id=id_, facts=facts, segments=segments, unpriced=None if segments else "withdrawn",
         source_url=own.source_url,
@@ -78,6 +79,17 @@ def set_offer(
     )  # fmt: skip
     plans.review(connection, at)
     return Entered(id_, outcome, waiting)
+
+
+def _until_the_next(
+    connection: Connection, offer: str, begins: datetime | None, rates: RateTable, at: datetime
+) -> tuple[Segment, ...]:
+    said = recall.claims_of(connection, [offer]).get(offer, {}).get(ENTERED)
+    known = () if said is None else said.claim.segments
+    later = [
+        segment for segment in known if segment.valid_from is not None and segment.valid_from > max(begins or at, at)
+    ]
+    return (Segment(begins, later[0].valid_from if later else None, rates), *later)
 
 
 def _outcome(claim: Claim, done: Published, *, free: bool, held: bool) -> str:

@@ -239,6 +239,29 @@ def test_an_own_price_says_what_became_of_it(client: TestClient) -> None:
     assert client.get(f"/v1/holds/{held['hold']}").json()["offer"] == held["offer"] == "self-hosted:our-gpus/m"
 
 
+def test_a_price_entered_for_later_survives_one_from_now(client: TestClient) -> None:
+    """Dearer from 2027 on, then another price today: today's holds until 2027, and both can be seen."""
+
+    def enter(usd: str, **others: str) -> str:
+        rates = [{"unit": unit, "usd": usd, "per": 1_000_000} for unit in ("input_token", "output_token")]
+        body = {"provider": "our-gpus", "model_spelling": "n", "rates": rates, "source_url": "https://w.test", **others}
+        made: dict[str, str] = client.post("/v1/offers", json={**body, "reason": "ours"}).json()
+        assert made["outcome"] == "published"
+        return made["offer"]
+
+    def costs(offer: str, at: str) -> str:
+        ask = {"offer": offer, "usage": {"input_tokens": 1_000_000}, "at": at}
+        total: str = client.post("/v1/costs", json=ask).json()["total_usd"]
+        return total
+
+    offer = enter("0.4")
+    for usd, others in (("0.6", {"valid_from": "2027-01-01T00:00:00Z"}), ("0.5", {})):
+        enter(usd, **others)
+    assert [costs(offer, at) for at in ("2026-12-31T00:00:00Z", "2027-01-01T00:00:00Z")] == ["0.5", "0.6"]
+    enter("0.7", valid_from="2027-01-01T00:00:00Z")
+    assert [costs(offer, at) for at in ("2026-12-31T00:00:00Z", "2027-01-01T00:00:00Z")] == ["0.5", "0.7"]
+
+
 def test_the_past_of_an_offer_that_is_gone_is_still_answered(client: TestClient, store: Store) -> None:
     """Last month's usage has its price, its history is there, and nobody is recommended it any more."""
     offer = "direct:openai/gpt-4o-mini"
