@@ -18,10 +18,11 @@ def free_port() -> int:
 
 
 class Feed:
-    """A feed that answers every request alike: what it answers can be changed while it runs."""
+    """A feed that answers every request alike, except at ``paths``: what it answers can be changed while it runs."""
 
     def __init__(self) -> None:
         self.body = b"{}"
+        self.paths: dict[str, bytes] = {}
         self.status = 200
         self.headers: dict[str, str] = {}
         self.etag: str | None = None
@@ -43,7 +44,7 @@ class Feed:
             def do_GET(self) -> None:
                 feed.requests += 1
                 same = feed.etag is not None and self.headers.get("If-None-Match") == feed.etag
-                body = b"" if same else feed.body
+                body = b"" if same else feed.paths.get(self.path) or feed.body
                 self.send_response(304 if same else feed.status)
                 tags = {} if feed.etag is None else {"ETag": feed.etag}
                 for name, value in {"Content-Length": str(len(body)), **tags, **feed.headers}.items():

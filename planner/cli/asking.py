@@ -95,9 +95,8 @@ def cost(offer: str, counts: list[str], context: dict[str, Any], moments: dict[s
     sums = f"input {shape['input_usd']} + output {shape['output_usd']} + other {shape['other_usd']}"
     show.line(f"total      {shape['total_usd']} USD  ({sums})")
     if shape["effective_factor"] != "1":
-        show.line(
-            f"effective  {shape['effective_usd']} USD  (list price x {shape['effective_factor']}: discount, fees)"
-        )
+        factor = f"list price x {shape['effective_factor']}, after discounts, with fees"
+        show.line(f"effective  {shape['effective_usd']} USD  ({factor})")
     evidence = shape["evidence"]
     show.line(f"price      {evidence['source']}, observed {evidence['observed_at']}, {evidence['source_url']}")
 

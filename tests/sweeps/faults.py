@@ -6,6 +6,7 @@ must be on record, and a feed that is well must be published although another is
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from planner.flows.refresh import Sources, refresh
 from planner.flows.setup import install, know_layouts
 from planner.sources import ADAPTERS
 from planner.sources.mapping import Mapped
+from planner.sources.vercel import PATH
 from planner.store.engine import Store, open_store
 from planner.store.migrate import upgrade
 from planner.store.recall import catalogue_digest
@@ -117,6 +119,11 @@ def served(names: Sequence[str], change: Callable[[Feed], None] = lambda _feed: 
         for name in names:
             feed = Feed()
             feed.body = payload(name)
+            if name == "vercel":
+                models = json.loads(feed.body)["data"]
+                feed.paths = {
+                    f"{PATH}/{model['id']}/endpoints": json.dumps({"data": model}).encode() for model in models
+                }
             change(feed)
             found[name] = (adapter(name), stack.enter_context(feed.serving()))
         yield found
