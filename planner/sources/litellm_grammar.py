@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.core.price import ALWAYS, DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import REGISTRY, Dimension, Unit
-from planner.sources.reading import Unreadable, count, exactly, looks_like_price, price
+from planner.sources.reading import Unreadable, baseless, count, exactly, looks_like_price, price
 
 # Source: cost keys of model_prices_and_context_window.json as shipped in litellm 1.109.1; USD per single unit.
 BASES: dict[str, Unit] = {
@@ -67,6 +67,8 @@ STRUCTURED = {
     "search_context_cost_per_query",
     "file_search_cost_per_1k_calls",
 }
+OLDER, NEWER = "input_cost_per_token_cache_hit", "cache_read_input_token_cost"
+MEDIUM = "search_context_size_medium"
 THOUSAND = 1_000
 # Zones without summer time whose weekdays the map uses, in minutes ahead of UTC.
 _ZONES = {"UTC": 0, "Asia/Shanghai": 480}
@@ -128,8 +130,11 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
             if looks_like_price(key):
                 unmapped.append(key)
         elif term.input_tokens is None and term.service_tier is None:
-            if key != "input_cost_per_token_cache_hit" or "cache_read_input_token_cost" not in row:
+            # Two spellings of one price: the newer one counts, and the other is told where it says something else.
+            if key != OLDER or row.get(NEWER) in (None, value):
                 base[term.unit] = Rate(price(value))
+            else:
+                unmapped.append(key)
         else:
             bands.append((term, Rate(price(value))))
     lists: dict[Unit, list[Band]] = {}
@@ -142,7 +147,7 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
     _extras(row, base, unmapped)
     # A band without a base rate has nothing to replace: at standard conditions the unit stays unpriced.
     for unit in [unit for unit in lists if unit not in base]:
-        unmapped += [f"{unit.value} band without a base rate"] * len(lists.pop(unit))
+        unmapped += baseless(base, [[unit]] * len(lists.pop(unit)))
     if not base:
         raise Unreadable("missing_price")
     table = {unit: UnitPrice(rate, tuple(lists.get(unit, ()))) for unit, rate in base.items()}
@@ -173,7 +178,9 @@ def _tiered(tiers: object, base: dict[Unit, Rate], lists: dict[Unit, list[Band]]
             if term is None:
                 unmapped.append(f"tiered_pricing.{key}")
             elif above is None:
-                base.setdefault(term.unit, Rate(price(value)))
+                rate = Rate(price(value))
+                if base.setdefault(term.unit, rate) != rate:
+                    unmapped.append(f"tiered_pricing.{key}")
             else:
                 lists.setdefault(term.unit, []).append(Band(When(input_tokens_gt=above), Rate(price(value))))
 
@@ -246,11 +253,10 @@ def _extras(row: Mapping[str, Any], base: dict[Unit, Rate], unmapped: list[str])
     searches = row.get("search_context_cost_per_query")
     if isinstance(searches, dict):
         # The medium context is what the vendors use unless told otherwise.
-        medium = searches.get("search_context_size_medium")
+        medium = searches.get(MEDIUM)
         if medium is not None:
             base[Unit.WEB_SEARCH] = Rate(price(medium))
-        else:
-            unmapped.append("search_context_cost_per_query")
+        unmapped += [f"search_context_cost_per_query.{word}" for word, value in searches.items() if value != medium]
     files = row.get("file_search_cost_per_1k_calls")
     if files is not None:
         base[Unit.FILE_SEARCH] = Rate(price(files), THOUSAND)

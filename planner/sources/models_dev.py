@@ -1,7 +1,7 @@
 """models.dev: providers with their models, limits and modalities; USD per million tokens."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +10,10 @@ from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
-from planner.core.units import Unit
+from planner.core.units import SERVICE_TIERS, Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
-from planner.sources.reading import Rows, Unreadable, count, document, price
+from planner.sources.reading import Rows, Unreadable, baseless, count, document, least, price, under
 
 PATH = "/api.json"
 MTOK = 1_000_000
@@ -77,8 +77,9 @@ def _take(rows: Rows, spelling: str, seat: Seat | None, id_: str, model: object)
     if model.get("status") == "deprecated":
         rows.notes["deprecated"] += 1
     claim = Claim(offer_id=offer_id(seat.channel, seat.provider, id_), facts=_facts(model, id_, seat))
-    cost = model.get("cost")
-    rows.offer(claim, lambda unmapped: _rates(cost, rows, unmapped))
+    cost, more = model.get("cost"), model.get("experimental")
+    modes = more.get("modes") if isinstance(more, dict) else None
+    rows.offer(claim, lambda unmapped: _rates(cost, modes, rows, unmapped))
 
 
 def _facts(model: Mapping[str, Any], id_: str, seat: Seat) -> OfferFacts:
@@ -96,7 +97,7 @@ def _facts(model: Mapping[str, Any], id_: str, seat: Seat) -> OfferFacts:
         capabilities={word: model[key] for key, word in CAPABILITIES.items() if isinstance(model.get(key), bool)},
         input_modalities=_words(spoken.get("input")),
         output_modalities=outputs,
-        context_tokens=count(limits.get("context")),
+        context_tokens=least(count(limits.get("context")), count(limits.get("input"))),
         max_output_tokens=count(limits.get("output")),
     )
 
@@ -119,7 +120,7 @@ def _words(listed: object) -> frozenset[str] | None:
     return frozenset("file" if word == "pdf" else word for word in listed)
 
 
-def _rates(cost: object, rows: Rows, unmapped: list[str]) -> RateTable:
+def _rates(cost: object, modes: object, rows: Rows, unmapped: list[str]) -> RateTable:
     if not isinstance(cost, dict):
         raise Unreadable("missing_price")
     base: dict[Unit, Rate] = {}
@@ -136,13 +137,14 @@ def _rates(cost: object, rows: Rows, unmapped: list[str]) -> RateTable:
             if unit in base and base[unit].usd == 0:
                 del base[unit]
                 rows.notes["zero_cache_price"] += 1
-    bands = _bands(cost, rows, unmapped)
-    return RateTable(
-        {
-            unit: UnitPrice(rate, tuple(Band(when, rates[unit]) for when, rates in bands if unit in rates))
-            for unit, rate in base.items()
-        }
-    )
+    lengths, tiers = _bands(cost, rows, unmapped), list(_modes(modes, unmapped))
+    unmapped += baseless(base, [rates for _when, rates in (*lengths, *tiers)])
+    table = {}
+    for unit, rate in base.items():
+        bands = [Band(when, rates[unit]) for when, rates in lengths if unit in rates]
+        served = (band for when, rates in tiers if unit in rates for band in under(when, rates[unit], bands))
+        table[unit] = UnitPrice(rate, (*bands, *served))
+    return RateTable(table)
 
 
 def _bands(cost: Mapping[str, Any], rows: Rows, unmapped: list[str]) -> list[tuple[When, dict[Unit, Rate]]]:
@@ -164,6 +166,25 @@ def _bands(cost: Mapping[str, Any], rows: Rows, unmapped: list[str]) -> list[tup
         elif rates not in found.values():
             rows.notes["context_over_200k_differs"] += 1
     return [(When(input_tokens_gt=size), found[size]) for size in sorted(found)]
+
+
+def _modes(modes: object, unmapped: list[str]) -> Iterator[tuple[When, dict[Unit, Rate]]]:
+    """Read other ways to be served, at a price of their own: ``{word: {cost, provider: {body}}}``.
+
+    What is sent to the provider names the service tier; the word is models.dev's own.
+    """
+    for word, mode in modes.items() if isinstance(modes, dict) else ():
+        cost = mode.get("cost") if isinstance(mode, dict) else None
+        if not isinstance(cost, dict):
+            continue
+        provider = mode.get("provider")
+        body = provider.get("body") if isinstance(provider, dict) else None
+        said = (body.get("service_tier"), body.get("speed")) if isinstance(body, dict) else ()
+        tier = next((one for one in said if one is not None), None)
+        if isinstance(tier, str) and tier in SERVICE_TIERS:
+            yield When(service_tier=tier), _band_rates(cost, unmapped, f"modes.{word}")
+        else:
+            unmapped.append(f"modes.{word}")
 
 
 def _band_rates(entry: Mapping[str, Any], unmapped: list[str], where: str) -> dict[Unit, Rate]:

@@ -16,7 +16,7 @@ from planner.core.units import SERVICE_TIERS
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one, fetch_parts
 from planner.sources.openrouter_prices import rate_table
-from planner.sources.reading import Rows, count, decimal, document, flag, median, share, words
+from planner.sources.reading import Rows, count, decimal, document, flag, least, median, share, words
 
 CHANNEL = "openrouter"
 MODELS_PATH = "/api/v1/models"
@@ -210,7 +210,7 @@ def _facts(  # one row with all it needs
         else {word: key in parameters for key, word in CAPABILITIES.items()},
         input_modalities=words(spoken.get("input_modalities")),
         output_modalities=words(spoken.get("output_modalities")),
-        context_tokens=count(endpoint.get("context_length")),
+        context_tokens=least(count(endpoint.get("context_length")), count(endpoint.get("max_prompt_tokens"))),
         max_output_tokens=count(endpoint.get("max_completion_tokens")),
         retires_at=_expiry(model.get("expiration_date")),
         uptime=share(endpoint.get("uptime_last_30m")),

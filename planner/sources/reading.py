@@ -1,17 +1,18 @@
 """Collecting a reading row by row, so that every row is counted as a claim, a refusal or a merge."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import Any
 
 from planner.core import strict_json
 from planner.core.claim import Claim, ModelFacts, Reading, Refused, Score, Segment
 from planner.core.errors import FeedRefused, InvalidInput
 from planner.core.money import parse_feed_decimal
-from planner.core.price import RateTable
+from planner.core.price import Band, Rate, RateTable, When
 from planner.core.terms import Terms
 from planner.core.units import Unit
 
@@ -200,7 +201,32 @@ def count(value: object) -> int | None:
     return int(value)
 
 
+def baseless(base: Container[Unit], bands: Iterable[Iterable[Unit]]) -> list[str]:
+    """Name the units that bands price and the base does not: there is nothing those bands could replace."""
+    return [f"{unit.value} band without a base rate" for band in bands for unit in band if unit not in base]
+
+
+def under(when: When, rate: Rate, lengths: Sequence[Band]) -> Iterator[Band]:
+    """Yield a rate's band under a tier or in a region, and for long prompts there the dearer of the two.
+
+    Where a feed states a price for long prompts and one for a tier, and none for both at once, the cheaper one is not
+    to be counted on.
+    """
+    yield Band(when, rate)
+    for band in lengths:
+        both = replace(band.when, service_tier=when.service_tier, region=when.region)
+        yield Band(both, max(band.rate, rate, key=lambda one: Fraction(one.pico, one.pico_per)))
+
+
+def least(context: int | None, prompt: int | None) -> int | None:
+    """Return what bounds a prompt: a window is shared with the answer, and the prompt may have a limit of its own."""
+    return min((limit for limit in (context, prompt) if limit is not None), default=None)
+
+
 def looks_like_price(key: str) -> bool:
     """Tell whether an unknown key might be a price; such a key is reported, never dropped in silence."""
     lower = key.lower()
-    return any(word in lower for word in ("cost", "price", "pricing", "_mtok", "_kcount", "multiplier", "_usd"))
+    return any(word in lower for word in _PRICE_WORDS)
+
+
+_PRICE_WORDS = ("cost", "price", "pricing", "_mtok", "_kcount", "multiplier", "_usd", "free_requests")

@@ -13,7 +13,7 @@ from planner.core.terms import Confidence, Terms
 from planner.core.units import SERVICE_TIERS, Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
-from planner.sources.reading import Rows, Unreadable, count, flag, listed_rows, looks_like_price, unix_moment
+from planner.sources.reading import Rows, Unreadable, baseless, count, flag, listed_rows, looks_like_price, unix_moment
 from planner.sources.scale import Scale
 
 CHANNEL = "requesty"
@@ -128,6 +128,7 @@ def _rates(row: Mapping[str, Any], unmapped: list[str]) -> RateTable:
     base = found.pop(0, None)
     if not base:
         raise Unreadable("missing_price")
+    unmapped += baseless(base, found.values())
     return RateTable(
         {
             unit: UnitPrice(

@@ -15,7 +15,19 @@ from planner.core.units import Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one, fetch_parts
 from planner.sources.openrouter_prices import UNITS
-from planner.sources.reading import Rows, Unreadable, count, decimal, document, flag, listed_rows, median, share, words
+from planner.sources.reading import (
+    Rows,
+    Unreadable,
+    count,
+    decimal,
+    document,
+    flag,
+    listed_rows,
+    median,
+    share,
+    under,
+    words,
+)
 from planner.sources.scale import Scale
 
 CHANNEL = "vercel"
@@ -168,7 +180,8 @@ def _rates(endpoint: Mapping[str, Any], unmapped: list[str]) -> RateTable:
     bands: dict[Unit, list[Band]] = {}
     for key, unit in BANDED.items():
         if unit in base:
-            bands.setdefault(unit, []).extend(_lengths(pricing.get(key)))
+            bands[unit] = _lengths(pricing.get(key), base[unit], key, unmapped)
+    lengths = {unit: tuple(found) for unit, found in bands.items()}
     regions = endpoint.get("inference_regions")
     for region in regions if isinstance(regions, list) else []:
         word = region.get("geo_region") if isinstance(region, dict) else None
@@ -176,7 +189,7 @@ def _rates(endpoint: Mapping[str, Any], unmapped: list[str]) -> RateTable:
         if isinstance(word, str) and word and isinstance(regional, dict):
             for unit, rate in _table(regional, unmapped).items():
                 if unit in base and rate != base[unit]:
-                    bands.setdefault(unit, []).append(Band(When(region=word), rate))
+                    bands.setdefault(unit, []).extend(under(When(region=word), rate, lengths.get(unit, ())))
     return RateTable({unit: UnitPrice(rate, tuple(bands.get(unit, ()))) for unit, rate in base.items()})
 
 
@@ -191,8 +204,9 @@ def _table(pricing: Mapping[str, Any], unmapped: list[str]) -> dict[Unit, Rate]:
     return {unit: rate for unit, rate in table.items() if unit in (Unit.INPUT, Unit.OUTPUT) or rate.usd}
 
 
-def _lengths(tiers: object) -> Iterator[Band]:
-    """Yield bands of ``[{cost, min, max}]``; ``min`` belongs to its band, so the price holds from it on."""
+def _lengths(tiers: object, base: Rate, key: str, unmapped: list[str]) -> list[Band]:
+    """Read bands of ``[{cost, min, max}]``; ``min`` belongs to its band, so the price holds from it on."""
+    bands = []
     for tier in tiers if isinstance(tiers, list) else []:
         if not isinstance(tier, dict):
             raise Unreadable("unreadable_condition")
@@ -200,8 +214,13 @@ def _lengths(tiers: object) -> Iterator[Band]:
         least = 0 if start in (0, None) else count(start)
         if least is None:
             raise Unreadable("unreadable_condition")
+        rate = Scale.USD.rate(tier.get("cost"))
         if least:
-            yield Band(When(input_tokens_gte=least), Scale.USD.rate(tier.get("cost")))
+            bands.append(Band(When(input_tokens_gte=least), rate))
+        elif rate != base:
+            unmapped.append(key)
+    # Of several bands that hold the last one stays, so they go from short to long.
+    return sorted(bands, key=lambda band: band.when.input_tokens_gte or 0)
 
 
 def _terms(endpoint: Mapping[str, Any], offer: str, url: str, observed_at: datetime) -> Iterator[Terms]:
