@@ -20,17 +20,22 @@ INTEGER_DIGITS_MAX = 19
 
 # A string that never ends runs to the end: were it no match, every quote in it would be tried as a beginning.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_BAD = re.compile("[\0\ud800-\udfff]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = bytes.maketrans(b"[{]}", b"\x02\x02\x00\x00")
 
 
-def read(payload: bytes, *, name: str = "body", values_max: int | None = None) -> Any:  # noqa: ANN401, C901  # JSON is any of six types; one guard each
+def read(  # noqa: C901  # one guard each
+    payload: bytes, *, name: str = "body", values_max: int | None = None, mend_text: bool = False
+) -> Any:  # noqa: ANN401  # JSON is any of six types
     """Parse one JSON document in UTF-8.
 
     Args:
         payload: the bytes as received.
         name: what to call the document in an error.
         values_max: the most values the document may hold; None where a document may be as long as its bytes allow.
+        mend_text: whether characters no text may hold become U+FFFD instead of a refusal, so that one bad name in a
+            long list takes nobody with it.
 
     Raises:
         InvalidInput: not JSON by the letter, or beyond the bounds: nesting over 32, an integer beyond 64
@@ -72,8 +77,10 @@ def read(payload: bytes, *, name: str = "body", values_max: int | None = None) -
     except (json.JSONDecodeError, RecursionError):
         raise InvalidInput(name, "not JSON") from None
     # An escape can smuggle in what the bytes themselves do not show; look only where one can be.
-    if "\\u" in text:
-        _check_text(document, name)
+    if "\\u" in text and _bad_text(document):
+        if not mend_text:
+            raise InvalidInput(name, "a NUL character or a lone surrogate in a text")
+        return _mended(document, name)
     return document
 
 
@@ -84,14 +91,20 @@ def _check_depth(outline: bytes, name: str) -> None:
         raise InvalidInput(name, f"nested deeper than {DEPTH_MAX}")
 
 
-def _check_text(node: object, name: str) -> None:
+def _bad_text(node: object) -> bool:
     if isinstance(node, str):
-        if "\0" in node or (not node.isascii() and any("\ud800" <= letter <= "\udfff" for letter in node)):
-            raise InvalidInput(name, "a NUL character or a lone surrogate in a text")
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            _check_text(key, name)
-            _check_text(value, name)
-    elif isinstance(node, list):
-        for value in node:
-            _check_text(value, name)
+        return "\0" in node or (not node.isascii() and _BAD.search(node) is not None)
+    if isinstance(node, dict):
+        return any(_bad_text(key) or _bad_text(value) for key, value in node.items())
+    return isinstance(node, list) and any(map(_bad_text, node))
+
+
+def _mended(node: Any, name: str) -> Any:  # noqa: ANN401  # JSON is any of six types
+    if isinstance(node, str):
+        return _BAD.sub("\ufffd", node)
+    if isinstance(node, dict):
+        found = {_mended(key, name): _mended(value, name) for key, value in node.items()}
+        if len(found) != len(node):
+            raise InvalidInput(name, "a key is repeated in one object")
+        return found
+    return [_mended(value, name) for value in node] if isinstance(node, list) else node

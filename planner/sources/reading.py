@@ -108,13 +108,13 @@ _COMPARED = (Unit.INPUT, Unit.OUTPUT, Unit.CACHE_READ, Unit.CACHE_WRITE_5M)
 
 
 def document(source: str, payload: bytes) -> Any:  # noqa: ANN401  # JSON is any of six types
-    """Read a payload strictly.
+    """Read a payload strictly, except that a text no database takes is mended: its row is refused, not the list.
 
     Raises:
         FeedRefused: ``not_json``: not JSON by the letter; NaN, repeated keys and endless numbers included.
     """
     try:
-        return strict_json.read(payload, name="feed")
+        return strict_json.read(payload, name="feed", mend_text=True)
     except InvalidInput as error:
         raise FeedRefused(source, "not_json", error.problem) from None
 

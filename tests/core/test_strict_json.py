@@ -66,3 +66,11 @@ def test_a_question_may_be_limited_in_values() -> None:
     assert strict_json.read(b'[1,2,",,,"]', values_max=3) == [1, 2, ",,,"]
     with pytest.raises(InvalidInput, match="more than 3 values"):
         strict_json.read(b"[1,2,3,4]", values_max=3)
+
+
+def test_a_feed_s_bad_text_is_mended() -> None:
+    """What no text may hold is marked in values and keys; two keys that become one are refused."""
+    body = b'{"a\\u0000": ["\\ud800b", 1, {"c": "d\\u00e9"}]}'
+    assert strict_json.read(body, mend_text=True) == {"a\ufffd": ["\ufffdb", 1, {"c": "d\u00e9"}]}
+    with pytest.raises(InvalidInput, match="repeated"):
+        strict_json.read(b'{"a\\u0000": 1, "a\\ud800": 2}', mend_text=True)

@@ -108,6 +108,8 @@ VALUES: dict[str, Operator] = {
     "scaled": _set(_scaled),
     "long text": _set(lambda _dice, _value: "9" * 100_000),
     "control characters": _set(lambda _dice, _value: "a\x1b[31m\r\n\t"),
+    "nul": _set(lambda _dice, _value: "a\0b"),
+    "lone surrogate": _set(lambda _dice, _value: "\ud800"),
     "confusable": _set(lambda dice, _value: dice.choice(CONFUSABLES)),
     "deep": _set(lambda _dice, _value: [[[[[[[[[[0]]]]]]]]]]),
 }
@@ -134,8 +136,6 @@ BYTES: dict[str, Callable[[random.Random, bytes], bytes]] = {
     "huge number": lambda dice, body: _inside(dice, body, dice.choice((b"1e400", b"9" * 5_000, b"1e-400"))),
     "too deep": lambda dice, body: _inside(dice, body, b"[" * 5_000 + b"]" * 5_000),
     "repeated key": lambda _dice, body: body.replace(b"{", b'{"twice": 1, "twice": 2, ', 1),
-    "lone surrogate": lambda dice, body: _inside(dice, body, b'"\\ud800"'),
-    "nul": lambda dice, body: _inside(dice, body, b'"a\\u0000b"'),
 }
 
 

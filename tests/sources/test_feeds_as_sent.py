@@ -84,3 +84,16 @@ def test_an_override_without_a_condition_we_know_sets_no_price(override: str) ->
     found = parse("openrouter", json.dumps(document).encode())
     changed = {claim.unpriced for claim in found.claims} - {claim.unpriced for claim in before}
     assert changed == {"unreadable_condition"}
+
+
+def test_one_bad_name_takes_nobody_with_it() -> None:
+    """A NUL in one model's id: that row is refused, and every other model is read as before."""
+    document = json.loads(payload("openrouter"))
+    before = parse("openrouter", payload("openrouter"))
+    priced = [model for model in document["models"] if model["endpoints"]]
+    priced[0]["id"] += "\0"
+    found = parse("openrouter", json.dumps(document).encode())
+    gone = {claim.offer_id for claim in before.claims} - {claim.offer_id for claim in found.claims}
+    assert 0 < len(gone) < len(before.claims) / 2
+    assert len(found.claims) + len(gone) == len(before.claims)
+    assert "bad_id" in {row.code for row in found.refused}
