@@ -64,8 +64,8 @@ class Facts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    context_tokens: str | None = None
-    max_output_tokens: str | None = None
+    context_tokens: Annotated[str, Field(min_length=1)] | None = None
+    max_output_tokens: Annotated[str, Field(min_length=1)] | None = None
 
 
 def _word(value: str) -> str:
@@ -93,7 +93,7 @@ class Layout(BaseModel):
     provider: Word | None = None
     provider_path: Text | None = None
     unit: str
-    prices: Annotated[dict[str, str | Priced], Field(min_length=1)]
+    prices: Annotated[dict[str, Annotated[str, Field(min_length=1)] | Priced], Field(min_length=1)]
     facts: Facts = Facts()
     rank: Annotated[int, Field(ge=RANK_MIN, le=9_999)] = 55
     interval_minutes: Annotated[int, Field(ge=1)] = 360
@@ -116,7 +116,7 @@ class Layout(BaseModel):
         units = {unit.value for unit in Unit}
         for key, price in self.prices.items():
             if key not in units:
-                raise ValueError(f"prices.{key[:40]}: not a unit planner knows")
+                raise ValueError(f"prices.{key[:40]}: not a unit planner knows; it knows {', '.join(sorted(units))}")
             if (price.unit if isinstance(price, Priced) else self.unit) not in WORDS:
                 raise ValueError(f"prices.{key}: a unit of {', '.join(WORDS)} is needed")
         return self
@@ -142,8 +142,11 @@ def read_layout(path: Path) -> Layout:
         raise InvalidInput(path.name, "not a readable TOML file") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise InvalidInput(f"{path.name}: {place}" if place else path.name, what_is_wrong(first["msg"])) from None
+        # Where a price may be a path or a table, pydantic puts the kind it tried behind the name.
+        steps = [str(step) for step in first["loc"] if step not in ("str", "Priced")]
+        place = ".".join(step for step in steps if step.isidentifier())
+        problem = "no such key" if first["type"] == "extra_forbidden" else what_is_wrong(first["msg"])
+        raise InvalidInput(f"{path.name}: {place}" if place else path.name, problem) from None
 
 
 class Mapped:

@@ -184,6 +184,7 @@ def test_a_mapping_file_says_what_is_wrong_in_it(tmp_path: Path, broken: str, na
         ('id = "id"', "id = 7"),
         ("context_tokens", "context_bananas"),
         ("[prices]", "surprise = 1\n[prices]"),
+        ('"a.b"', '""'),
     ],
 )
 def test_a_mapping_file_is_read_strictly(tmp_path: Path, old: str, new: str) -> None:
