@@ -57,9 +57,12 @@ def _locked(store: Store) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         return
-    with store.engine.connect() as connection:
+    # Outside of any transaction, and without a bound: a migration of a large table may take its time.
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET lock_timeout = 0")
         connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
         try:
             yield
         finally:
             connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
+            connection.exec_driver_sql("RESET lock_timeout")

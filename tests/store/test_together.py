@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -13,7 +14,7 @@ from planner.places import migrations_dir
 from planner.store import audit, keys
 from planner.store import tables as t
 from planner.store.engine import Connection, Store, open_store
-from planner.store.migrate import upgrade
+from planner.store.migrate import _locked, upgrade
 from planner.store.schema import check
 from tests.kill import check_whole, prepare, publish
 
@@ -27,6 +28,17 @@ def test_four_upgrades_at_once_all_succeed(database_url: str) -> None:
     started = [subprocess.Popen([sys.executable, "-c", UPGRADE, database_url]) for _ in range(4)]
     assert [process.wait(60) for process in started] == [0, 0, 0, 0]
     check(database_url)
+
+
+def test_an_upgrade_waits_for_another_however_long_it_takes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound for rows is not one for upgrades: who holds the lock for longer than it is waited for, not refused."""
+    monkeypatch.setattr("planner.store.engine._POSTGRESQL", "-c timezone=UTC -c lock_timeout=50ms")
+    with ThreadPoolExecutor(1) as pool:
+        with _locked(store):
+            waiting = pool.submit(upgrade, store.url)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.5)
+        waiting.result(60)
 
 
 def test_a_schema_goes_down_and_up_again(store: Store) -> None:
