@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from planner.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 
-BUSY_SECONDS = 10
+BUSY_SECONDS = 30
 TRIES_MAX = 5
 # PostgreSQL: serialization failure, deadlock. The whole story is run again, never a part of it.
 _AGAIN = frozenset({"40001", "40P01"})

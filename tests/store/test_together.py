@@ -58,11 +58,11 @@ def test_nobody_waits_for_ever_for_somebody_who_stopped(store: Store) -> None:
     """A server ends a wait for a row and a transaction left open; the embedded file has its own bound."""
     if store.is_sqlite:
         with store.read() as connection:
-            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 10_000
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
         return
     with store.read() as connection:
         shown = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("lock_timeout", IDLE)]
-    assert shown == ["10s", "2min"]
+    assert shown == ["30s", "2min"]
 
 
 def test_writers_wait_for_each_other(store: Store) -> None:
