@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.core.price import ALWAYS, DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import REGISTRY, Dimension, Unit
-from planner.sources.reading import Unreadable, baseless, count, exactly, looks_like_price, price
+from planner.sources.reading import Unreadable, baseless, count, dearer, exactly, looks_like_price, price
 
 # Source: cost keys of model_prices_and_context_window.json as shipped in litellm 1.109.1; USD per single unit.
 BASES: dict[str, Unit] = {
@@ -82,11 +82,6 @@ class Term:
     input_tokens: int | None
     service_tier: str | None
 
-    @property
-    def specificity(self) -> tuple[bool, int]:
-        """Order of bands: lengths ascending, then tiers, then tiers with lengths."""
-        return (self.service_tier is not None, self.input_tokens or 0)
-
 
 @lru_cache(maxsize=8_192)
 def term_of(key: str, mode: str) -> Term | None:
@@ -138,10 +133,9 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
         else:
             bands.append((term, Rate(price(value))))
     lists: dict[Unit, list[Band]] = {}
-    for term, rate in sorted(bands, key=lambda item: item[0].specificity):
-        lists.setdefault(term.unit, []).append(
-            Band(_length(term.input_tokens, term.service_tier, inclusive=inclusive), rate)
-        )
+    for unit in dict.fromkeys(term.unit for term, _rate in bands):
+        stated = {(term.service_tier, term.input_tokens): rate for term, rate in bands if term.unit is unit}
+        lists[unit] = list(_stated(stated, inclusive=inclusive))
     _tiered(row.get("tiered_pricing"), base, lists, unmapped)
     _off_peak(row.get("off_peak_pricing"), lists, unmapped)
     _extras(row, base, unmapped)
@@ -152,6 +146,24 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
         raise Unreadable("missing_price")
     table = {unit: UnitPrice(rate, tuple(lists.get(unit, ()))) for unit, rate in base.items()}
     return RateTable(_multiplied(row, table, unmapped))
+
+
+def _stated(stated: Mapping[tuple[str | None, int | None], Rate], *, inclusive: bool) -> Iterator[Band]:
+    """Yield bands of lengths, then of each tier; the last that holds stays.
+
+    Where a tier has no price of its own for long prompts, the dearer of the tier's and the long one counts: what
+    nobody stated is not to be counted on as cheap.
+    """
+    lengths = sorted({tokens for _tier, tokens in stated if tokens is not None})
+    for tier in sorted({tier for tier, _tokens in stated}, key=lambda word: (word is not None, word or "")):
+        flat = stated.get((tier, None))
+        if flat is not None:
+            yield Band(_length(None, tier, inclusive=inclusive), flat)
+        for tokens in lengths:
+            own, long = stated.get((tier, tokens)), stated.get((None, tokens))
+            rate = own if own is not None or flat is None or long is None else dearer(flat, long)
+            if rate is not None:
+                yield Band(_length(tokens, tier, inclusive=inclusive), rate)
 
 
 def _length(tokens: int | None, tier: str | None, *, inclusive: bool) -> When:

@@ -96,8 +96,8 @@ class Layout(BaseModel):
     prices: Annotated[dict[str, Annotated[str, Field(min_length=1)] | Priced], Field(min_length=1)]
     facts: Facts = Facts()
     rank: Annotated[int, Field(ge=RANK_MIN, le=9_999)] = 55
-    interval_minutes: Annotated[int, Field(ge=1)] = 360
-    stale_after_hours: Annotated[int, Field(ge=1)] = 72
+    interval_minutes: Annotated[int, Field(ge=1, le=525_600)] = 360
+    stale_after_hours: Annotated[int, Field(ge=1, le=87_600)] = 72
 
     @model_validator(mode="after")
     def _one_provider(self) -> Self:

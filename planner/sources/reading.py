@@ -215,7 +215,12 @@ def under(when: When, rate: Rate, lengths: Sequence[Band]) -> Iterator[Band]:
     yield Band(when, rate)
     for band in lengths:
         both = replace(band.when, service_tier=when.service_tier, region=when.region)
-        yield Band(both, max(band.rate, rate, key=lambda one: Fraction(one.pico, one.pico_per)))
+        yield Band(both, dearer(band.rate, rate))
+
+
+def dearer(one: Rate, other: Rate) -> Rate:
+    """Return the dearer of two rates."""
+    return max(one, other, key=lambda rate: Fraction(rate.pico, rate.pico_per))
 
 
 def least(context: int | None, prompt: int | None) -> int | None:

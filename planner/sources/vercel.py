@@ -180,7 +180,7 @@ def _rates(endpoint: Mapping[str, Any], unmapped: list[str]) -> RateTable:
     bands: dict[Unit, list[Band]] = {}
     for key, unit in BANDED.items():
         if unit in base:
-            bands[unit] = _lengths(pricing.get(key), base[unit], key, unmapped)
+            bands.setdefault(unit, []).extend(_lengths(pricing.get(key), base[unit], key, unmapped))
     lengths = {unit: tuple(found) for unit, found in bands.items()}
     regions = endpoint.get("inference_regions")
     for region in regions if isinstance(regions, list) else []:

@@ -185,6 +185,8 @@ def test_a_mapping_file_says_what_is_wrong_in_it(tmp_path: Path, broken: str, na
         ("context_tokens", "context_bananas"),
         ("[prices]", "surprise = 1\n[prices]"),
         ('"a.b"', '""'),
+        ("[prices]", "interval_minutes = 99999999999999999999\n[prices]"),
+        ("[prices]", "stale_after_hours = 99999999999\n[prices]"),
     ],
 )
 def test_a_mapping_file_is_read_strictly(tmp_path: Path, old: str, new: str) -> None:
