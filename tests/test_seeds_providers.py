@@ -20,6 +20,7 @@ from planner.core.plan_form import read_plan
 from planner.core.policy_form import read_policy
 from planner.core.terms import Confidence
 from planner.sources import ADAPTERS
+from planner.sources.portkey import FILES as PORTKEY_FILES
 from tests.data import shared
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -103,7 +104,7 @@ def test_provider_ids_are_plain_and_unique() -> None:
     assert not [name for name, count in Counter(row["id"] for row in rows).items() if count > 1]
 
 
-@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("feed", [*FEEDS, "huggingface", "portkey", "requesty", "vercel"])
 def test_a_spelling_names_one_provider(feed: str) -> None:
     """Within one feed a word stands for exactly one provider."""
     counts = Counter(word for word, _provider in spellings(feed))
@@ -115,6 +116,17 @@ def test_a_spelling_names_one_provider(feed: str) -> None:
 def test_every_recorded_spelling_is_covered(feed: str) -> None:
     """No provider word of the recorded feeds is left pending, and none is invented."""
     assert set(words_of(feed)) == {word for word, _provider in spellings(feed)}
+
+
+def test_spellings_are_of_feeds_planner_reads() -> None:
+    """A slip in the file does not make up a feed, whose words nobody would ever look up."""
+    stated = {feed for row in toml("providers") for feed in row.get("spellings", {})}
+    assert stated <= {*ADAPTERS, "genai_prices_v1"}
+
+
+def test_every_file_of_portkey_is_somebodys() -> None:
+    """Its files are named by provider: each is one of ours, and none of our words lacks its file."""
+    assert {word for word, _provider in spellings("portkey")} == set(PORTKEY_FILES)
 
 
 def test_openrouter_slugs_are_our_ids() -> None:

@@ -42,41 +42,47 @@ class Arena:
         if not isinstance(listed, list):
             raise FeedRefused(self.name, "not_expected", "a leaderboard with models was expected")
         rows = Rows(self.name, url, observed_at)
-        day = _day(board.get("meta")) or observed_at.date()
+        day = _day(board.get("meta"), observed_at.date())
+        best: dict[str, Score] = {}
         for row in listed:
-            _take(rows, row, names, day)
+            score = _take(rows, row, names, day)
+            # Of several listed variants of one model the best counts, and its name is noted.
+            if score is not None and (score.model not in best or score.score > best[score.model].score):
+                best[score.model] = score
+        rows.scores += best.values()
         return rows.reading({url: hashlib.sha256(body).hexdigest()})
 
 
-def _take(rows: Rows, row: object, names: ProviderNames, day: date) -> None:
+def _take(rows: Rows, row: object, names: ProviderNames, day: date) -> Score | None:
     name = row.get("model") if isinstance(row, dict) else None
     figure: Any = row.get("score") if isinstance(row, dict) else None
     if not isinstance(name, str) or isinstance(figure, bool) or not isinstance(figure, int | Decimal):
         rows.refuse(name, "not_expected")
-        return
-    model = names.models.get(name)
-    if model is None:
-        rows.refuse(name, "pending_name")
-    elif not RATING_MIN <= figure <= RATING_MAX:
-        rows.refuse(name, "unreadable_score")
-    else:
-        rows.scored()
-        rows.scores.append(
-            Score(
-                model=model,
-                index=INDEX,
-                score=Decimal(figure),
-                as_of=day,
-                source="arena",
-                source_url=SOURCE_URL,
-                note=f"listed as {name}",
-            )
-        )
-
-
-def _day(meta: object) -> date | None:
-    stated = meta.get("last_updated") or meta.get("fetched_at") if isinstance(meta, dict) else None
-    try:
-        return None if stated is None else date.fromisoformat(str(stated)[:10])
-    except ValueError:
         return None
+    model = names.models.get(name)
+    if model is None or not RATING_MIN <= figure <= RATING_MAX:
+        rows.refuse(name, "pending_name" if model is None else "unreadable_score")
+        return None
+    rows.scored()
+    return Score(
+        model=model,
+        index=INDEX,
+        score=Decimal(figure),
+        as_of=day,
+        source="arena",
+        source_url=SOURCE_URL,
+        note=f"listed as {name}",
+    )
+
+
+def _day(meta: object, today: date) -> date:
+    """Return the day of the list: as it says, where it says one that has been, else today."""
+    for key in ("last_updated", "fetched_at"):
+        stated = meta.get(key) if isinstance(meta, dict) else None
+        try:
+            day = date.fromisoformat(str(stated)[:10])
+        except ValueError:
+            continue
+        if day <= today:
+            return day
+    return today

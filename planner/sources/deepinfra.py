@@ -12,7 +12,7 @@ from planner.core.price import Rate, RateTable, UnitPrice
 from planner.core.units import Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
-from planner.sources.reading import Rows, Unreadable, count, exactly, listed_rows, looks_like_price, price, unix_moment
+from planner.sources.reading import Rows, Unreadable, count, exactly, listed_rows, price, unix_moment
 from planner.sources.scale import Scale
 
 PROVIDER = "deepinfra"
@@ -90,17 +90,11 @@ def _rates(pricing: object, unmapped: list[str]) -> RateTable:
     if not isinstance(pricing, dict):
         raise Unreadable("missing_price")
     table = {unit: scale.rate(pricing[key]) for key, (unit, scale) in UNITS.items() if pricing.get(key) is not None}
-    unmapped += [
-        key for key in pricing if key not in UNITS and key not in _SILENT and key != CACHED_SHARE and _cost(key)
-    ]
+    unmapped += [key for key in pricing if key not in UNITS and key not in _SILENT and key != CACHED_SHARE]
     if not table:
         raise Unreadable("missing_price")
     _add_cached(pricing, table)
     return RateTable({unit: UnitPrice(rate) for unit, rate in table.items()})
-
-
-def _cost(key: str) -> bool:
-    return looks_like_price(key) or "cents" in key or "rate" in key
 
 
 def _add_cached(pricing: Mapping[str, Any], table: dict[Unit, Rate]) -> None:

@@ -13,7 +13,7 @@ from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
 from planner.sources.litellm_grammar import rate_table
-from planner.sources.reading import Rows, count, document, words
+from planner.sources.reading import INCLUSIVE, Rows, count, document, words
 
 PATH = "/BerriAI/litellm/main/model_prices_and_context_window.json"
 
@@ -54,8 +54,6 @@ _INPUTS = {
 # Azure's deployment zones and the clouds' regions stand between provider and model: `azure/eu/gpt-4o`,
 # `bedrock/us-west-2/…`. Only what has one of these two shapes is taken for a region.
 _REGION = re.compile(r"(?:eu|us|global|global-standard|[a-z]{2}(?:-gov)?-[a-z]+-[0-9])", re.ASCII)
-# xAI's longer prices begin at the stated length, everybody else's above it.
-_INCLUSIVE = frozenset({"xai"})
 DOCUMENTATION = "sample_spec"
 
 
@@ -106,7 +104,7 @@ def _take(rows: Rows, key: str, row: Mapping[str, Any], names: ProviderNames) ->
         facts=_facts(row, spelling, region, seat),
         source_url=source if isinstance(source, str) and source.startswith("https://") else None,
     )
-    rows.offer(claim, lambda unmapped: rate_table(row, inclusive=seat.provider in _INCLUSIVE, unmapped=unmapped))
+    rows.offer(claim, lambda unmapped: rate_table(row, inclusive=seat.provider in INCLUSIVE, unmapped=unmapped))
 
 
 def _split(key: str, word: str, names: ProviderNames) -> tuple[str, str | None]:

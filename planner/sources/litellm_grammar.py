@@ -8,9 +8,10 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
+from planner.core.dearest import dearer
 from planner.core.price import ALWAYS, DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import REGISTRY, Dimension, Unit
-from planner.sources.reading import Unreadable, baseless, count, dearer, exactly, looks_like_price, price
+from planner.sources.reading import Unreadable, baseless, count, exactly, looks_like_price, price
 
 # Source: cost keys of model_prices_and_context_window.json as shipped in litellm 1.109.1; USD per single unit.
 BASES: dict[str, Unit] = {
@@ -42,6 +43,10 @@ BASES: dict[str, Unit] = {
     "output_cost_per_video_per_second": Unit.OUTPUT_VIDEO_SECOND,
     "ocr_cost_per_page": Unit.PAGE,
 }
+# Whoever makes pictures bills what it makes, and the map writes that price on either side. Source: LiteLLM's own
+# calculator for pictures (default_image_cost_calculator: ``input_cost_per_pixel`` x height x width x n).
+MAKERS = ("image_generation", "image_edit")
+MADE = {"input_cost_per_image": "output_cost_per_image", "input_cost_per_pixel": "output_cost_per_pixel"}
 # A second is of audio or of video; the row's mode says which.
 SECONDS: dict[tuple[str, str], Unit] = {
     ("input_cost_per_second", "audio_transcription"): Unit.AUDIO_SECOND,
@@ -115,6 +120,7 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
         Unreadable: a price that sets none, or no price at all.
     """
     mode = str(row.get("mode"))
+    row = _as_made(row) if mode in MAKERS else row
     base: dict[Unit, Rate] = {}
     bands: list[tuple[Term, Rate]] = []
     for key, value in row.items():
@@ -146,6 +152,12 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
         raise Unreadable("missing_price")
     table = {unit: UnitPrice(rate, tuple(lists.get(unit, ()))) for unit, rate in base.items()}
     return RateTable(_multiplied(row, table, unmapped))
+
+
+def _as_made(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    moved = {stated: made for stated, made in MADE.items() if row.get(stated) and not row.get(made)}
+    kept = {key: value for key, value in row.items() if key not in (*moved, *moved.values())}
+    return {**kept, **{made: row[stated] for stated, made in moved.items()}}
 
 
 def _stated(stated: Mapping[tuple[str | None, int | None], Rate], *, inclusive: bool) -> Iterator[Band]:
@@ -263,6 +275,8 @@ def _shifted(start: int, end: int, days: frozenset[int], ahead: int) -> Iterator
 
 def _extras(row: Mapping[str, Any], base: dict[Unit, Rate], unmapped: list[str]) -> None:
     searches = row.get("search_context_cost_per_query")
+    if searches is not None and not isinstance(searches, dict):
+        unmapped.append("search_context_cost_per_query")
     if isinstance(searches, dict):
         # The medium context is what the vendors use unless told otherwise.
         medium = searches.get(MEDIUM)

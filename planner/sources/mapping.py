@@ -31,7 +31,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+import httpx
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from planner.core.claim import Claim, Reading
 from planner.core.errors import FeedRefused, InvalidInput, what_is_wrong
@@ -50,13 +59,29 @@ RANK_MIN = 3
 """What people enter outranks every list."""
 
 
+def _steps(value: str) -> str:
+    if not all(value.split(".")):
+        raise ValueError("names with one dot between them are needed")
+    return value
+
+
+Place = Annotated[str, AfterValidator(_steps)]
+Root = Annotated[str, AfterValidator(lambda value: value and _steps(value))]
+
+
 class Priced(BaseModel):
-    """A price with a unit of its own."""
+    """Where a price stands, and its unit where that is not the unit of all."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    path: Annotated[str, Field(min_length=1)]
-    unit: str
+    path: Place
+    unit: str | None = None
+
+
+def _with_path(value: object) -> object:
+    if not isinstance(value, str | dict):
+        raise ValueError("a path is needed, or a table of path and unit")  # noqa: TRY004  # pydantic reports ValueErrors
+    return {"path": value} if isinstance(value, str) else value
 
 
 class Facts(BaseModel):
@@ -64,13 +89,23 @@ class Facts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    context_tokens: Annotated[str, Field(min_length=1)] | None = None
-    max_output_tokens: Annotated[str, Field(min_length=1)] | None = None
+    context_tokens: Place | None = None
+    max_output_tokens: Place | None = None
 
 
 def _word(value: str) -> str:
     if not valid_feed_id(value):
         raise ValueError("letters, digits and ~ @ . _ : / + - are needed, at most 128")
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host or any(letter.isspace() for letter in value):
+        raise ValueError("an address is needed, such as https://api.acme.test/v1/models")
     return value
 
 
@@ -86,14 +121,14 @@ class Layout(BaseModel):
     name: Word
     title: Text
     licence: Text
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    rows: str = ""
-    id: Text
+    url: Annotated[str, AfterValidator(_address)]
+    rows: Root = ""
+    id: Place
     channel: Word = "direct"
     provider: Word | None = None
-    provider_path: Text | None = None
-    unit: str
-    prices: Annotated[dict[str, Annotated[str, Field(min_length=1)] | Priced], Field(min_length=1)]
+    provider_path: Place | None = None
+    unit: str | None = None
+    prices: Annotated[dict[str, Annotated[Priced, BeforeValidator(_with_path)]], Field(min_length=1)]
     facts: Facts = Facts()
     rank: Annotated[int, Field(ge=RANK_MIN, le=9_999)] = 55
     interval_minutes: Annotated[int, Field(ge=1, le=525_600)] = 360
@@ -113,21 +148,20 @@ class Layout(BaseModel):
 
     @model_validator(mode="after")
     def _known_units(self) -> Self:
+        if self.unit is not None and self.unit not in WORDS:
+            raise ValueError(f"unit: one of {', '.join(WORDS)} is needed")
         units = {unit.value for unit in Unit}
         for key, price in self.prices.items():
             if key not in units:
                 raise ValueError(f"prices.{key[:40]}: not a unit planner knows; it knows {', '.join(sorted(units))}")
-            if (price.unit if isinstance(price, Priced) else self.unit) not in WORDS:
-                raise ValueError(f"prices.{key}: a unit of {', '.join(WORDS)} is needed")
+            if (price.unit or self.unit) not in WORDS:
+                raise ValueError(f"prices.{key}.unit, or unit for all of them: one of {', '.join(WORDS)} is needed")
         return self
 
     def priced(self) -> Iterator[tuple[Unit, str, Scale]]:
         """Yield (unit, path, scale) of every price."""
         for key, price in self.prices.items():
-            if isinstance(price, Priced):
-                yield Unit(key), price.path, WORDS[price.unit]
-            else:
-                yield Unit(key), price, WORDS[self.unit]
+            yield Unit(key), price.path, WORDS[price.unit or self.unit or ""]
 
 
 def read_layout(path: Path) -> Layout:
@@ -138,13 +172,15 @@ def read_layout(path: Path) -> Layout:
     """
     try:
         return Layout.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise InvalidInput(path.name, "not a readable TOML file") from None
+    except OSError as error:
+        raise InvalidInput(path.name, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidInput(path.name, "not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(path.name, f"not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        # Where a price may be a path or a table, pydantic puts the kind it tried behind the name.
-        steps = [str(step) for step in first["loc"] if step not in ("str", "Priced")]
-        place = ".".join(step for step in steps if step.isidentifier())
+        place = ".".join(ascii(str(step)[:40]).strip("'") for step in first["loc"])
         problem = "no such key" if first["type"] == "extra_forbidden" else what_is_wrong(first["msg"])
         raise InvalidInput(f"{path.name}: {place}" if place else path.name, problem) from None
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from planner.core.claim import Claim, Reading
+from planner.core.dearest import dearer
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
@@ -13,7 +14,7 @@ from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import SERVICE_TIERS, Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
-from planner.sources.reading import Rows, Unreadable, baseless, count, document, least, price, under
+from planner.sources.reading import INCLUSIVE, Rows, Unreadable, baseless, count, document, least, price, under
 
 PATH = "/api.json"
 MTOK = 1_000_000
@@ -28,7 +29,7 @@ UNITS = {
     "input_audio": Unit.INPUT_AUDIO,
     "output_audio": Unit.OUTPUT_AUDIO,
 }
-_STRUCTURED = ("tiers", "context_over_200k")
+_STRUCTURED = {"tiers": list, "context_over_200k": dict}
 CAPABILITIES = {"tool_call": "tools", "structured_output": "json_schema", "reasoning": "reasoning"}
 
 
@@ -79,7 +80,8 @@ def _take(rows: Rows, spelling: str, seat: Seat | None, id_: str, model: object)
     claim = Claim(offer_id=offer_id(seat.channel, seat.provider, id_), facts=_facts(model, id_, seat))
     cost, more = model.get("cost"), model.get("experimental")
     modes = more.get("modes") if isinstance(more, dict) else None
-    rows.offer(claim, lambda unmapped: _rates(cost, modes, rows, unmapped))
+    inclusive = seat.provider in INCLUSIVE
+    rows.offer(claim, lambda unmapped: _rates(cost, modes, rows, unmapped, inclusive=inclusive))
 
 
 def _facts(model: Mapping[str, Any], id_: str, seat: Seat) -> OfferFacts:
@@ -120,7 +122,7 @@ def _words(listed: object) -> frozenset[str] | None:
     return frozenset("file" if word == "pdf" else word for word in listed)
 
 
-def _rates(cost: object, modes: object, rows: Rows, unmapped: list[str]) -> RateTable:
+def _rates(cost: object, modes: object, rows: Rows, unmapped: list[str], *, inclusive: bool) -> RateTable:
     if not isinstance(cost, dict):
         raise Unreadable("missing_price")
     base: dict[Unit, Rate] = {}
@@ -131,13 +133,7 @@ def _rates(cost: object, modes: object, rows: Rows, unmapped: list[str]) -> Rate
             unmapped.append(key)
     if not base:
         raise Unreadable("missing_price")
-    # A cache price of 0 beside a price that is not stands for "not stated": nobody writes a cache for nothing.
-    if base.get(Unit.INPUT, Rate(price(0))).usd > 0:
-        for unit in (Unit.CACHE_READ, Unit.CACHE_WRITE_5M):
-            if unit in base and base[unit].usd == 0:
-                del base[unit]
-                rows.notes["zero_cache_price"] += 1
-    lengths, tiers = _bands(cost, rows, unmapped), list(_modes(modes, unmapped))
+    lengths, tiers = list(_bands(cost, rows, unmapped, inclusive=inclusive)), list(_modes(modes, unmapped))
     unmapped += baseless(base, [rates for _when, rates in (*lengths, *tiers)])
     table = {}
     for unit, rate in base.items():
@@ -147,17 +143,23 @@ def _rates(cost: object, modes: object, rows: Rows, unmapped: list[str]) -> Rate
     return RateTable(table)
 
 
-def _bands(cost: Mapping[str, Any], rows: Rows, unmapped: list[str]) -> list[tuple[When, dict[Unit, Rate]]]:
-    """Read length bands: ``tiers``, or the older ``context_over_200k``, which repeats one of them."""
+def _bands(
+    cost: Mapping[str, Any], rows: Rows, unmapped: list[str], *, inclusive: bool
+) -> Iterator[tuple[When, dict[Unit, Rate]]]:
+    """Yield length bands: ``tiers``, or the older ``context_over_200k``, which repeats one of them."""
     tiers = cost.get("tiers")
     found: dict[int, dict[Unit, Rate]] = {}
+    unmapped += [key for key, kind in _STRUCTURED.items() if not isinstance(cost.get(key), kind | None)]
     for entry in tiers if isinstance(tiers, list) else []:
         tier = entry.get("tier") if isinstance(entry, dict) else None
         size = count(tier.get("size")) if isinstance(tier, dict) and tier.get("type") == "context" else None
         if size is None:
             unmapped.append("tiers")
             continue
-        found[size] = _band_rates(entry, unmapped, "tiers")
+        rates = _band_rates(entry, unmapped, "tiers")
+        known = found.setdefault(size, rates)
+        # Of two prices from one length on the dearer counts.
+        found[size] = {**known, **{unit: dearer(rate, known.get(unit, rate)) for unit, rate in rates.items()}}
     legacy = cost.get("context_over_200k")
     if isinstance(legacy, dict):
         rates = _band_rates(legacy, unmapped, "context_over_200k")
@@ -165,7 +167,8 @@ def _bands(cost: Mapping[str, Any], rows: Rows, unmapped: list[str]) -> list[tup
             found[LEGACY_TOKENS] = rates
         elif rates not in found.values():
             rows.notes["context_over_200k_differs"] += 1
-    return [(When(input_tokens_gt=size), found[size]) for size in sorted(found)]
+    for size in sorted(found):
+        yield When(input_tokens_gte=size) if inclusive else When(input_tokens_gt=size), found[size]
 
 
 def _modes(modes: object, unmapped: list[str]) -> Iterator[tuple[When, dict[Unit, Rate]]]:

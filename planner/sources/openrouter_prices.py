@@ -52,6 +52,8 @@ def rate_table(pricing: object, unmapped: list[str]) -> RateTable:  # noqa: C901
         raise Unreadable("missing_price")
     bands: dict[Unit, list[Band]] = {}
     overrides = pricing.get("overrides")
+    if overrides is not None and not isinstance(overrides, list):
+        unmapped.append("overrides")
     for override in overrides if isinstance(overrides, list) else []:
         if not isinstance(override, dict):
             raise Unreadable("unreadable_condition")

@@ -13,7 +13,7 @@ from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import SERVICE_TIERS, Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_parts
-from planner.sources.reading import Rows, Unreadable, document
+from planner.sources.reading import Rows, Unreadable, baseless, document
 from planner.sources.scale import Scale
 
 PATH = "/pricing"
@@ -45,6 +45,7 @@ ADDITIONAL: dict[str, Unit] = {
     "request_audio_token": Unit.INPUT_AUDIO,
     "response_audio_token": Unit.OUTPUT_AUDIO,
 }
+_SILENT = frozenset({"additional_units", "currency"})
 DEFAULT = "default"
 
 
@@ -117,23 +118,33 @@ def _rates(model: Mapping[str, Any], unmapped: list[str]) -> RateTable:
         raise Unreadable("missing_price")
     bands: dict[Unit, list[Band]] = {}
     batch = config.get("batch_config")
-    _band(bands, base, When(service_tier="batch"), _table(batch, unmapped) if isinstance(batch, dict) else {})
+    if batch is not None:
+        _band(bands, base, When(service_tier="batch"), batch, unmapped)
     custom = model.get("custom_pricing")
     regions = custom.get("regions") if isinstance(custom, dict) else None
     for region, prices in (regions if isinstance(regions, dict) else {}).items():
         modes = prices.get("execution_modes") if isinstance(prices, dict) else None
         place = None if region == DEFAULT else region
-        for mode, rates in (modes if isinstance(modes, dict) else {}).items():
-            if mode not in SERVICE_TIERS or not isinstance(rates, dict):
+        if not isinstance(modes, dict):
+            unmapped.append("custom_pricing.regions")
+            continue
+        for mode, rates in modes.items():
+            tier = None if mode == "standard" else mode
+            if mode not in SERVICE_TIERS:
                 unmapped.append(f"execution_modes.{mode}")
-            else:
-                tier = None if mode == "standard" else mode
-                if tier is not None or place is not None:
-                    _band(bands, base, When(service_tier=tier, region=place), _table(rates, unmapped))
+            elif tier is not None or place is not None:
+                _band(bands, base, When(service_tier=tier, region=place), rates, unmapped)
     return RateTable({unit: UnitPrice(rate, tuple(bands.get(unit, ()))) for unit, rate in base.items()})
 
 
-def _band(bands: dict[Unit, list[Band]], base: Mapping[Unit, Rate], when: When, rates: Mapping[Unit, Rate]) -> None:
+def _band(
+    bands: dict[Unit, list[Band]], base: Mapping[Unit, Rate], when: When, listed: object, unmapped: list[str]
+) -> None:
+    if not isinstance(listed, dict):
+        unmapped.append(f"{when.service_tier or when.region} prices")
+        return
+    rates = _table(listed, unmapped)
+    unmapped += baseless(base, [rates])
     for unit, rate in rates.items():
         if unit in base and not any(band.when == when for band in bands.get(unit, ())):
             bands.setdefault(unit, []).append(Band(when, rate))
@@ -146,11 +157,11 @@ def _table(listed: Mapping[str, Any], unmapped: list[str]) -> dict[Unit, Rate]:
     table: dict[Unit, Rate] = {}
     for units, entries in both:
         for key, entry in entries.items():
+            if key not in units:
+                unmapped += [] if key in _SILENT else [key]
+                continue
             figure = entry.get("price") if isinstance(entry, dict) else None
             if figure is None:
-                continue
-            if key not in units:
-                unmapped.append(key)
                 continue
             rate = Scale.CENTS.rate(figure)
             if rate.usd:

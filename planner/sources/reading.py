@@ -5,18 +5,22 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
-from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 from planner.core import strict_json
 from planner.core.claim import Claim, ModelFacts, Reading, Refused, Score, Segment
+from planner.core.dearest import dearer, dearest
 from planner.core.errors import FeedRefused, InvalidInput
 from planner.core.money import parse_feed_decimal
-from planner.core.price import Band, Rate, RateTable, When
+from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.terms import Terms
-from planner.core.units import Unit
+from planner.core.units import FALLBACK, Unit
 
 ROW_NAME_MAX = 120
+# xAI's longer prices begin at the stated length, everybody else's above it. Source: LiteLLM's calculator, 1.109.1.
+INCLUSIVE = frozenset({"xai"})
 
 
 class Unreadable(Exception):  # a reason, not an error: it never leaves a parse
@@ -62,17 +66,31 @@ class Rows:
         self.take(replace(claim, segments=segments, unpriced=unpriced, unmapped=tuple(unmapped)))
 
     def take(self, claim: Claim) -> None:
-        """Count a row that is. Of two rows with one id the dearer stands: a duplicate must never be a discount."""
+        """Count a row that is. Of two rows with one id the dearer counts: a duplicate must never be a discount."""
         self._read += 1
         for key in claim.unmapped:
             self.notes[f"unmapped:{key}"] += 1
+        claim = replace(claim, segments=tuple(replace(part, rates=self._told(part.rates)) for part in claim.segments))
         known = self._claims.get(claim.offer_id)
         if known is not None:
             self._merged += 1
             self.notes["duplicate_row"] += 1
-            if _dearness(claim) <= _dearness(known):
-                return
+            claim = _merged(known, claim)
         self._claims[claim.offer_id] = claim
+
+    def _told(self, rates: RateTable) -> RateTable:
+        """Leave out the prices that every list writes down and that say nothing."""
+        kept = dict(rates)
+        for unit, fresh in _FRESH.items():
+            # Nobody keeps a prompt for nothing: a 0 beside a prompt that is paid for stands for "not stated".
+            if unit in kept and fresh in kept and not kept[unit].base.pico and kept[fresh].base.pico:
+                del kept[unit]
+                self.notes["zero_cache_price"] += 1
+        answer = kept.get(Unit.OUTPUT)
+        if answer is not None and answer.bands and kept.get(Unit.REASONING) == UnitPrice(answer.base):
+            # Reasoning at the price of the answer is the answer's price, under every condition that changes it.
+            del kept[Unit.REASONING]
+        return rates if len(kept) == len(rates) else RateTable(kept)
 
     def scored(self) -> None:
         """Count a row that gave a score and nothing else."""
@@ -98,13 +116,30 @@ class Rows:
         )
 
 
-def _dearness(claim: Claim) -> tuple[Decimal, ...]:
-    rates: Mapping[Unit, Any] = claim.segments[-1].rates if claim.segments else RateTable({})
-    per_unit = [rates[unit].base.usd / rates[unit].base.per if unit in rates else Decimal(-1) for unit in _COMPARED]
-    return (max(per_unit), *per_unit)
+_FRESH = {
+    **{unit: FALLBACK[unit] for unit in FALLBACK if unit is not Unit.REASONING},
+    Unit.CACHE_WRITE_5M: Unit.INPUT,
+    Unit.CACHE_WRITE_1H: Unit.INPUT,
+}
 
 
-_COMPARED = (Unit.INPUT, Unit.OUTPUT, Unit.CACHE_READ, Unit.CACHE_WRITE_5M)
+def _merged(known: Claim, claim: Claim) -> Claim:
+    """Return what two rows say of one offer: at every time, under every condition, the dearer of their prices."""
+    if not known.segments or not claim.segments:
+        return known if known.segments else claim
+    stated = (*known.segments, *claim.segments)
+    cuts = sorted({day for part in stated for day in (part.valid_from, part.valid_to) if day is not None})
+    segments = []
+    for start, end in pairwise((None, *cuts, None)):
+        inside = [
+            part.rates
+            for part in stated
+            if (part.valid_from is None or (start is not None and part.valid_from <= start))
+            and (part.valid_to is None or (end is not None and end <= part.valid_to))
+        ]
+        if inside:
+            segments.append(Segment(start, end, reduce(dearest, inside)))
+    return replace(known, segments=tuple(segments), unmapped=tuple(dict.fromkeys((*known.unmapped, *claim.unmapped))))
 
 
 def document(source: str, payload: bytes) -> Any:  # noqa: ANN401  # JSON is any of six types
@@ -216,11 +251,6 @@ def under(when: When, rate: Rate, lengths: Sequence[Band]) -> Iterator[Band]:
     for band in lengths:
         both = replace(band.when, service_tier=when.service_tier, region=when.region)
         yield Band(both, dearer(band.rate, rate))
-
-
-def dearer(one: Rate, other: Rate) -> Rate:
-    """Return the dearer of two rates."""
-    return max(one, other, key=lambda rate: Fraction(rate.pico, rate.pico_per))
 
 
 def least(context: int | None, prompt: int | None) -> int | None:

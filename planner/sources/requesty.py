@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from planner.core.claim import Claim, Reading
+from planner.core.dearest import dearer, dearest
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, offer_id, valid_feed_id
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
@@ -26,10 +27,12 @@ UNITS: dict[str, Unit] = {
     "output_price": Unit.OUTPUT,
     "cached_price": Unit.CACHE_READ,
     "caching_5m_price": Unit.CACHE_WRITE_5M,
+    # The older name of the five-minute price; where both are stated the dearer counts.
+    "caching_price": Unit.CACHE_WRITE_5M,
     "caching_1h_price": Unit.CACHE_WRITE_1H,
 }
-# The older name of the five-minute price; the newer one outranks it.
-OLD_WRITE = "caching_price"
+THRESHOLD = "prompt_tokens_threshold"
+_SILENT = frozenset({"pricing", "discount_percentage"})
 KINDS = {"chat": Kind.CHAT, "embedding": Kind.EMBEDDING, "embeddings": Kind.EMBEDDING, "image": Kind.IMAGE}
 CAPABILITIES = {
     "supports_tool_calling": "tools",
@@ -114,17 +117,20 @@ def _facts(row: Mapping[str, Any], spelling: str, region: str | None, tier: str 
 def _rates(row: Mapping[str, Any], unmapped: list[str]) -> RateTable:
     """Read the lowest band as the base and the others as bands above their threshold."""
     tiers = row.get("pricing")
+    unmapped += [key for key in row if key not in UNITS and key not in _SILENT and looks_like_price(key)]
     if tiers is None:
-        tiers = [{key: value for key, value in row.items() if key in UNITS or key == OLD_WRITE}]
+        tiers = [{key: value for key, value in row.items() if key in UNITS}]
     if not isinstance(tiers, list) or not tiers or not all(isinstance(tier, dict) for tier in tiers):
         raise Unreadable("missing_price")
-    found: dict[int, dict[Unit, Rate]] = {}
+    found: dict[int, RateTable] = {}
     for tier in tiers:
-        threshold = tier.get("prompt_tokens_threshold", 0)
+        threshold = tier.get(THRESHOLD, 0)
         above = 0 if threshold == 0 else count(threshold)
         if above is None or isinstance(threshold, bool):
             raise Unreadable("unreadable_condition")
-        found[above] = _table(tier, unmapped)
+        table = RateTable.flat(_table(tier, unmapped))
+        # Of two prices from one length on the dearer counts.
+        found[above] = dearest(found[above], table) if above in found else table
     base = found.pop(0, None)
     if not base:
         raise Unreadable("missing_price")
@@ -132,14 +138,14 @@ def _rates(row: Mapping[str, Any], unmapped: list[str]) -> RateTable:
     return RateTable(
         {
             unit: UnitPrice(
-                rate,
+                price.base,
                 tuple(
-                    Band(When(input_tokens_gt=above), found[above][unit])
+                    Band(When(input_tokens_gt=above), found[above][unit].base)
                     for above in sorted(found)
                     if unit in found[above]
                 ),
             )
-            for unit, rate in base.items()
+            for unit, price in base.items()
         }
     )
 
@@ -147,18 +153,16 @@ def _rates(row: Mapping[str, Any], unmapped: list[str]) -> RateTable:
 def _table(tier: Mapping[str, Any], unmapped: list[str]) -> dict[Unit, Rate]:
     table: dict[Unit, Rate] = {}
     for key, value in tier.items():
-        if value is None:
+        if value is None or key == THRESHOLD:
             continue
         if key in UNITS:
-            table[UNITS[key]] = Scale.USD.rate(value)
-        elif key == OLD_WRITE:
-            if "caching_5m_price" not in tier:
-                table[Unit.CACHE_WRITE_5M] = Scale.USD.rate(value)
-        elif key != "prompt_tokens_threshold" and looks_like_price(key):
+            rate = Scale.USD.rate(value)
+            table[UNITS[key]] = dearer(rate, table.get(UNITS[key], rate))
+        elif looks_like_price(key):
             unmapped.append(key)
-    # A cache price of 0 beside a price that is not stands for "not stated".
-    if Unit.INPUT in table and table[Unit.INPUT].usd > 0:
-        table = {unit: rate for unit, rate in table.items() if unit in (Unit.INPUT, Unit.OUTPUT) or rate.usd > 0}
+        else:
+            # It may be one more condition, and a price without its condition holds too often.
+            raise Unreadable("unreadable_condition")
     return table
 
 

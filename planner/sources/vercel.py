@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from planner.core.claim import Claim, Reading
+from planner.core.dearest import dearer
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, offer_id, valid_feed_id
@@ -18,6 +20,7 @@ from planner.sources.openrouter_prices import UNITS
 from planner.sources.reading import (
     Rows,
     Unreadable,
+    baseless,
     count,
     decimal,
     document,
@@ -33,7 +36,9 @@ from planner.sources.scale import Scale
 CHANNEL = "vercel"
 PATH = "/v1/models"
 # Source: the answer for zai/glm-5.3-flash of 2026-09-28, and the gateway's REST reference. The keys are those of
-# OpenRouter; a 0 beside prices that are not stands for "not priced apart". `discount` is inside already.
+# OpenRouter; a 0 beside prices that are not stands for "not priced apart". `discount` is inside already. `image` of a
+# model that makes pictures is the price of one; searches are sold by the thousand ("10" and "14" in public captures).
+SCALES = {"web_search": Scale.USD_PER_THOUSAND}
 BANDED = {
     "prompt_tiers": Unit.INPUT,
     "completion_tiers": Unit.OUTPUT,
@@ -141,7 +146,7 @@ def _take(  # one row with all it needs
         facts=_facts(model, endpoint, id_, seat),
         source_url=url if url.startswith("https://") else None,
     )
-    rows.offer(claim, lambda unmapped: _rates(endpoint, unmapped))
+    rows.offer(claim, lambda unmapped: _rates(model, endpoint, unmapped))
     rows.terms += _terms(endpoint, claim.offer_id, url, observed_at)
 
 
@@ -169,58 +174,88 @@ def _facts(model: Mapping[str, Any], endpoint: Mapping[str, Any], id_: str, seat
     )
 
 
-def _rates(endpoint: Mapping[str, Any], unmapped: list[str]) -> RateTable:
+def _rates(model: Mapping[str, Any], endpoint: Mapping[str, Any], unmapped: list[str]) -> RateTable:
     """Read base prices, bands by length, and what a pinned region costs instead."""
     pricing = endpoint.get("pricing")
     if not isinstance(pricing, dict):
         raise Unreadable("missing_price")
-    base = _table(pricing, unmapped)
-    if Unit.INPUT not in base and Unit.OUTPUT not in base:
+    makes_pictures = KINDS.get(str(model.get("type"))) is Kind.IMAGE
+    base = _table(pricing, unmapped, makes_pictures=makes_pictures)
+    if not base.keys() & {Unit.INPUT, Unit.OUTPUT, Unit.PICTURE}:
         raise Unreadable("missing_price")
-    bands: dict[Unit, list[Band]] = {}
-    for key, unit in BANDED.items():
-        if unit in base:
-            bands.setdefault(unit, []).extend(_lengths(pricing.get(key), base[unit], key, unmapped))
-    lengths = {unit: tuple(found) for unit, found in bands.items()}
-    regions = endpoint.get("inference_regions")
-    for region in regions if isinstance(regions, list) else []:
-        word = region.get("geo_region") if isinstance(region, dict) else None
-        regional = region.get("pricing") if isinstance(region, dict) else None
-        if isinstance(word, str) and word and isinstance(regional, dict):
-            for unit, rate in _table(regional, unmapped).items():
-                if unit in base and rate != base[unit]:
-                    bands.setdefault(unit, []).extend(under(When(region=word), rate, lengths.get(unit, ())))
+    lengths = _lengths(pricing, base, unmapped)
+    bands = {unit: list(found) for unit, found in lengths.items()}
+    for word, regional in _regions(endpoint.get("inference_regions"), unmapped):
+        inside = _table(regional, unmapped, makes_pictures=makes_pictures)
+        unmapped += baseless(base, [inside])
+        inside = {unit: rate for unit, rate in inside.items() if unit in base and (rate.usd or not base[unit].usd)}
+        own = _lengths(regional, inside, unmapped)
+        for unit in inside:
+            stated = lengths.get(unit, []), own.get(unit, [])
+            if inside[unit] != base[unit] or stated[1] not in ([], stated[0]):
+                there = [Band(replace(band.when, region=word), band.rate) for band in stated[1]]
+                bands.setdefault(unit, []).extend((*under(When(region=word), inside[unit], stated[0]), *there))
     return RateTable({unit: UnitPrice(rate, tuple(bands.get(unit, ()))) for unit, rate in base.items()})
 
 
-def _table(pricing: Mapping[str, Any], unmapped: list[str]) -> dict[Unit, Rate]:
+def _regions(listed: object, unmapped: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for region in listed if isinstance(listed, list) else []:
+        word = region.get("geo_region") if isinstance(region, dict) else None
+        regional = region.get("pricing") if isinstance(region, dict) else None
+        if regional is None:
+            continue
+        if isinstance(word, str) and word and isinstance(regional, dict):
+            yield word, regional
+        else:
+            unmapped.append("inference_regions")
+
+
+def _table(pricing: Mapping[str, Any], unmapped: list[str], *, makes_pictures: bool) -> dict[Unit, Rate]:
     table: dict[Unit, Rate] = {}
     for key, value in pricing.items():
-        unit = UNITS.get(key)
-        if unit is not None and value is not None:
-            table[unit] = Scale.USD.rate(value)
-        elif unit is None and key not in BANDED and key not in _SILENT:
-            unmapped.append(key)
-    return {unit: rate for unit, rate in table.items() if unit in (Unit.INPUT, Unit.OUTPUT) or rate.usd}
+        if key == "image" and makes_pictures:
+            unit, scale = Unit.PICTURE, Scale.USD
+        elif key in UNITS:
+            unit, scale = UNITS[key], SCALES.get(key, Scale.USD)
+        else:
+            unmapped += [key] if key not in BANDED and key not in _SILENT else []
+            continue
+        if value is not None:
+            table[unit] = scale.rate(value)
+    always = {Unit.INPUT, Unit.OUTPUT} if Unit.PICTURE not in table else set()
+    return {unit: rate for unit, rate in table.items() if rate.usd or unit in always}
 
 
-def _lengths(tiers: object, base: Rate, key: str, unmapped: list[str]) -> list[Band]:
+def _lengths(pricing: Mapping[str, Any], base: Mapping[Unit, Rate], unmapped: list[str]) -> dict[Unit, list[Band]]:
     """Read bands of ``[{cost, min, max}]``; ``min`` belongs to its band, so the price holds from it on."""
-    bands = []
-    for tier in tiers if isinstance(tiers, list) else []:
-        if not isinstance(tier, dict):
-            raise Unreadable("unreadable_condition")
-        start = tier.get("min", 0)
-        least = 0 if start in (0, None) else count(start)
-        if least is None:
-            raise Unreadable("unreadable_condition")
-        rate = Scale.USD.rate(tier.get("cost"))
-        if least:
-            bands.append(Band(When(input_tokens_gte=least), rate))
-        elif rate != base:
+    found: dict[Unit, dict[int, Rate]] = {}
+    for key, unit in BANDED.items():
+        tiers = pricing.get(key)
+        if tiers is None:
+            continue
+        if unit not in base or not isinstance(tiers, list):
             unmapped.append(key)
+            continue
+        for tier in tiers:
+            least = 0 if isinstance(tier, dict) and tier.get("min") in (0, None) else count(_of(tier, "min"))
+            if least is None:
+                raise Unreadable("unreadable_condition")
+            rate = Scale.USD.rate(_of(tier, "cost"))
+            if least:
+                rates = found.setdefault(unit, {})
+                # Of two prices from one length on the dearer counts.
+                rates[least] = dearer(rate, rates.get(least, rate))
+            elif rate != base[unit]:
+                unmapped.append(key)
     # Of several bands that hold the last one stays, so they go from short to long.
-    return sorted(bands, key=lambda band: band.when.input_tokens_gte or 0)
+    return {
+        unit: [Band(When(input_tokens_gte=least), rate) for least, rate in sorted(rates.items())]
+        for unit, rates in found.items()
+    }
+
+
+def _of(tier: object, key: str) -> object:
+    return tier.get(key) if isinstance(tier, dict) else None
 
 
 def _terms(endpoint: Mapping[str, Any], offer: str, url: str, observed_at: datetime) -> Iterator[Terms]:

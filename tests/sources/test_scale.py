@@ -154,47 +154,73 @@ GOOD = {"name": "acme", "rows": "data", "id": "id", "unit": "usd_per_token", "in
 
 
 @pytest.mark.parametrize(
-    ("broken", "named"),
+    ("old", "new", "said"),
     [
-        ('name = "acme"', "name"),
-        ('unit = "usd_per_token"', "unit"),
-        ('provider = "acme"', "acme.toml"),
-        ("[prices]", "acme.toml"),
+        ('name = "acme"', "", "acme.toml: name, problem=Field required"),
+        ('name = "acme"', 'name = "own"', "name: own is the name of what people enter"),
+        ('name = "acme"', 'name = "correction"', "name: correction is the name of what people enter"),
+        ('unit = "usd_per_token"', "", "prices.input_token.unit, or unit for all of them: one of usd_per_token"),
+        ("usd_per_token", "bananas", "acme.toml, problem=unit: one of usd_per_token"),
+        ('provider = "acme"', "", "either provider or provider_path"),
+        (
+            'provider = "acme"',
+            'provider = "acme"\nprovider_path = "owner"',
+            "either provider or provider_path is needed",
+        ),
+        ('provider = "acme"', 'provider = "a b"', "acme.toml: provider, problem=letters, digits"),
+        ("[prices]", "", "acme.toml: prices, problem=Field required"),
+        ("[prices]", "[prices", "not TOML: Expected ']' at the end of a table declaration (at line"),
+        ("[prices]", "surprise = 1\n[prices]", "acme.toml: surprise, problem=no such key"),
+        ("[prices]", "x-y = 1\n[prices]", "acme.toml: x-y, problem=no such key"),
+        (
+            "[prices]",
+            "interval_minutes = 99999999999999999999\n[prices]",
+            "interval_minutes, problem=Input",
+        ),
+        ("[prices]", "stale_after_hours = 99999999999\n[prices]", "stale_after_hours, problem=Input"),
+        ("input_token", "input_bananas", "prices.input_bananas: not a unit planner knows; it knows annotated_page"),
+        ('"a.b"', "7", "prices.input_token, problem=a path is needed, or a table of path and unit"),
+        ('"a.b"', '{ unit = "usd_per_mtok" }', "prices.input_token.path, problem=Field required"),
+        ('"a.b"', '{ path = "a", per = 3 }', "prices.input_token.per, problem=no such key"),
+        ('"a.b"', '{ path = "a", unit = "pears" }', "prices.input_token.unit, or unit for all of them: one of"),
+        ('"a.b"', '""', "prices.input_token.path, problem=names with one dot between them are needed"),
+        ('"a.b"', '"a..b"', "prices.input_token.path, problem=names with one dot between them are needed"),
+        ('rows = "data"', 'rows = "data."', "rows, problem=names with one dot between them are needed"),
+        ('id = "id"', "id = 7", "acme.toml: id, problem=Input should be a valid string"),
+        ("context_tokens", "context_bananas", "facts.context_bananas, problem=no such key"),
+        ("https://list.test/models", "ftp://list.test/models", "acme.toml: url, problem=an address is needed"),
+        ("https://list.test/models", "https://", "acme.toml: url, problem=an address is needed"),
+        ("https://list.test/models", "https://li st.test/", "acme.toml: url, problem=an address is needed"),
+        ("https://list.test/models", "https://list.test:port/", "acme.toml: url, problem=an address is needed"),
     ],
 )
-def test_a_mapping_file_says_what_is_wrong_in_it(tmp_path: Path, broken: str, named: str) -> None:
-    """A key that is missing, or of another kind, is named with its file."""
-    path = layout(tmp_path, **GOOD)
-    path.write_text(path.read_text().replace(broken, ""))
-    with pytest.raises(InvalidInput) as refused:
-        read_layout(path)
-    assert named in refused.value.field
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("usd_per_token", "bananas"),
-        ("input_token", "input_bananas"),
-        ('name = "acme"', 'name = "own"'),
-        ('name = "acme"', 'name = "correction"'),
-        ('url = "https', 'url = "ftp'),
-        ('provider = "acme"', 'provider = "acme"\nprovider_path = "owner"'),
-        ('provider = "acme"', 'provider = "a b"'),
-        ('id = "id"', "id = 7"),
-        ("context_tokens", "context_bananas"),
-        ("[prices]", "surprise = 1\n[prices]"),
-        ('"a.b"', '""'),
-        ("[prices]", "interval_minutes = 99999999999999999999\n[prices]"),
-        ("[prices]", "stale_after_hours = 99999999999\n[prices]"),
-    ],
-)
-def test_a_mapping_file_is_read_strictly(tmp_path: Path, old: str, new: str) -> None:
-    """Unknown units, keys, addresses and kinds are refused, and nothing is guessed."""
+def test_a_mapping_file_says_what_is_wrong_in_it(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """A key that is missing, unknown or of another kind is named with its file, and nothing is guessed."""
     path = layout(tmp_path, **GOOD)
     path.write_text(path.read_text().replace(old, new, 1))
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as refused:
         read_layout(path)
+    assert said in str(refused.value)
+
+
+def test_a_mapping_file_that_is_no_text_or_not_there_says_so(tmp_path: Path) -> None:
+    """Which of the two it is, with the file's name."""
+    path = tmp_path / "acme.toml"
+    with pytest.raises(InvalidInput, match=r"acme.toml, problem=cannot be read: No such file"):
+        read_layout(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidInput, match=r"acme.toml, problem=not UTF-8 text"):
+        read_layout(path)
+
+
+def test_a_mapping_file_needs_no_unit_where_every_price_has_its_own(tmp_path: Path) -> None:
+    """The unit of all is for the prices without one."""
+    path = layout(tmp_path, **{**GOOD, "output": "a.c"})
+    text = path.read_text().replace('unit = "usd_per_token"\n', "")
+    for place in ("a.b", "a.c"):
+        text = text.replace(f'"{place}"', f'{{ path = "{place}", unit = "usd_per_mtok" }}')
+    path.write_text(text)
+    assert {scale for _unit, _place, scale in read_layout(path).priced()} == {Scale.USD_PER_MTOK}
 
 
 def test_a_mapping_file_may_name_the_provider_by_a_word_of_the_row(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Where two statements price one thing, the dearer of them counts, circumstance by circumstance."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from planner.core.price import ALWAYS, DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
+from planner.core.units import Unit
+
+
+def dearer(one: Rate, other: Rate) -> Rate:
+    """Return the dearer of two rates."""
+    return max(one, other, key=lambda rate: Fraction(rate.pico, rate.pico_per))
+
+
+def dearest(one: RateTable, other: RateTable) -> RateTable:
+    """Price every request as the dearer of two tables would; what only one of them prices is taken from it."""
+    units = dict.fromkeys((*one, *other))
+    return RateTable({unit: _unit_price(one, other, unit) for unit in units})
+
+
+def _unit_price(one: RateTable, other: RateTable, unit: Unit) -> UnitPrice:
+    if unit not in one or unit not in other or one[unit] == other[unit]:
+        return one[unit] if unit in one else other[unit]
+    rates: dict[When, Rate] = {}
+    # Of several that hold the last counts: going through one within the other, that is the last of both.
+    for first in _stated(one[unit]):
+        for second in _stated(other[unit]):
+            for when in both(first[0], second[0]):
+                rates.pop(when, None)
+                rates[when] = _counts(*first, *second)
+    base = rates.pop(ALWAYS)
+    return UnitPrice(base, tuple(Band(when, rate) for when, rate in rates.items()))
+
+
+def _stated(price: UnitPrice) -> Iterator[tuple[When, Rate]]:
+    yield ALWAYS, price.base
+    yield from ((band.when, band.rate) for band in price.bands)
+
+
+def _counts(when: When, rate: Rate, other_when: When, other: Rate) -> Rate:
+    # A base rate is the standard tier's: it says nothing of another tier, which would have no price there.
+    if other_when == ALWAYS and when.service_tier is not None:
+        return rate
+    if when == ALWAYS and other_when.service_tier is not None:
+        return other
+    return dearer(rate, other)
+
+
+def both(one: When, other: When) -> Iterator[When]:
+    """Yield conditions of which one holds exactly where both do: none, one, or two where windows overlap twice."""
+    for name in ("service_tier", "region"):
+        if None not in (getattr(one, name), getattr(other, name)) and getattr(one, name) != getattr(other, name):
+            return
+    weekdays = one.weekdays & other.weekdays if one.weekdays and other.weekdays else one.weekdays | other.weekdays
+    if one.weekdays and other.weekdays and not weekdays:
+        return
+    made = When(
+        input_tokens_gt=_longer(one.input_tokens_gt, other.input_tokens_gt),
+        input_tokens_gte=_longer(one.input_tokens_gte, other.input_tokens_gte),
+        service_tier=one.service_tier or other.service_tier,
+        region=one.region or other.region,
+        weekdays=weekdays,
+    )
+    if one.utc_start is None or (one.utc_start, one.utc_end) == (other.utc_start, other.utc_end):
+        yield replace(made, utc_start=other.utc_start, utc_end=other.utc_end)
+    elif other.utc_start is None:
+        yield replace(made, utc_start=one.utc_start, utc_end=one.utc_end)
+    else:
+        for start, end in _hours(one):
+            for other_start, other_end in _hours(other):
+                low, high = max(start, other_start), min(end, other_end)
+                if low < high:
+                    yield replace(made, utc_start=low, utc_end=high % DAY_MINUTES)
+
+
+def _longer(one: int | None, other: int | None) -> int | None:
+    return max((bound for bound in (one, other) if bound is not None), default=None)
+
+
+def _hours(when: When) -> Iterator[tuple[int, int]]:
+    """Yield a window's stretches of one day, in minutes; the end of the day is 1,440."""
+    start, end = when.utc_start or 0, when.utc_end or 0
+    if start < end:
+        yield start, end
+    elif start == end:
+        yield 0, DAY_MINUTES
+    else:
+        yield start, DAY_MINUTES
+        yield 0, end
