@@ -24,11 +24,16 @@ def _unit_price(one: RateTable, other: RateTable, unit: Unit) -> UnitPrice:
         return one[unit] if unit in one else other[unit]
     rates: dict[When, Rate] = {}
     # Of several that hold the last counts: going through one within the other, that is the last of both.
-    for first in _stated(one[unit]):
-        for second in _stated(other[unit]):
-            for when in both(first[0], second[0]):
+    for first, rate in _stated(one[unit]):
+        for second, other_rate in _stated(other[unit]):
+            for when in both(first, second):
                 rates.pop(when, None)
-                rates[when] = _counts(*first, *second)
+                if _alone(one[unit], first, other[unit], second):
+                    rates[when] = rate
+                elif _alone(other[unit], second, one[unit], first):
+                    rates[when] = other_rate
+                else:
+                    rates[when] = dearer(rate, other_rate)
     base = rates.pop(ALWAYS)
     return UnitPrice(base, tuple(Band(when, rate) for when, rate in rates.items()))
 
@@ -38,13 +43,21 @@ def _stated(price: UnitPrice) -> Iterator[tuple[When, Rate]]:
     yield from ((band.when, band.rate) for band in price.bands)
 
 
-def _counts(when: When, rate: Rate, other_when: When, other: Rate) -> Rate:
-    # A base rate is the standard tier's: it says nothing of another tier, which would have no price there.
-    if other_when == ALWAYS and when.service_tier is not None:
-        return rate
-    if when == ALWAYS and other_when.service_tier is not None:
-        return other
-    return dearer(rate, other)
+def _alone(price: UnitPrice, when: When, other: UnitPrice, other_when: When) -> bool:
+    """Tell whether a price under a service tier counts alone, because the other statement does not know the tier.
+
+    Its price for long prompts still counts there, unless the one that knows the tier says what long prompts cost in it.
+    """
+    tier = when.service_tier
+    if tier is None or other.offers_tier(tier):
+        return False
+    return not _by_length(other_when) or any(
+        _by_length(band.when) for band in price.bands if band.when.service_tier == tier
+    )
+
+
+def _by_length(when: When) -> bool:
+    return when.input_tokens_gt is not None or when.input_tokens_gte is not None
 
 
 def both(one: When, other: When) -> Iterator[When]:

@@ -146,8 +146,7 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
     _off_peak(row.get("off_peak_pricing"), lists, unmapped)
     _extras(row, base, unmapped)
     # A band without a base rate has nothing to replace: at standard conditions the unit stays unpriced.
-    for unit in [unit for unit in lists if unit not in base]:
-        unmapped += baseless(base, [[unit]] * len(lists.pop(unit)))
+    unmapped += baseless(base, [unit for unit, banded in lists.items() for _band in banded])
     if not base:
         raise Unreadable("missing_price")
     table = {unit: UnitPrice(rate, tuple(lists.get(unit, ()))) for unit, rate in base.items()}

@@ -134,7 +134,7 @@ def _rates(cost: object, modes: object, rows: Rows, unmapped: list[str], *, incl
     if not base:
         raise Unreadable("missing_price")
     lengths, tiers = list(_bands(cost, rows, unmapped, inclusive=inclusive)), list(_modes(modes, unmapped))
-    unmapped += baseless(base, [rates for _when, rates in (*lengths, *tiers)])
+    unmapped += baseless(base, [unit for _when, rates in (*lengths, *tiers) for unit in rates])
     table = {}
     for unit, rate in base.items():
         bands = [Band(when, rates[unit]) for when, rates in lengths if unit in rates]

@@ -144,7 +144,7 @@ def _band(
         unmapped.append(f"{when.service_tier or when.region} prices")
         return
     rates = _table(listed, unmapped)
-    unmapped += baseless(base, [rates])
+    unmapped += baseless(base, rates)
     for unit, rate in rates.items():
         if unit in base and not any(band.when == when for band in bands.get(unit, ())):
             bands.setdefault(unit, []).append(Band(when, rate))

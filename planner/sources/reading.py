@@ -236,9 +236,9 @@ def count(value: object) -> int | None:
     return int(value)
 
 
-def baseless(base: Container[Unit], bands: Iterable[Iterable[Unit]]) -> list[str]:
+def baseless(base: Container[Unit], banded: Iterable[Unit]) -> list[str]:
     """Name the units that bands price and the base does not: there is nothing those bands could replace."""
-    return [f"{unit.value} band without a base rate" for band in bands for unit in band if unit not in base]
+    return [f"{unit.value} band without a base rate" for unit in banded if unit not in base]
 
 
 def under(when: When, rate: Rate, lengths: Sequence[Band]) -> Iterator[Band]:

@@ -115,13 +115,15 @@ def _facts(row: Mapping[str, Any], spelling: str, region: str | None, tier: str 
 
 
 def _rates(row: Mapping[str, Any], unmapped: list[str]) -> RateTable:
-    """Read the lowest band as the base and the others as bands above their threshold."""
-    tiers = row.get("pricing")
+    """Read the lowest band as the base and the others as bands above their threshold.
+
+    A row repeats its lowest band beside the list of bands; where it says something else the dearer counts.
+    """
     unmapped += [key for key in row if key not in UNITS and key not in _SILENT and looks_like_price(key)]
-    if tiers is None:
-        tiers = [{key: value for key, value in row.items() if key in UNITS}]
-    if not isinstance(tiers, list) or not tiers or not all(isinstance(tier, dict) for tier in tiers):
+    listed = row.get("pricing") or []
+    if not isinstance(listed, list) or not all(isinstance(tier, dict) for tier in listed):
         raise Unreadable("missing_price")
+    tiers = [{key: value for key, value in row.items() if key in UNITS}, *listed]
     found: dict[int, RateTable] = {}
     for tier in tiers:
         threshold = tier.get(THRESHOLD, 0)
@@ -134,7 +136,7 @@ def _rates(row: Mapping[str, Any], unmapped: list[str]) -> RateTable:
     base = found.pop(0, None)
     if not base:
         raise Unreadable("missing_price")
-    unmapped += baseless(base, found.values())
+    unmapped += baseless(base, [unit for table in found.values() for unit in table])
     return RateTable(
         {
             unit: UnitPrice(

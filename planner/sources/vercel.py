@@ -187,7 +187,7 @@ def _rates(model: Mapping[str, Any], endpoint: Mapping[str, Any], unmapped: list
     bands = {unit: list(found) for unit, found in lengths.items()}
     for word, regional in _regions(endpoint.get("inference_regions"), unmapped):
         inside = _table(regional, unmapped, makes_pictures=makes_pictures)
-        unmapped += baseless(base, [inside])
+        unmapped += baseless(base, inside)
         inside = {unit: rate for unit, rate in inside.items() if unit in base and (rate.usd or not base[unit].usd)}
         own = _lengths(regional, inside, unmapped)
         for unit in inside:

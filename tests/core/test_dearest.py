@@ -74,9 +74,21 @@ def test_a_tier_that_one_of_them_prices_keeps_its_price() -> None:
     batch, long = When(service_tier="batch"), When(input_tokens_gt=200)
     one = UnitPrice(Rate(Decimal(5)), (Band(batch, Rate(Decimal("2.5"))),))
     other = UnitPrice(Rate(Decimal(4)), (Band(long, Rate(Decimal(8))),))
+    for first, second in ((one, other), (other, one)):
+        found = dearest(RateTable({Unit.INPUT: first}), RateTable({Unit.INPUT: second}))[Unit.INPUT]
+        assert [found.select(Context(), tokens, MONDAY).usd for tokens in (1, 201)] == [5, 8]
+        assert [found.select(Context("batch"), tokens, MONDAY).usd for tokens in (1, 201)] == [Decimal("2.5"), 8]
+
+
+def test_a_tier_with_lengths_of_its_own_is_not_made_dearer_by_a_row_that_does_not_know_it() -> None:
+    """The standard tier's price for long prompts is no price of a tier whose long prompts have one."""
+    batch, long = When(service_tier="batch"), When(input_tokens_gt=200)
+    bands = (Band(long, Rate(Decimal(8))), Band(batch, Rate(Decimal(2))))
+    one = UnitPrice(Rate(Decimal(4)), (*bands, Band(When(input_tokens_gt=200, service_tier="batch"), Rate(Decimal(3)))))
+    other = UnitPrice(Rate(Decimal(4)), (Band(long, Rate(Decimal(9))),))
     found = dearest(RateTable({Unit.INPUT: one}), RateTable({Unit.INPUT: other}))[Unit.INPUT]
-    assert [found.select(Context(), tokens, MONDAY).usd for tokens in (1, 201)] == [5, 8]
-    assert [found.select(Context("batch"), tokens, MONDAY).usd for tokens in (1, 201)] == [Decimal("2.5"), 8]
+    assert [found.select(Context(), tokens, MONDAY).usd for tokens in (1, 201)] == [4, 9]
+    assert [found.select(Context("batch"), tokens, MONDAY).usd for tokens in (1, 201)] == [2, 3]
 
 
 def test_what_one_of_them_prices_alone_is_kept() -> None:
