@@ -25,7 +25,11 @@ _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed)
 
 
 class OwnOfferIn(DecisionIn):
-    """An offer nobody lists: a model you run yourself, or a price only you get. Rates null withdraws its price."""
+    """An offer nobody lists: a model you run yourself, or a price only you get. Rates null withdraws its price.
+
+    Every `usd` of its rates is in the offer's `currency`; another one than USD becomes dollars at the exchange rate
+    (`/v1/fx`) of the day the price begins, and stays what it became.
+    """
 
     channel: Name = "self-hosted"
     provider: Name
@@ -34,6 +38,7 @@ class OwnOfferIn(DecisionIn):
     region: Name | None = None
     kind: KindName = "chat"
     rates: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)] | None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
     valid_from: Moment | None = None
     capabilities: Annotated[list[Capability], Field(max_length=50)] = Field(default_factory=list)
     context_tokens: Count | None = None
@@ -61,6 +66,7 @@ class OwnOfferIn(DecisionIn):
             rates=None if self.rates is None else read_rates(self.rates),
             valid_from=self.valid_from,
             source_url=self.source_url,
+            currency=self.currency,
         )
 
 

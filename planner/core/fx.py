@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 
 from planner.core.errors import NotFound
+from planner.core.money import exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +19,15 @@ class FxRate:
     source: str = ""
 
 
-def to_usd(amount: Decimal, currency: str, day: date, rates: Sequence[FxRate]) -> Fraction:
+def to_usd(amount: Decimal, currency: str, day: date, rates: Sequence[FxRate]) -> Decimal:
     """Return an amount in dollars at the newest rate on or before a day. Nothing is rounded.
 
     Raises:
         NotFound: no rate of this currency is known for that day. A guess would be a price nobody asked for.
     """
     if currency == "USD":
-        return Fraction(amount)
+        return amount
     known = [rate for rate in rates if rate.currency == currency and rate.day <= day]
     if not known:
         raise NotFound("fx_rate", f"{currency} {day}")
-    return Fraction(amount) * Fraction(max(known, key=lambda rate: rate.day).usd)
+    return exactly(amount, max(known, key=lambda rate: rate.day).usd)

@@ -63,6 +63,11 @@ def plain(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def exactly(one: Decimal, other: Decimal) -> Decimal:
+    """Multiply two figures without losing a digit."""
+    return _WIDE.multiply(one, other).normalize(_WIDE)
+
+
 def half_even(numerator: int, denominator: int) -> int:
     """Divide two integers and round half to even. ``denominator`` is positive."""
     quotient, rest = divmod(numerator, denominator)

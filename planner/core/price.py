@@ -9,11 +9,13 @@ from math import gcd
 from typing import Self
 
 from planner.core.errors import InvalidInput, Unpriced
-from planner.core.money import PICO, half_even, plain
+from planner.core.money import PICO, half_even, parse_decimal, plain
 from planner.core.units import FALLBACK, REGISTRY, SERVICE_TIERS, Dimension, Unit
 
 DAY_MINUTES = 24 * 60
 _WIDE = DecimalContext(prec=120)
+# A fraction of at most 30 bits under a denominator of 30 has at most 10 + 30 digits.
+_SHORT_BITS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class Rate:
         if type(self.per) is not int or self.per < 1:
             raise InvalidInput("per", "a rate is per 1 unit or more")
         numerator, denominator = self.usd.as_integer_ratio()
+        # What is written down has to be read again. Few bits are few digits: only a rare rate is written to be counted.
+        if denominator.bit_length() > _SHORT_BITS or (numerator * denominator).bit_length() > 2 * _SHORT_BITS:
+            parse_decimal(plain(self.usd), field="usd")
         numerator, denominator = numerator * PICO, denominator * self.per
         shared = gcd(numerator, denominator)
         object.__setattr__(self, "pico", numerator // shared)

@@ -1,6 +1,6 @@
 """What was agreed beyond the list: fees, contracts, ways of paying, exchange rates, read and entered."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from planner.core.agreement import Contract, Fee
@@ -34,7 +34,14 @@ def payments(store: Store, known_at: datetime | None = None) -> list[dict[str, A
 def fx_rates(store: Store, currency: str | None = None, known_at: datetime | None = None) -> list[FxRate]:
     """Return exchange rates, newest first."""
     with store.read() as connection:
-        rows = agreements.fx(connection, currency, known_at=known_at)
+        return fx_known(connection, currency, known_at=known_at)
+
+
+def fx_known(
+    connection: Connection, currency: str | None, day: date | None = None, known_at: datetime | None = None
+) -> list[FxRate]:
+    """Return exchange rates, newest first; with a day, the one that holds then, if any."""
+    rows = agreements.fx(connection, currency, day, known_at)
     return [FxRate(row["currency"], row["day"], parse_decimal(row["usd"]), row["source"]) for row in rows]
 
 

@@ -1,16 +1,18 @@
 """An offer nobody lists: a model you run yourself, or a price only you get, entered by a person."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from planner.core.claim import Claim, Reading, Segment
 from planner.core.doubt import Bounds
 from planner.core.errors import InvalidInput
+from planner.core.fx import to_usd
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
-from planner.core.price import RateTable
+from planner.core.price import Band, Rate, RateTable, UnitPrice
 from planner.core.reconcile import ENTERED, unpriced_reason
 from planner.flows import plans
+from planner.flows.agreement import fx_known
 from planner.store import aliases, audit, holds, recall
 from planner.store.engine import Connection
 from planner.store.load import free_offers
@@ -20,8 +22,9 @@ from planner.store.record import Published
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnOffer:
-    """What a person enters: facts, the canonical model, rates in USD, and since when they hold (None: from now on).
+    """What a person enters: facts, the canonical model, rates, and since when they hold (None: from now on).
 
+    Rates in another currency become dollars at the exchange rate of the day they begin, and stay what they became.
     They hold until the next price that was entered for later. Rates None withdraws the price and every later one: the
     offer stays known, and unpriced.
     """
@@ -31,6 +34,7 @@ class OwnOffer:
     rates: RateTable | None
     valid_from: datetime | None
     source_url: str
+    currency: str = "USD"
 
 
 class Entered(NamedTuple):
@@ -52,6 +56,7 @@ def set_offer(
 
     Raises:
         InvalidInput: a name that no feed could use either, or a model nobody registered.
+        NotFound: the rates are in a currency of which no exchange rate is known for that day.
         Conflict: the spelling is settled as another model.
     """
     facts = own.facts
@@ -62,7 +67,8 @@ def set_offer(
     if own.model is not None:
         namespace = facts.provider if facts.channel == "direct" else facts.channel
         aliases.settle(connection, [(namespace, facts.model_spelling, own.model)], at=at, actor=actor, reason=reason)
-    segments = () if own.rates is None else _until_the_next(connection, id_, own.valid_from, own.rates, at)
+    rates = None if own.rates is None else _in_usd(connection, own.rates, own.currency, (own.valid_from or at).date())
+    segments = () if rates is None else _until_the_next(connection, id_, own.valid_from, rates, at)
     claim = Claim(
         offer_id=id_, facts=facts, segments=segments, unpriced=None if segments else "withdrawn",
         source_url=own.source_url,
@@ -75,10 +81,26 @@ def set_offer(
     outcome = _outcome(claim, done, free=id_ in free_offers(connection), held=waiting is not None)
     audit.record(
         connection, at=at, actor=actor, action="offer.set", subject=id_, reason=reason,
-        after={"revision": done.revision, "model": own.model, "outcome": outcome},
+        after={"revision": done.revision, "model": own.model, "outcome": outcome, "currency": own.currency},
     )  # fmt: skip
     plans.review(connection, at)
     return Entered(id_, outcome, waiting)
+
+
+def _in_usd(connection: Connection, rates: RateTable, currency: str, day: date) -> RateTable:
+    if currency == "USD":
+        return rates
+    known = fx_known(connection, currency, day)
+
+    def dollars(rate: Rate) -> Rate:
+        return Rate(to_usd(rate.usd, currency, day, known), rate.per)
+
+    return RateTable(
+        {
+            unit: UnitPrice(dollars(price.base), tuple(Band(band.when, dollars(band.rate)) for band in price.bands))
+            for unit, price in rates.items()
+        }
+    )
 
 
 def _until_the_next(

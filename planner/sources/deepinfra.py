@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from planner.core.claim import Claim, Reading
+from planner.core.money import exactly
 from planner.core.names import ProviderNames
 from planner.core.offer import Kind, OfferFacts, offer_id, valid_feed_id
 from planner.core.price import Rate, RateTable, UnitPrice
 from planner.core.units import Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one
-from planner.sources.reading import Rows, Unreadable, count, exactly, listed_rows, price, unix_moment
+from planner.sources.reading import Rows, Unreadable, count, listed_rows, price, unix_moment
 from planner.sources.scale import Scale
 
 PROVIDER = "deepinfra"

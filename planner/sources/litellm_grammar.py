@@ -9,9 +9,10 @@ from operator import itemgetter
 from typing import Any
 
 from planner.core.dearest import dearer
+from planner.core.money import exactly
 from planner.core.price import ALWAYS, DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import REGISTRY, Dimension, Unit
-from planner.sources.reading import Unreadable, baseless, count, exactly, looks_like_price, price
+from planner.sources.reading import Unreadable, baseless, count, looks_like_price, price
 
 # Source: cost keys of model_prices_and_context_window.json as shipped in litellm 1.109.1; USD per single unit.
 BASES: dict[str, Unit] = {

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -198,13 +198,6 @@ def share(percent: object) -> Decimal | None:
     """Read a percentage as a share from 0 to 1."""
     value = decimal(percent)
     return None if value is None or value > 100 else value.scaleb(-2)  # noqa: PLR2004  # percent
-
-
-def exactly(one: Decimal, other: Decimal) -> Decimal:
-    """Multiply two figures without losing a digit."""
-    with localcontext() as context:
-        context.prec = 80
-        return (one * other).normalize()
 
 
 def flag(value: object) -> bool | None:

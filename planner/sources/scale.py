@@ -3,8 +3,9 @@
 from decimal import Decimal
 from enum import Enum
 
+from planner.core.money import exactly
 from planner.core.price import Rate
-from planner.sources.reading import exactly, price
+from planner.sources.reading import price
 
 MTOK = 1_000_000
 

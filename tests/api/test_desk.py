@@ -239,6 +239,26 @@ def test_an_own_price_says_what_became_of_it(client: TestClient) -> None:
     assert client.get(f"/v1/holds/{held['hold']}").json()["offer"] == held["offer"] == "self-hosted:our-gpus/m"
 
 
+def test_an_own_price_in_another_currency_is_in_dollars_at_the_rate_of_its_day(client: TestClient) -> None:
+    """0.40 EUR at 1.1 is 0.44 USD, and stays so when the euro moves; before any rate is known there is no price."""
+    rates = [
+        {"unit": "input_token", "usd": "0.4", "per": 1_000_000},
+        {"unit": "output_token", "usd": "1", "per": 10**6},
+    ]
+    body = {
+        "provider": "our-gpus", "model_spelling": "e", "rates": rates, "currency": "EUR", "source_url": "https://w.test",
+        "reason": "leasing",
+    }  # fmt: skip
+    problem(client.post("/v1/offers", json=body), 404, "not_found")
+    bank = {"currency": "EUR", "source": "bank", "source_url": "https://b.test", "reason": "daily"}
+    for day, usd in (("2026-11-01", "1.1"), ("2026-12-01", "2")):
+        assert client.post("/v1/fx", json={**bank, "day": day, "usd": usd}).status_code == 200
+    offer = client.post("/v1/offers", json=body).json()["offer"]
+    ask = {"offer": offer, "usage": {"input_tokens": 1_000_000, "output_tokens": 1000}, "at": "2026-12-24T00:00:00Z"}
+    assert client.post("/v1/costs", json=ask).json()["total_usd"] == "0.4411"
+    problem(client.post("/v1/offers", json={**body, "currency": "eur"}), 422, "invalid")
+
+
 def test_a_price_entered_for_later_survives_one_from_now(client: TestClient) -> None:
     """Dearer from 2027 on, then another price today: today's holds until 2027, and both can be seen."""
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from planner.core.cost import cost
 from planner.core.errors import ImpossibleUsage, InvalidInput, Unpriced
+from planner.core.money import plain
 from planner.core.price import Band, Context, Rate, RateTable, UnitPrice, When
 from planner.core.rate_form import read_rates, write_rates
 from planner.core.units import Direction, Unit
@@ -177,6 +178,18 @@ def test_every_random_table_survives_being_written_and_read() -> None:
     for seed in range(200):
         table = random_table(random.Random(seed))
         assert read_rates(write_rates(table)) == table
+
+
+@given(digits=st.integers(0, 10**40), exponent=st.integers(-60, 5), fives=st.integers(0, 50))
+def test_every_rate_there_can_be_survives_being_written_and_read(digits: int, exponent: int, fives: int) -> None:
+    """Or it is none: a figure of more digits than are read again must not be stored."""
+    usd = (Decimal(digits * 5**fives) if fives < 20 else Decimal(5**fives)).scaleb(exponent)
+    try:
+        table = RateTable.flat({Unit.INPUT: Rate(usd)})
+    except InvalidInput:
+        assert len(plain(usd)) > 40
+        return
+    assert read_rates(write_rates(table)) == table
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,13 @@ def test_one_bad_name_takes_nobody_with_it() -> None:
     assert "bad_id" in {row.code for row in found.refused}
 
 
+def test_a_price_too_long_to_be_written_down_is_none() -> None:
+    """Forty-five decimals: that row is unpriced, because what is stored has to be read again."""
+    body = payload("mapped").replace(b'"0.0000001"', b'"0.' + b"0" * 6 + b"1" * 39 + b'"')
+    found = {claim.facts.model_spelling: claim.unpriced for claim in parse("mapped", body).claims}
+    assert [found["acme-1"], found["acme-2"]] == ["unreadable_price", None]
+
+
 def test_two_rows_of_one_offer_cost_the_dearer_of_both() -> None:
     """Unit by unit, under every condition: neither row is a discount, and nothing either says is lost."""
     row = {"litellm_provider": "azure", "mode": "chat"}
