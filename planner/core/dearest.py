@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeVar
 
 from planner.core.price import ALWAYS, DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import Unit
+
+Key = TypeVar("Key")
 
 
 def dearer(one: Rate, other: Rate) -> Rate:
@@ -13,24 +16,39 @@ def dearer(one: Rate, other: Rate) -> Rate:
     return max(one, other, key=lambda rate: Fraction(rate.pico, rate.pico_per))
 
 
+def keep_dearer(rates: dict[Key, Rate], key: Key, rate: Rate) -> None:
+    """Put a rate in its place; of two for one place the dearer stays."""
+    rates[key] = dearer(rate, rates.get(key, rate))
+
+
 def dearest(one: RateTable, other: RateTable) -> RateTable:
-    """Price every request as the dearer of two tables would; what only one of them prices is taken from it."""
-    units = dict.fromkeys((*one, *other))
-    return RateTable({unit: _unit_price(one, other, unit) for unit in units})
+    """Price every request as the dearer of two tables would; what only one of them prices is taken from it.
+
+    A table without a rate of its own for a unit prices it by another unit's where it can: reading a cache as input.
+    """
+    made: dict[Unit, UnitPrice] = {}
+    for unit in dict.fromkeys((*one, *other)):
+        here, there = one.rate_unit(unit), other.rate_unit(unit)
+        if here is not None and there is not None:
+            made[unit] = dearest_price(one[here], other[there])
+        else:
+            made[unit] = one[unit] if unit in one else other[unit]
+    return RateTable(made)
 
 
-def _unit_price(one: RateTable, other: RateTable, unit: Unit) -> UnitPrice:
-    if unit not in one or unit not in other or one[unit] == other[unit]:
-        return one[unit] if unit in one else other[unit]
+def dearest_price(one: UnitPrice, other: UnitPrice) -> UnitPrice:
+    """Price every request as the dearer of two statements of one unit's price would."""
+    if one == other:
+        return one
     rates: dict[When, Rate] = {}
     # Of several that hold the last counts: going through one within the other, that is the last of both.
-    for first, rate in _stated(one[unit]):
-        for second, other_rate in _stated(other[unit]):
+    for first, rate in _stated(one):
+        for second, other_rate in _stated(other):
             for when in both(first, second):
                 rates.pop(when, None)
-                if _alone(one[unit], first, other[unit], second):
+                if _alone(one, first, other, second):
                     rates[when] = rate
-                elif _alone(other[unit], second, one[unit], first):
+                elif _alone(other, second, one, first):
                     rates[when] = other_rate
                 else:
                     rates[when] = dearer(rate, other_rate)
@@ -49,7 +67,7 @@ def _alone(price: UnitPrice, when: When, other: UnitPrice, other_when: When) -> 
     Its price for long prompts still counts there, unless the one that knows the tier says what long prompts cost in it.
     """
     tier = when.service_tier
-    if tier is None or other.offers_tier(tier):
+    if tier in (None, "standard") or other.offers_tier(tier):
         return False
     return not _by_length(other_when) or any(
         _by_length(band.when) for band in price.bands if band.when.service_tier == tier

@@ -94,13 +94,15 @@ def _rates(pricing: object, unmapped: list[str]) -> RateTable:
     unmapped += [key for key in pricing if key not in UNITS and key not in _SILENT and key != CACHED_SHARE]
     if not table:
         raise Unreadable("missing_price")
-    _add_cached(pricing, table)
+    _add_cached(pricing, table, unmapped)
     return RateTable({unit: UnitPrice(rate) for unit, rate in table.items()})
 
 
-def _add_cached(pricing: Mapping[str, Any], table: dict[Unit, Rate]) -> None:
+def _add_cached(pricing: Mapping[str, Any], table: dict[Unit, Rate], unmapped: list[str]) -> None:
     """Read the cached price: a share of the input price, so that 0.25 is a quarter of it."""
     share = pricing.get(CACHED_SHARE)
-    if share is not None and Unit.INPUT in table:
+    if share is not None and Unit.INPUT not in table:
+        unmapped.append(CACHED_SHARE)
+    elif share is not None:
         fresh = table[Unit.INPUT]
         table[Unit.CACHE_READ] = Rate(exactly(fresh.usd, price(share)), fresh.per)

@@ -173,7 +173,7 @@ def _segments(prices: object, unmapped: list[str]) -> tuple[Segment, ...]:
         if not isinstance(entry, dict) or not isinstance(entry.get("prices"), dict):
             raise Unreadable("unreadable_price")
         table = _table(entry["prices"], unmapped)
-        constraint = entry.get("constraint")
+        constraint = _constraint(entry)
         if not constraint:
             dated.append((None, table))
         elif set(constraint) == {"start_date"}:
@@ -184,6 +184,13 @@ def _segments(prices: object, unmapped: list[str]) -> tuple[Segment, ...]:
         else:
             raise Unreadable("unreadable_condition")
     return _dated(dated, windows)
+
+
+def _constraint(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    constraint = entry.get("constraint")
+    if constraint is not None and not isinstance(constraint, dict):
+        raise Unreadable("unreadable_condition")
+    return constraint or {}
 
 
 def _dated(
@@ -246,7 +253,7 @@ def _variant(entry: object, unmapped: list[str]) -> _Variant | None:
         # Nothing is priced otherwise under these circumstances.
         return None
     conditions = [CIRCUMSTANCES.get((str(key), str(value))) for key, value in when.items()]
-    constraint = entry.get("constraint")
+    constraint = _constraint(entry)
     if len(conditions) != 1 or conditions[0] is None or (constraint and set(constraint) != {"start_date"}):
         unmapped.append("price_variants." + "+".join(sorted(str(key) for key in when)))
         return None

@@ -8,11 +8,11 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from planner.core.dearest import dearer
+from planner.core.dearest import dearer, keep_dearer
 from planner.core.money import exactly
 from planner.core.price import ALWAYS, DAY_MINUTES, Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import REGISTRY, Dimension, Unit
-from planner.sources.reading import Unreadable, baseless, count, looks_like_price, price
+from planner.sources.reading import Unreadable, baseless, count, looks_like_price, price, under
 
 # Source: cost keys of model_prices_and_context_window.json as shipped in litellm 1.109.1; USD per single unit.
 BASES: dict[str, Unit] = {
@@ -61,6 +61,8 @@ TIERS = {
     "ultrafast": "ultrafast",
     "balanced": "balanced",
 }
+DISCOUNTED = ("batch", "flex")
+"""Tiers cheaper than standard: where their price for short prompts is missing, the standard one is not too cheap."""
 _SUFFIX = re.compile(rf"(?:_above_(?P<kilo>[0-9]+)k_tokens)?(?:_(?P<tier>{'|'.join(TIERS)}))?", re.ASCII)
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _REGIONS = {"regional_processing_uplift_multiplier_eu": "eu", "regional_processing_uplift_multiplier_us": "us"}
@@ -87,6 +89,10 @@ class Term:
     unit: Unit
     input_tokens: int | None
     service_tier: str | None
+
+
+Stated = dict[Unit, dict[tuple[str | None, int | None], Rate]]
+"""Prices under conditions: by unit, then by service tier and the prompt length they begin above."""
 
 
 @lru_cache(maxsize=8_192)
@@ -123,7 +129,7 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
     mode = str(row.get("mode"))
     row = _as_made(row) if mode in MAKERS else row
     base: dict[Unit, Rate] = {}
-    bands: list[tuple[Term, Rate]] = []
+    stated: Stated = {}
     for key, value in row.items():
         if key in STRUCTURED or value is None:
             continue
@@ -138,44 +144,76 @@ def rate_table(row: Mapping[str, Any], *, inclusive: bool, unmapped: list[str]) 
             else:
                 unmapped.append(key)
         else:
-            bands.append((term, Rate(price(value))))
-    lists: dict[Unit, list[Band]] = {}
-    for unit in dict.fromkeys(term.unit for term, _rate in bands):
-        stated = {(term.service_tier, term.input_tokens): rate for term, rate in bands if term.unit is unit}
-        lists[unit] = list(_stated(stated, inclusive=inclusive))
-    _tiered(row.get("tiered_pricing"), base, lists, unmapped)
-    _off_peak(row.get("off_peak_pricing"), lists, unmapped)
+            _state(stated, term, Rate(price(value)))
+    _tiered(row.get("tiered_pricing"), base, stated, unmapped)
+    hours = _off_peak(row.get("off_peak_pricing"), unmapped)
     _extras(row, base, unmapped)
     # A band without a base rate has nothing to replace: at standard conditions the unit stays unpriced.
-    unmapped += baseless(base, [unit for unit, banded in lists.items() for _band in banded])
+    unmapped += baseless(base, [unit for banded in (stated, hours) for unit, said in banded.items() for _one in said])
     if not base:
         raise Unreadable("missing_price")
-    table = {unit: UnitPrice(rate, tuple(lists.get(unit, ()))) for unit, rate in base.items()}
+    table = {
+        unit: UnitPrice(
+            rate, tuple(_bands(unit, stated.get(unit, {}), hours.get(unit, []), unmapped, inclusive=inclusive))
+        )
+        for unit, rate in base.items()
+    }
     return RateTable(_multiplied(row, table, unmapped))
 
 
 def _as_made(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    moved = {stated: made for stated, made in MADE.items() if row.get(stated) and not row.get(made)}
+    """Move a maker's only price to the side of what it makes."""
+    if any(value for key, value in row.items() if key.startswith("output_cost")):
+        return row
+    moved = {key: made for key in row if row[key] and (made := _made_key(key)) is not None}
     kept = {key: value for key, value in row.items() if key not in (*moved, *moved.values())}
-    return {**kept, **{made: row[stated] for stated, made in moved.items()}}
+    return {**kept, **{made: row[key] for key, made in moved.items()}}
 
 
-def _stated(stated: Mapping[tuple[str | None, int | None], Rate], *, inclusive: bool) -> Iterator[Band]:
-    """Yield bands of lengths, then of each tier; the last that holds stays.
+def _made_key(key: str) -> str | None:
+    for base, made in MADE.items():
+        if key.startswith(base) and _SUFFIX.fullmatch(key[len(base) :]):
+            return made + key[len(base) :]
+    return None
+
+
+def _state(stated: Stated, term: Term, rate: Rate) -> None:
+    keep_dearer(stated.setdefault(term.unit, {}), (term.service_tier, term.input_tokens), rate)
+
+
+def _bands(
+    unit: Unit, said: Mapping[tuple[str | None, int | None], Rate], hours: list[Band], unmapped: list[str],
+    *, inclusive: bool,
+) -> Iterator[Band]:  # fmt: skip
+    """Yield bands of lengths, of hours, then of each tier; the last that holds stays.
 
     Where a tier has no price of its own for long prompts, the dearer of the tier's and the long one counts: what
     nobody stated is not to be counted on as cheap.
     """
-    lengths = sorted({tokens for _tier, tokens in stated if tokens is not None})
-    for tier in sorted({tier for tier, _tokens in stated}, key=lambda word: (word is not None, word or "")):
-        flat = stated.get((tier, None))
-        if flat is not None:
-            yield Band(_length(None, tier, inclusive=inclusive), flat)
+    lengths = sorted({tokens for _tier, tokens in said if tokens is not None})
+    long = [
+        Band(_length(tokens, None, inclusive=inclusive), said[None, tokens])
+        for tokens in lengths
+        if (None, tokens) in said
+    ]
+    yield from long
+    for band in hours:
+        yield from under(band.when, band.rate, long)
+    for tier in sorted({tier for tier, _tokens in said if tier is not None}):
+        current = said.get((tier, None))
+        if current is not None:
+            yield Band(_length(None, tier, inclusive=inclusive), current)
+        elif tier not in DISCOUNTED:
+            # Short prompts would cost the standard price, and may cost more.
+            unmapped.append(f"{unit.value} {tier} price for long prompts alone")
+            continue
         for tokens in lengths:
-            own, long = stated.get((tier, tokens)), stated.get((None, tokens))
-            rate = own if own is not None or flat is None or long is None else dearer(flat, long)
-            if rate is not None:
-                yield Band(_length(tokens, tier, inclusive=inclusive), rate)
+            own, standard = said.get((tier, tokens)), said.get((None, tokens))
+            if own is not None:
+                current = own
+                yield Band(_length(tokens, tier, inclusive=inclusive), own)
+            elif current is not None and standard is not None:
+                yield Band(_length(tokens, tier, inclusive=inclusive), dearer(current, standard))
 
 
 def _length(tokens: int | None, tier: str | None, *, inclusive: bool) -> When:
@@ -184,7 +222,7 @@ def _length(tokens: int | None, tier: str | None, *, inclusive: bool) -> When:
     return When(input_tokens_gt=tokens, service_tier=tier)
 
 
-def _tiered(tiers: object, base: dict[Unit, Rate], lists: dict[Unit, list[Band]], unmapped: list[str]) -> None:
+def _tiered(tiers: object, base: dict[Unit, Rate], stated: Stated, unmapped: list[str]) -> None:
     """Read ``[{range: [above, up to], …prices}]``; the lowest range is the base."""
     if tiers is None:
         return
@@ -198,15 +236,21 @@ def _tiered(tiers: object, base: dict[Unit, Rate], lists: dict[Unit, list[Band]]
         for key, value in tier.items():
             if key == "range":
                 continue
-            term = term_of(key, "")
-            if term is None:
+            unit = _plain_unit(key)
+            if unit is None:
                 unmapped.append(f"tiered_pricing.{key}")
             elif above is None:
                 rate = Rate(price(value))
-                if base.setdefault(term.unit, rate) != rate:
+                if base.setdefault(unit, rate) != rate:
                     unmapped.append(f"tiered_pricing.{key}")
             else:
-                lists.setdefault(term.unit, []).append(Band(When(input_tokens_gt=above), Rate(price(value))))
+                _state(stated, Term(unit, above, None), Rate(price(value)))
+
+
+def _plain_unit(key: str) -> Unit | None:
+    """Return what a key bills under no condition of its own."""
+    term = term_of(key, "")
+    return None if term is None or term != Term(term.unit, None, None) else term.unit
 
 
 def _start(bounds: list[Any]) -> int | Decimal:
@@ -216,25 +260,27 @@ def _start(bounds: list[Any]) -> int | Decimal:
     return start
 
 
-def _off_peak(entry: object, lists: dict[Unit, list[Band]], unmapped: list[str]) -> None:
+def _off_peak(entry: object, unmapped: list[str]) -> dict[Unit, list[Band]]:
     """Read prices that hold in windows of the UTC day, on some weekdays."""
     if entry is None:
-        return
+        return {}
     zone = entry.get("weekday_timezone", "UTC") if isinstance(entry, dict) else ""
     ahead = _ZONES.get(str(zone))
     windows = list(_windows(entry.get("windows"), ahead)) if isinstance(entry, dict) and ahead is not None else []
     if not isinstance(entry, dict) or not windows:
         unmapped.append("off_peak_pricing")
-        return
+        return {}
+    hours: dict[Unit, list[Band]] = {}
     for key, value in entry.items():
-        term = term_of(key, "")
         if key in ("windows", "weekday_timezone"):
             continue
-        if term is None:
+        unit = _plain_unit(key)
+        if unit is None:
             unmapped.append(f"off_peak_pricing.{key}")
         else:
             rate = Rate(price(value))
-            lists.setdefault(term.unit, []).extend(Band(window, rate) for window in windows)
+            hours.setdefault(unit, []).extend(Band(window, rate) for window in windows)
+    return hours
 
 
 def _windows(windows: object, ahead: int) -> Iterator[When]:

@@ -176,13 +176,14 @@ def read_layout(path: Path) -> Layout:
         raise InvalidInput(path.name, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InvalidInput(path.name, "not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(path.name, f"not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(ascii(str(step)[:40]).strip("'") for step in first["loc"])
         problem = "no such key" if first["type"] == "extra_forbidden" else what_is_wrong(first["msg"])
         raise InvalidInput(f"{path.name}: {place}" if place else path.name, problem) from None
+    except (ValueError, RecursionError) as error:
+        # Not TOML; or, which the reader has no error of its own for, endless: nested, or a number.
+        raise InvalidInput(path.name, f"not TOML: {error}") from None
 
 
 class Mapped:
@@ -208,7 +209,7 @@ class Mapped:
         listed = _at(document(self.name, body), self.layout.rows)
         if isinstance(listed, dict):
             # A list may be an object of rows by id.
-            listed = [{"$key": key, **row} for key, row in listed.items() if isinstance(row, dict)]
+            listed = [{"$key": key, **row} if isinstance(row, dict) else row for key, row in listed.items()]
         if not isinstance(listed, list):
             raise FeedRefused(self.name, "not_expected", f"a list of rows was expected at {self.layout.rows or '.'}")
         rows = Rows(self.name, url, observed_at)

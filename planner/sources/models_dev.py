@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from planner.core.claim import Claim, Reading
-from planner.core.dearest import dearer
+from planner.core.dearest import keep_dearer
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
@@ -156,17 +156,18 @@ def _bands(
         if size is None:
             unmapped.append("tiers")
             continue
-        rates = _band_rates(entry, unmapped, "tiers")
-        known = found.setdefault(size, rates)
-        # Of two prices from one length on the dearer counts.
-        found[size] = {**known, **{unit: dearer(rate, known.get(unit, rate)) for unit, rate in rates.items()}}
+        _band_rates(entry, found.setdefault(size, {}), unmapped, "tiers")
     legacy = cost.get("context_over_200k")
     if isinstance(legacy, dict):
-        rates = _band_rates(legacy, unmapped, "context_over_200k")
-        if not found:
-            found[LEGACY_TOKENS] = rates
-        elif rates not in found.values():
-            rows.notes["context_over_200k_differs"] += 1
+        rates: dict[Unit, Rate] = {}
+        _band_rates(legacy, rates, unmapped, "context_over_200k")
+        if rates not in found.values():
+            if found:
+                rows.notes["context_over_200k_differs"] += 1
+            if not found or LEGACY_TOKENS in found:
+                _band_rates(legacy, found.setdefault(LEGACY_TOKENS, {}), [], "context_over_200k")
+            else:
+                unmapped.append("context_over_200k")
     for size in sorted(found):
         yield When(input_tokens_gte=size) if inclusive else When(input_tokens_gt=size), found[size]
 
@@ -176,6 +177,7 @@ def _modes(modes: object, unmapped: list[str]) -> Iterator[tuple[When, dict[Unit
 
     What is sent to the provider names the service tier; the word is models.dev's own.
     """
+    found: dict[str, dict[Unit, Rate]] = {}
     for word, mode in modes.items() if isinstance(modes, dict) else ():
         cost = mode.get("cost") if isinstance(mode, dict) else None
         if not isinstance(cost, dict):
@@ -184,17 +186,18 @@ def _modes(modes: object, unmapped: list[str]) -> Iterator[tuple[When, dict[Unit
         body = provider.get("body") if isinstance(provider, dict) else None
         said = (body.get("service_tier"), body.get("speed")) if isinstance(body, dict) else ()
         tier = next((one for one in said if one is not None), None)
-        if isinstance(tier, str) and tier in SERVICE_TIERS:
-            yield When(service_tier=tier), _band_rates(cost, unmapped, f"modes.{word}")
+        if isinstance(tier, str) and tier in SERVICE_TIERS and tier != "standard":
+            _band_rates(cost, found.setdefault(tier, {}), unmapped, f"modes.{word}")
         else:
             unmapped.append(f"modes.{word}")
+    for tier, rates in found.items():
+        yield When(service_tier=tier), rates
 
 
-def _band_rates(entry: Mapping[str, Any], unmapped: list[str], where: str) -> dict[Unit, Rate]:
-    rates = {}
+def _band_rates(entry: Mapping[str, Any], rates: dict[Unit, Rate], unmapped: list[str], where: str) -> None:
+    """Read the prices of one band; of two for one unit under one condition the dearer counts."""
     for key, value in entry.items():
         if key in UNITS:
-            rates[UNITS[key]] = Rate(price(value), MTOK)
+            keep_dearer(rates, UNITS[key], Rate(price(value), MTOK))
         elif key != "tier":
             unmapped.append(f"{where}.{key}")
-    return rates

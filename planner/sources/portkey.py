@@ -1,11 +1,12 @@
 """Portkey's price files: one per provider, US cents per token; a 0 there mostly means that nobody entered a price."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from planner.core.claim import Claim, Reading
+from planner.core.dearest import keep_dearer
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import OfferFacts, Route, offer_id, valid_feed_id
@@ -13,7 +14,7 @@ from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import SERVICE_TIERS, Unit
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_parts
-from planner.sources.reading import Rows, Unreadable, baseless, document
+from planner.sources.reading import Rows, Unreadable, baseless, document, under
 from planner.sources.scale import Scale
 
 PATH = "/pricing"
@@ -45,7 +46,9 @@ ADDITIONAL: dict[str, Unit] = {
     "request_audio_token": Unit.INPUT_AUDIO,
     "response_audio_token": Unit.OUTPUT_AUDIO,
 }
-_SILENT = frozenset({"additional_units", "currency"})
+_SILENT = frozenset({"additional_units"})
+# What stands in a configuration beside prices: how they are summed, and the currency, which is looked at.
+_CONFIG = frozenset({"pay_as_you_go", "batch_config", "currency", "calculate", "type"})
 DEFAULT = "default"
 
 
@@ -113,57 +116,69 @@ def _rates(model: Mapping[str, Any], unmapped: list[str]) -> RateTable:
         raise Unreadable("missing_price")
     if config.get("currency", "USD") != "USD":
         raise Unreadable("other_currency")
-    base = _table(listed, unmapped)
+    unmapped += [key for key in config if key not in _CONFIG]
+    stated: dict[tuple[str | None, str | None], dict[Unit, Rate]] = {}
+    _read(listed, stated, (None, None), unmapped)
+    if config.get("batch_config") is not None:
+        _read(config["batch_config"], stated, ("batch", None), unmapped)
+    for place, mode, rates in _custom(model.get("custom_pricing"), unmapped):
+        _read(rates, stated, (None if mode == "standard" else mode, None if place == DEFAULT else place), unmapped)
+    base = stated.pop((None, None), {})
     if not base:
         raise Unreadable("missing_price")
-    bands: dict[Unit, list[Band]] = {}
-    batch = config.get("batch_config")
-    if batch is not None:
-        _band(bands, base, When(service_tier="batch"), batch, unmapped)
-    custom = model.get("custom_pricing")
-    regions = custom.get("regions") if isinstance(custom, dict) else None
-    for region, prices in (regions if isinstance(regions, dict) else {}).items():
-        modes = prices.get("execution_modes") if isinstance(prices, dict) else None
-        place = None if region == DEFAULT else region
-        if not isinstance(modes, dict):
-            unmapped.append("custom_pricing.regions")
-            continue
-        for mode, rates in modes.items():
-            tier = None if mode == "standard" else mode
-            if mode not in SERVICE_TIERS:
-                unmapped.append(f"execution_modes.{mode}")
-            elif tier is not None or place is not None:
-                _band(bands, base, When(service_tier=tier, region=place), rates, unmapped)
-    return RateTable({unit: UnitPrice(rate, tuple(bands.get(unit, ()))) for unit, rate in base.items()})
+    unmapped += baseless(base, [unit for rates in stated.values() for unit in rates])
+    return RateTable({unit: UnitPrice(rate, tuple(_bands(unit, stated, unmapped))) for unit, rate in base.items()})
 
 
-def _band(
-    bands: dict[Unit, list[Band]], base: Mapping[Unit, Rate], when: When, listed: object, unmapped: list[str]
-) -> None:
-    if not isinstance(listed, dict):
-        unmapped.append(f"{when.service_tier or when.region} prices")
+def _custom(custom: object, unmapped: list[str]) -> Iterator[tuple[str, str, object]]:
+    """Yield (region, service tier, prices)."""
+    regions = custom.get("regions", {}) if isinstance(custom, dict) else {} if custom is None else None
+    if not isinstance(regions, dict):
+        unmapped.append("custom_pricing")
         return
-    rates = _table(listed, unmapped)
-    unmapped += baseless(base, rates)
-    for unit, rate in rates.items():
-        if unit in base and not any(band.when == when for band in bands.get(unit, ())):
-            bands.setdefault(unit, []).append(Band(when, rate))
+    for place, prices in regions.items():
+        modes = prices.get("execution_modes") if isinstance(prices, dict) else None
+        if not isinstance(prices, dict) or not isinstance(modes, dict) or len(prices) > 1:
+            unmapped.append("custom_pricing.regions")
+        for mode, rates in modes.items() if isinstance(modes, dict) else ():
+            if mode in SERVICE_TIERS:
+                yield place, mode, rates
+            else:
+                unmapped.append(f"execution_modes.{mode}")
 
 
-def _table(listed: Mapping[str, Any], unmapped: list[str]) -> dict[Unit, Rate]:
-    """Read prices; a 0 is left out, because the files fill in 0 for what nobody entered."""
-    extra = listed.get("additional_units")
-    both = [(UNITS, listed), (ADDITIONAL, extra if isinstance(extra, dict) else {})]
-    table: dict[Unit, Rate] = {}
-    for units, entries in both:
-        for key, entry in entries.items():
-            if key not in units:
-                unmapped += [] if key in _SILENT else [key]
-                continue
+def _bands(
+    unit: Unit, stated: Mapping[tuple[str | None, str | None], Mapping[Unit, Rate]], unmapped: list[str]
+) -> Iterator[Band]:
+    """Yield bands of regions, then of each tier; in a region a tier costs what is stated for both, else the dearer."""
+    said = {where: rates[unit] for where, rates in stated.items() if unit in rates}
+    regions = [Band(When(region=place), rate) for (tier, place), rate in said.items() if tier is None]
+    yield from regions
+    for tier in dict.fromkeys(tier for tier, _place in said if tier is not None):
+        if (tier, None) not in said:
+            unmapped.append(f"{unit.value} {tier} price in a region alone")
+            continue
+        yield from under(When(service_tier=tier), said[tier, None], regions)
+        for (own, place), rate in said.items():
+            if own == tier and place is not None:
+                yield Band(When(service_tier=tier, region=place), rate)
+
+
+def _read(
+    listed: object, stated: dict[tuple[str | None, str | None], dict[Unit, Rate]],
+    where: tuple[str | None, str | None], unmapped: list[str],
+) -> None:  # fmt: skip
+    """Read prices; a 0 is left out, because the files fill in 0 for what nobody entered; of two the dearer counts."""
+    extra = listed.get("additional_units", {}) if isinstance(listed, dict) else None
+    if not isinstance(listed, dict) or not isinstance(extra, dict):
+        unmapped.append("prices that are no object")
+    rates = stated.setdefault(where, {})
+    for units, entries in ((UNITS, listed), (ADDITIONAL, extra)):
+        for key, entry in entries.items() if isinstance(entries, dict) else ():
             figure = entry.get("price") if isinstance(entry, dict) else None
-            if figure is None:
-                continue
-            rate = Scale.CENTS.rate(figure)
-            if rate.usd:
-                table.setdefault(units[key], rate)
-    return table
+            if key in units and figure is not None:
+                rate = Scale.CENTS.rate(figure)
+                if rate.usd:
+                    keep_dearer(rates, units[key], rate)
+            elif key not in _SILENT and entry is not None:
+                unmapped.append(key)

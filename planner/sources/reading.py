@@ -11,7 +11,7 @@ from typing import Any
 
 from planner.core import strict_json
 from planner.core.claim import Claim, ModelFacts, Reading, Refused, Score, Segment
-from planner.core.dearest import dearer, dearest
+from planner.core.dearest import both, dearer, dearest
 from planner.core.errors import FeedRefused, InvalidInput
 from planner.core.money import parse_feed_decimal
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
@@ -68,9 +68,11 @@ class Rows:
     def take(self, claim: Claim) -> None:
         """Count a row that is. Of two rows with one id the dearer counts: a duplicate must never be a discount."""
         self._read += 1
+        unmapped = list(claim.unmapped)
+        segments = tuple(replace(part, rates=self._told(part.rates, unmapped)) for part in claim.segments)
+        claim = replace(claim, segments=segments, unmapped=tuple(unmapped))
         for key in claim.unmapped:
             self.notes[f"unmapped:{key}"] += 1
-        claim = replace(claim, segments=tuple(replace(part, rates=self._told(part.rates)) for part in claim.segments))
         known = self._claims.get(claim.offer_id)
         if known is not None:
             self._merged += 1
@@ -78,14 +80,19 @@ class Rows:
             claim = _merged(known, claim)
         self._claims[claim.offer_id] = claim
 
-    def _told(self, rates: RateTable) -> RateTable:
+    def _told(self, rates: RateTable, unmapped: list[str]) -> RateTable:
         """Leave out the prices that every list writes down and that say nothing."""
         kept = dict(rates)
         for unit, fresh in _FRESH.items():
+            price, beside = kept.get(unit), kept.get(fresh)
+            if price is None or beside is None or not beside.base.pico:
+                continue
+            stated = [rate.pico for rate in (price.base, *(band.rate for band in price.bands))]
             # Nobody keeps a prompt for nothing: a 0 beside a prompt that is paid for stands for "not stated".
-            if unit in kept and fresh in kept and not kept[unit].base.pico and kept[fresh].base.pico:
+            if not all(stated):
                 del kept[unit]
                 self.notes["zero_cache_price"] += 1
+                unmapped += [f"{unit.value} with a price of 0 among others"] * any(stated)
         answer = kept.get(Unit.OUTPUT)
         if answer is not None and answer.bands and kept.get(Unit.REASONING) == UnitPrice(answer.base):
             # Reasoning at the price of the answer is the answer's price, under every condition that changes it.
@@ -125,8 +132,9 @@ _FRESH = {
 
 def _merged(known: Claim, claim: Claim) -> Claim:
     """Return what two rows say of one offer: at every time, under every condition, the dearer of their prices."""
+    unmapped = tuple(dict.fromkeys((*known.unmapped, *claim.unmapped)))
     if not known.segments or not claim.segments:
-        return known if known.segments else claim
+        return replace(known if known.segments else claim, unmapped=unmapped)
     stated = (*known.segments, *claim.segments)
     cuts = sorted({day for part in stated for day in (part.valid_from, part.valid_to) if day is not None})
     segments = []
@@ -139,7 +147,7 @@ def _merged(known: Claim, claim: Claim) -> Claim:
         ]
         if inside:
             segments.append(Segment(start, end, reduce(dearest, inside)))
-    return replace(known, segments=tuple(segments), unmapped=tuple(dict.fromkeys((*known.unmapped, *claim.unmapped))))
+    return replace(known, segments=tuple(segments), unmapped=unmapped)
 
 
 def document(source: str, payload: bytes) -> Any:  # noqa: ANN401  # JSON is any of six types
@@ -235,15 +243,15 @@ def baseless(base: Container[Unit], banded: Iterable[Unit]) -> list[str]:
 
 
 def under(when: When, rate: Rate, lengths: Sequence[Band]) -> Iterator[Band]:
-    """Yield a rate's band under a tier or in a region, and for long prompts there the dearer of the two.
+    """Yield a rate's band under a tier, in a region or in some hours, and for long prompts there the dearer of the two.
 
     Where a feed states a price for long prompts and one for a tier, and none for both at once, the cheaper one is not
     to be counted on.
     """
     yield Band(when, rate)
     for band in lengths:
-        both = replace(band.when, service_tier=when.service_tier, region=when.region)
-        yield Band(both, dearer(band.rate, rate))
+        for where in both(band.when, when):
+            yield Band(where, dearer(band.rate, rate))
 
 
 def least(context: int | None, prompt: int | None) -> int | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from planner.core.claim import Claim, Reading
-from planner.core.dearest import dearer, dearest
+from planner.core.dearest import keep_dearer
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, offer_id, valid_feed_id
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
@@ -124,48 +124,36 @@ def _rates(row: Mapping[str, Any], unmapped: list[str]) -> RateTable:
     if not isinstance(listed, list) or not all(isinstance(tier, dict) for tier in listed):
         raise Unreadable("missing_price")
     tiers = [{key: value for key, value in row.items() if key in UNITS}, *listed]
-    found: dict[int, RateTable] = {}
+    found: dict[int, dict[Unit, Rate]] = {}
     for tier in tiers:
         threshold = tier.get(THRESHOLD, 0)
         above = 0 if threshold == 0 else count(threshold)
         if above is None or isinstance(threshold, bool):
             raise Unreadable("unreadable_condition")
-        table = RateTable.flat(_table(tier, unmapped))
-        # Of two prices from one length on the dearer counts.
-        found[above] = dearest(found[above], table) if above in found else table
-    base = found.pop(0, None)
+        _read(tier, found.setdefault(above, {}), unmapped)
+    base = found.pop(0)
     if not base:
         raise Unreadable("missing_price")
-    unmapped += baseless(base, [unit for table in found.values() for unit in table])
-    return RateTable(
-        {
-            unit: UnitPrice(
-                price.base,
-                tuple(
-                    Band(When(input_tokens_gt=above), found[above][unit].base)
-                    for above in sorted(found)
-                    if unit in found[above]
-                ),
-            )
-            for unit, price in base.items()
-        }
-    )
+    unmapped += baseless(base, [unit for rates in found.values() for unit in rates])
+    bands: dict[Unit, list[Band]] = {unit: [] for unit in Unit}
+    for above, rates in sorted(found.items()):
+        for unit, rate in rates.items():
+            bands[unit].append(Band(When(input_tokens_gt=above), rate))
+    return RateTable({unit: UnitPrice(rate, tuple(bands[unit])) for unit, rate in base.items()})
 
 
-def _table(tier: Mapping[str, Any], unmapped: list[str]) -> dict[Unit, Rate]:
-    table: dict[Unit, Rate] = {}
+def _read(tier: Mapping[str, Any], rates: dict[Unit, Rate], unmapped: list[str]) -> None:
+    """Read the prices of one band; of two for one unit and one length the dearer counts."""
     for key, value in tier.items():
         if value is None or key == THRESHOLD:
             continue
         if key in UNITS:
-            rate = Scale.USD.rate(value)
-            table[UNITS[key]] = dearer(rate, table.get(UNITS[key], rate))
+            keep_dearer(rates, UNITS[key], Scale.USD.rate(value))
         elif looks_like_price(key):
             unmapped.append(key)
         else:
             # It may be one more condition, and a price without its condition holds too often.
             raise Unreadable("unreadable_condition")
-    return table
 
 
 def _terms(row: Mapping[str, Any], offer: str, url: str, observed_at: datetime) -> Terms:

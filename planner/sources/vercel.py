@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from planner.core.claim import Claim, Reading
-from planner.core.dearest import dearer
+from planner.core.dearest import dearest_price, keep_dearer
 from planner.core.errors import FeedRefused
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, offer_id, valid_feed_id
@@ -180,22 +180,27 @@ def _rates(model: Mapping[str, Any], endpoint: Mapping[str, Any], unmapped: list
     if not isinstance(pricing, dict):
         raise Unreadable("missing_price")
     makes_pictures = KINDS.get(str(model.get("type"))) is Kind.IMAGE
-    base = _table(pricing, unmapped, makes_pictures=makes_pictures)
-    if not base.keys() & {Unit.INPUT, Unit.OUTPUT, Unit.PICTURE}:
+    table = _table(pricing, unmapped, makes_pictures=makes_pictures)
+    if not table.keys() & {Unit.INPUT, Unit.OUTPUT, Unit.PICTURE}:
         raise Unreadable("missing_price")
-    lengths = _lengths(pricing, base, unmapped)
-    bands = {unit: list(found) for unit, found in lengths.items()}
-    for word, regional in _regions(endpoint.get("inference_regions"), unmapped):
-        inside = _table(regional, unmapped, makes_pictures=makes_pictures)
-        unmapped += baseless(base, inside)
-        inside = {unit: rate for unit, rate in inside.items() if unit in base and (rate.usd or not base[unit].usd)}
-        own = _lengths(regional, inside, unmapped)
-        for unit in inside:
-            stated = lengths.get(unit, []), own.get(unit, [])
-            if inside[unit] != base[unit] or stated[1] not in ([], stated[0]):
-                there = [Band(replace(band.when, region=word), band.rate) for band in stated[1]]
-                bands.setdefault(unit, []).extend((*under(When(region=word), inside[unit], stated[0]), *there))
-    return RateTable({unit: UnitPrice(rate, tuple(bands.get(unit, ()))) for unit, rate in base.items()})
+    regional: dict[str, dict[Unit, UnitPrice]] = {}
+    for word, stated in _regions(endpoint.get("inference_regions"), unmapped):
+        inside = _table(stated, unmapped, makes_pictures=makes_pictures)
+        known = regional.setdefault(word, {})
+        known.update({unit: dearest_price(price, known.get(unit, price)) for unit, price in inside.items()})
+        unmapped += baseless(table, inside)
+    made = {unit: UnitPrice(price.base, tuple(_bands(unit, price, regional))) for unit, price in table.items()}
+    return RateTable(made)
+
+
+def _bands(unit: Unit, price: UnitPrice, regional: Mapping[str, Mapping[Unit, UnitPrice]]) -> Iterator[Band]:
+    yield from price.bands
+    for word, inside in regional.items():
+        there = inside.get(unit, price)
+        # A region may repeat what holds everywhere, and a 0 there is no price of its own either.
+        if there not in (price, UnitPrice(price.base)) and (there.base.pico or not price.base.pico):
+            yield from under(When(region=word), there.base, price.bands)
+            yield from (Band(replace(band.when, region=word), band.rate) for band in there.bands)
 
 
 def _regions(listed: object, unmapped: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -210,8 +215,8 @@ def _regions(listed: object, unmapped: list[str]) -> Iterator[tuple[str, Mapping
             unmapped.append("inference_regions")
 
 
-def _table(pricing: Mapping[str, Any], unmapped: list[str], *, makes_pictures: bool) -> dict[Unit, Rate]:
-    table: dict[Unit, Rate] = {}
+def _table(pricing: Mapping[str, Any], unmapped: list[str], *, makes_pictures: bool) -> dict[Unit, UnitPrice]:
+    base: dict[Unit, Rate] = {}
     for key, value in pricing.items():
         if key == "image" and makes_pictures:
             unit, scale = Unit.PICTURE, Scale.USD
@@ -221,37 +226,34 @@ def _table(pricing: Mapping[str, Any], unmapped: list[str], *, makes_pictures: b
             unmapped += [key] if key not in BANDED and key not in _SILENT else []
             continue
         if value is not None:
-            table[unit] = scale.rate(value)
-    always = {Unit.INPUT, Unit.OUTPUT} if Unit.PICTURE not in table else set()
-    return {unit: rate for unit, rate in table.items() if rate.usd or unit in always}
-
-
-def _lengths(pricing: Mapping[str, Any], base: Mapping[Unit, Rate], unmapped: list[str]) -> dict[Unit, list[Band]]:
-    """Read bands of ``[{cost, min, max}]``; ``min`` belongs to its band, so the price holds from it on."""
-    found: dict[Unit, dict[int, Rate]] = {}
+            base[unit] = scale.rate(value)
+    always = {Unit.INPUT, Unit.OUTPUT} if Unit.PICTURE not in base else set()
+    table = {unit: UnitPrice(rate) for unit, rate in base.items() if rate.usd or unit in always}
     for key, unit in BANDED.items():
         tiers = pricing.get(key)
-        if tiers is None:
-            continue
-        if unit not in base or not isinstance(tiers, list):
+        if isinstance(tiers, list) and unit in table:
+            # Of two prices from one length on, or under both names of one list, the dearer counts.
+            table[unit] = dearest_price(table[unit], _by_length(key, tiers, table[unit].base, unmapped))
+        elif tiers is not None:
             unmapped.append(key)
-            continue
-        for tier in tiers:
-            least = 0 if isinstance(tier, dict) and tier.get("min") in (0, None) else count(_of(tier, "min"))
-            if least is None:
-                raise Unreadable("unreadable_condition")
-            rate = Scale.USD.rate(_of(tier, "cost"))
-            if least:
-                rates = found.setdefault(unit, {})
-                # Of two prices from one length on the dearer counts.
-                rates[least] = dearer(rate, rates.get(least, rate))
-            elif rate != base[unit]:
-                unmapped.append(key)
+    return table
+
+
+def _by_length(key: str, tiers: list[Any], base: Rate, unmapped: list[str]) -> UnitPrice:
+    """Read ``[{cost, min, max}]``; ``min`` belongs to its band, so the price holds from it on."""
+    found: dict[int, Rate] = {}
+    for tier in tiers:
+        least = 0 if _of(tier, "min") in (0, None) else count(_of(tier, "min"))
+        if least is None or not isinstance(tier, dict):
+            raise Unreadable("unreadable_condition")
+        rate = Scale.USD.rate(tier.get("cost"))
+        if rate.usd or not base.usd:
+            keep_dearer(found, least, rate)
+        else:
+            unmapped.append(key)
+    first = found.pop(0, base)
     # Of several bands that hold the last one stays, so they go from short to long.
-    return {
-        unit: [Band(When(input_tokens_gte=least), rate) for least, rate in sorted(rates.items())]
-        for unit, rates in found.items()
-    }
+    return UnitPrice(first, tuple(Band(When(input_tokens_gte=least), rate) for least, rate in sorted(found.items())))
 
 
 def _of(tier: object, key: str) -> object:

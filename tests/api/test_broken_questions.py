@@ -16,7 +16,7 @@ from planner.access import ROLES
 from planner.app import build
 from planner.settings import Settings
 from planner.store.engine import Store
-from tests.sources.mutations import BYTES, VALUES, leaves
+from tests.sources.mutations import BYTES, VALUES, spots
 
 ADMIN = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 BROKEN = 250
@@ -90,7 +90,7 @@ def test_a_broken_question_is_never_a_500(client: TestClient, path: str) -> None
         if way in BYTES:
             content = BYTES[way](dice, json.dumps(body).encode())
         else:
-            VALUES[way](dice, body, dice.choice(list(leaves(body))))
+            VALUES[way](dice, body, dice.choice(list(spots(body))))
             content = json.dumps(body).encode()
         check(client.post(path, content=content), content[:300])
 

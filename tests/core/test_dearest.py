@@ -98,3 +98,18 @@ def test_what_one_of_them_prices_alone_is_kept() -> None:
     assert {unit: price.base.usd for unit, price in dearest(one, other).items()} == {
         Unit.INPUT: 2, Unit.WEB_SEARCH: 3, Unit.OUTPUT: 4,
     }  # fmt: skip
+
+
+def test_a_unit_priced_by_another_ones_rate_counts_too() -> None:
+    """Cached tokens at a tenth of a cheap input are no discount on a row that bills them as its dear input."""
+    dear = RateTable.flat({Unit.INPUT: Rate(Decimal(10))})
+    cheap = RateTable.flat({Unit.INPUT: Rate(Decimal(1)), Unit.CACHE_READ: Rate(Decimal("0.1"))})
+    for found in (dearest(dear, cheap), dearest(cheap, dear)):
+        assert [found[unit].base.usd for unit in (Unit.INPUT, Unit.CACHE_READ)] == [10, 10]
+
+
+def test_the_standard_tier_by_its_name_is_the_tier_of_the_base_rate() -> None:
+    """A band for it is held against the other row's base like a base of its own."""
+    named = UnitPrice(Rate(Decimal(5)), (Band(When(service_tier="standard"), Rate(Decimal(1))),))
+    found = dearest(RateTable({Unit.INPUT: named}), RateTable({Unit.INPUT: UnitPrice(Rate(Decimal(5)))}))
+    assert found[Unit.INPUT].select(Context(), 1, MONDAY).usd == 5

@@ -47,13 +47,18 @@ def at(document: Any, path: Row) -> Any:
     return document
 
 
-def leaves(node: Any, path: Row = ()) -> Iterator[Row]:
+def leaves(node: Any) -> Iterator[Row]:
     """Yield the paths of all plain values below a node."""
+    yield from (path for path in spots(node) if not isinstance(at(node, path), dict | list))
+
+
+def spots(node: Any, path: Row = ()) -> Iterator[Row]:
+    """Yield the paths of everything below a node: values, and the objects and lists that hold them."""
+    if path:
+        yield path
     if isinstance(node, dict | list):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from leaves(value, (*path, key))
-    else:
-        yield path
+            yield from spots(value, (*path, key))
 
 
 def without(document: Any, row: Row) -> Any:
@@ -63,33 +68,33 @@ def without(document: Any, row: Row) -> Any:
     return made
 
 
-# --- ways to break one value of one row; the document stays JSON ------------------------------------------
+# --- ways to break a value, an object or a list in one row; the document stays JSON ----------------------
 
 Operator = Callable[[random.Random, Any, Row], None]
 
 
 def _set(value: Callable[[random.Random, Any], Any]) -> Operator:
-    def change(dice: random.Random, document: Any, leaf: Row) -> None:
-        holder = at(document, leaf[:-1])
-        holder[leaf[-1]] = value(dice, holder[leaf[-1]])
+    def change(dice: random.Random, document: Any, spot: Row) -> None:
+        holder = at(document, spot[:-1])
+        holder[spot[-1]] = value(dice, holder[spot[-1]])
 
     return change
 
 
-def _drop(_dice: random.Random, document: Any, leaf: Row) -> None:
-    del at(document, leaf[:-1])[leaf[-1]]
+def _drop(_dice: random.Random, document: Any, spot: Row) -> None:
+    del at(document, spot[:-1])[spot[-1]]
 
 
-def _rename(_dice: random.Random, document: Any, leaf: Row) -> None:
-    holder = at(document, leaf[:-1])
+def _rename(_dice: random.Random, document: Any, spot: Row) -> None:
+    holder = at(document, spot[:-1])
     if isinstance(holder, dict):
-        holder[f"{leaf[-1]}_cost_renamed"] = holder.pop(leaf[-1])
+        holder[f"{spot[-1]}_cost_renamed"] = holder.pop(spot[-1])
 
 
-def _swap(dice: random.Random, document: Any, leaf: Row) -> None:
-    holder = at(document, leaf[:-1])
+def _swap(dice: random.Random, document: Any, spot: Row) -> None:
+    holder = at(document, spot[:-1])
     other = dice.choice(list(holder if isinstance(holder, dict) else range(len(holder))))
-    holder[leaf[-1]], holder[other] = holder[other], holder[leaf[-1]]
+    holder[spot[-1]], holder[other] = holder[other], holder[spot[-1]]
 
 
 def _scaled(dice: random.Random, value: Any) -> Any:
@@ -119,9 +124,9 @@ VALUES: dict[str, Operator] = {
 
 
 def _inside(dice: random.Random, body: bytes, text: bytes) -> bytes:
-    """Put text in place of a number somewhere."""
+    """Put text in place of something somewhere."""
     document = json.loads(body)
-    path = dice.choice(list(leaves(document)))
+    path = dice.choice(list(spots(document)))
     at(document, path[:-1])[path[-1]] = "\x00HERE"
     return json.dumps(document).encode().replace(b'"\\u0000HERE"', text)
 
@@ -168,8 +173,7 @@ def broken(source: str, seed: int, tried: Tried = lambda *_: None) -> str:
         if isinstance(holder, list):
             holder.append(copy.deepcopy(at(document, row)))
     else:
-        spots = [row + leaf for leaf in leaves(at(document, row)) if leaf]
-        VALUES[name](dice, document, dice.choice(spots))
+        VALUES[name](dice, document, row + dice.choice(list(spots(at(document, row)))))
     made = json.dumps(document).encode()
     try:
         reading = parse(source, made)

@@ -5,15 +5,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from planner.core.price import Context
-from planner.core.units import Unit
-from tests.sources.golden import FOLDER, OBSERVED, ROWS, parse, payload, text
+from tests.sources.golden import FOLDER, ROWS, parse, payload, text
 from tests.sources.mutations import broken, check_refused
 from tests.sources.trial import Trial, trial
 
@@ -109,40 +104,3 @@ def test_a_price_too_long_to_be_written_down_is_none() -> None:
     body = payload("mapped").replace(b'"0.0000001"', b'"0.' + b"0" * 6 + b"1" * 39 + b'"')
     found = {claim.facts.model_spelling: claim.unpriced for claim in parse("mapped", body).claims}
     assert [found["acme-1"], found["acme-2"]] == ["unreadable_price", None]
-
-
-def test_two_rows_of_one_offer_cost_the_dearer_of_both() -> None:
-    """Unit by unit, under every condition: neither row is a discount, and nothing either says is lost."""
-    row = {"litellm_provider": "azure", "mode": "chat"}
-    entries = {
-        "azure_ai/gpt-9": {
-            **row, "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6, "input_cost_per_token_batches": 5e-7,
-        },
-        "azure/gpt-9": {
-            **row, "input_cost_per_token": 5e-7, "output_cost_per_token": 3e-6,
-            "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 6e-7,
-            "search_context_cost_per_query": {"search_context_size_medium": 0.014},
-        },
-    }  # fmt: skip
-    (claim,) = parse("litellm", json.dumps(entries).encode()).claims
-    rates = claim.segments[0].rates
-
-    def usd(unit: Unit, tokens: int = 1, tier: str = "standard") -> Decimal:
-        return rates[unit].select(Context(tier), tokens, OBSERVED).usd
-
-    assert [usd(Unit.INPUT), usd(Unit.OUTPUT), usd(Unit.WEB_SEARCH)] == [Decimal(n) for n in ("1E-6", "3E-6", "0.014")]
-    assert [usd(Unit.INPUT, 200_001), usd(Unit.INPUT, tier="batch")] == [Decimal("4E-6"), Decimal("6E-7")]
-
-
-def test_two_rows_with_dated_prices_are_compared_day_by_day() -> None:
-    """Where one row's price begins later than the other's, each stretch has its own dearer one."""
-
-    def model(before: float, after: float, day: str) -> dict[str, Any]:
-        later = {"constraint": {"start_date": day}, "prices": {"input_mtok": after, "output_mtok": 9}}
-        return {"id": "m", "prices": [{"prices": {"input_mtok": before, "output_mtok": 9}}, later]}
-
-    body = json.dumps([{"id": "openai", "models": [model(1, 5, "2026-03-01"), model(2, 3, "2026-06-01")]}]).encode()
-    (claim,) = parse("genai_prices", body).claims
-    days = [datetime(2026, month, 1, tzinfo=UTC) for month in (2, 4, 7)]
-    found = [rates[Unit.INPUT].base.usd for day in days if (rates := claim.rates_at(day)) is not None]
-    assert found == [2, 5, 5]

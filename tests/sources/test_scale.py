@@ -208,9 +208,23 @@ def test_a_mapping_file_that_is_no_text_or_not_there_says_so(tmp_path: Path) -> 
     path = tmp_path / "acme.toml"
     with pytest.raises(InvalidInput, match=r"acme.toml, problem=cannot be read: No such file"):
         read_layout(path)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(InvalidInput, match=r"acme.toml, problem=not UTF-8 text"):
-        read_layout(path)
+    for body, problem in (
+        (b"\xff\xfe", "not UTF-8 text"),
+        (b"a = " + b"[" * 20_000, "not TOML"),
+        (b"a = 1" + b"0" * 5_000, "not TOML"),
+    ):
+        path.write_bytes(body)
+        with pytest.raises(InvalidInput, match=rf"acme.toml, problem={problem}"):
+            read_layout(path)
+
+
+def test_an_object_of_rows_is_counted_whole(tmp_path: Path) -> None:
+    """By id, where the key is the id; what is no row is refused by its key and loses nobody."""
+    mapped = Mapped(read_layout(layout(tmp_path, **{**GOOD, "id": "$key"})))
+    body = json.dumps({"data": {"m": {"a": {"b": "0.1", "c": "0.2"}}, "n": 5, "o": [1]}}).encode()
+    reading = mapped.parse({mapped.file_url: body}, ProviderNames(), NOON)
+    assert ([claim.facts.model_spelling for claim in reading.claims], reading.rows_read) == (["m"], 3)
+    assert [row.code for row in reading.refused] == ["bad_id", "bad_id"]
 
 
 def test_a_mapping_file_needs_no_unit_where_every_price_has_its_own(tmp_path: Path) -> None:

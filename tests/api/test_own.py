@@ -1,0 +1,96 @@
+"""Offers nobody lists, over HTTP: a person enters a price, in any currency, for now or for later, and takes it back."""
+
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from tests.api.test_contract import QUESTION, problem
+from tests.api.test_desk import client, store
+
+__all__ = ["client", "store"]
+
+
+def test_an_own_offer_is_priced_at_once_and_private_to_nobody_knows_whom(client: TestClient) -> None:
+    """It serves its model at its own price; its terms are unknown, so the default policy refuses it."""
+    body = {
+        "provider": "our-gpus", "model_spelling": "llama", "model": "meta-llama/llama-3.3-70b-instruct",
+        "rates": [
+            {"unit": "input_token", "usd": "0.4", "per": 1_000_000},
+            {"unit": "output_token", "usd": "0.4", "per": 1_000_000},
+        ],
+        "context_tokens": 131_072, "source_url": "https://wiki.test/gpu", "reason": "allocation",
+    }  # fmt: skip
+    offer = client.post("/v1/offers", json=body).json()["offer"]
+    assert offer == "self-hosted:our-gpus/llama"
+    found = client.get("/v1/offers", params={"id": offer}).json()["items"][0]
+    assert (found["model"], found["input_usd_per_mtok"]) == ("meta-llama/llama-3.3-70b-instruct", "0.4")
+    ask = {**QUESTION, "offer": offer, "needs": {"models": [found["model"]]}}
+    checks = {check["check"]: check["codes"] for check in client.post("/v1/explanations", json=ask).json()["checks"]}
+    assert checks["policy"] == ["policy:unknown_terms"]
+    client.post("/v1/offers", json={**body, "rates": None})
+    assert client.get("/v1/offers", params={"id": offer}).json()["items"][0]["priced"] is False
+    problem(client.post("/v1/offers", json={**body, "provider": "a b"}), 422, "invalid")
+    problem(client.post("/v1/offers", json={**body, "model": "no/such"}), 422, "invalid")
+
+
+def test_an_own_price_says_what_became_of_it(client: TestClient) -> None:
+    """Published at once; a deep fall waits, with the number of its hold; nothing at all is no price."""
+
+    def enter(usd: str) -> dict[str, Any]:
+        rates = [{"unit": unit, "usd": usd, "per": 1_000_000} for unit in ("input_token", "output_token")]
+        body = {
+            "provider": "our-gpus", "model_spelling": "m", "rates": rates, "source_url": "https://w.test",
+            "reason": "ours",
+        }  # fmt: skip
+        made: dict[str, Any] = client.post("/v1/offers", json=body).json()
+        return made
+
+    assert (enter("0.4")["outcome"], enter("0.4")["outcome"], enter("0")["outcome"]) == (
+        "published", "unchanged", "unpriced",
+    )  # fmt: skip
+    held = enter("0.1")
+    assert held["outcome"] == "held"
+    assert client.get(f"/v1/holds/{held['hold']}").json()["offer"] == held["offer"] == "self-hosted:our-gpus/m"
+
+
+def test_an_own_price_in_another_currency_is_in_dollars_at_the_rate_of_its_day(client: TestClient) -> None:
+    """0.40 EUR at 1.1 is 0.44 USD, and stays so when the euro moves; before any rate is known there is no price."""
+    rates = [
+        {"unit": "input_token", "usd": "0.4", "per": 1_000_000},
+        {"unit": "output_token", "usd": "1", "per": 10**6},
+    ]
+    body = {
+        "provider": "our-gpus", "model_spelling": "e", "rates": rates, "currency": "EUR", "source_url": "https://w.test",
+        "reason": "leasing",
+    }  # fmt: skip
+    problem(client.post("/v1/offers", json=body), 404, "not_found")
+    bank = {"currency": "EUR", "source": "bank", "source_url": "https://b.test", "reason": "daily"}
+    for day, usd in (("2026-11-01", "1.1"), ("2026-12-01", "2")):
+        assert client.post("/v1/fx", json={**bank, "day": day, "usd": usd}).status_code == 200
+    offer = client.post("/v1/offers", json=body).json()["offer"]
+    ask = {"offer": offer, "usage": {"input_tokens": 1_000_000, "output_tokens": 1000}, "at": "2026-12-24T00:00:00Z"}
+    assert client.post("/v1/costs", json=ask).json()["total_usd"] == "0.4411"
+    problem(client.post("/v1/offers", json={**body, "currency": "eur"}), 422, "invalid")
+
+
+def test_a_price_entered_for_later_survives_one_from_now(client: TestClient) -> None:
+    """Dearer from 2027 on, then another price today: today's holds until 2027, and both can be seen."""
+
+    def enter(usd: str, **others: str) -> str:
+        rates = [{"unit": unit, "usd": usd, "per": 1_000_000} for unit in ("input_token", "output_token")]
+        body = {"provider": "our-gpus", "model_spelling": "n", "rates": rates, "source_url": "https://w.test", **others}
+        made: dict[str, str] = client.post("/v1/offers", json={**body, "reason": "ours"}).json()
+        assert made["outcome"] == "published"
+        return made["offer"]
+
+    def costs(offer: str, at: str) -> str:
+        ask = {"offer": offer, "usage": {"input_tokens": 1_000_000}, "at": at}
+        total: str = client.post("/v1/costs", json=ask).json()["total_usd"]
+        return total
+
+    offer = enter("0.4")
+    for usd, others in (("0.6", {"valid_from": "2027-01-01T00:00:00Z"}), ("0.5", {})):
+        enter(usd, **others)
+    assert [costs(offer, at) for at in ("2026-12-31T00:00:00Z", "2027-01-01T00:00:00Z")] == ["0.5", "0.6"]
+    enter("0.7", valid_from="2027-01-01T00:00:00Z")
+    assert [costs(offer, at) for at in ("2026-12-31T00:00:00Z", "2027-01-01T00:00:00Z")] == ["0.5", "0.7"]
