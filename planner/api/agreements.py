@@ -1,5 +1,6 @@
 """What was agreed beyond the list price: fees, contracts and exchange rates."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -33,8 +34,12 @@ router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed)
 
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
 def _day(value: object) -> date:
-    if not isinstance(value, str) or len(value) != 10:  # noqa: PLR2004  # YYYY-MM-DD
+    # A week's day (2026-W01-1) or the beginning of something longer is a date to the library, and none to people.
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise ValueError("a day such as 2026-11-23 is needed")
     return date.fromisoformat(value)
 

@@ -235,7 +235,7 @@ def _prices(
         "offer": offer_id,
         "items": [{**card_shape(card), "known_from": time_text(known)} for card, known in cards],
         "next_cursor": None,
-        **standing_shape(view, now),
+        **standing_shape(view, now, source=cards[-1][0].evidence.source if cards else None),
     }
 
 
@@ -275,11 +275,11 @@ def get_offer(  # the contract's parameters
     view, now = known_view(request, known_at)
     catalogue, moment_ = view.catalogue, at or now
     offer = flow.known_offer(catalogue, id)
-    label = view.snapshot.labels(moment_).get(offer.model or "")
+    label, card = view.snapshot.labels(moment_).get(offer.model or ""), catalogue.card(offer.id, moment_)
     return {
-        **offer_shape(offer, catalogue.card(offer.id, moment_), label, catalogue.factor(offer, moment_)),
+        **offer_shape(offer, card, label, catalogue.factor(offer, moment_)),
         "listed": offer.id not in catalogue.gone,
-        **standing_shape(view, now, at),
+        **standing_shape(view, now, at, None if card is None else card.evidence.source),
     }
 
 

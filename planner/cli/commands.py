@@ -15,8 +15,17 @@ offers = typer.Typer(help="Offers nobody lists.", no_args_is_help=True)
 alerts = typer.Typer(help="What people were told, and what could not be delivered.", no_args_is_help=True)
 webhooks = typer.Typer(help="Receivers of alerts.", no_args_is_help=True)
 
+
+def _said(reason: str) -> str:
+    """Refuse a reason that says nothing, or that a terminal would act on."""
+    if not reason.strip() or not reason.isprintable():
+        raise typer.BadParameter("a reason of printable characters is needed")
+    return reason
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Reason = Annotated[str, typer.Option(help="Why; kept in the audit trail.")]
+Reason = Annotated[str, typer.Option(callback=_said, help="Why; kept in the audit trail.")]
+NUMBER_MAX = 2**63 - 1
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
 Known = Annotated[str | None, typer.Option(help="Answer with what was known then, RFC 3339 with offset.")]
 
@@ -44,7 +53,7 @@ def holds_list(
     desk.list_holds(None if state == "all" else state, source, limit, as_json=as_json)
 
 
-Ids = Annotated[list[int], typer.Argument(help="Numbers of holds.")]
+Ids = Annotated[list[int], typer.Argument(min=1, max=NUMBER_MAX, help="Numbers of holds.")]
 
 
 @holds.command("approve")
@@ -199,7 +208,7 @@ def contracts_add(
     agreeing.add_contract(options, reason, as_json=as_json)
 
 
-Number = Annotated[int, typer.Argument(help="Its number.")]
+Number = Annotated[int, typer.Argument(min=1, max=NUMBER_MAX, help="Its number.")]
 
 
 Ends = Annotated[str | None, typer.Option("--to", help="When it ends, RFC 3339 with offset; now by default.")]

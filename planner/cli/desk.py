@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from planner.api.shapes import card_shape, change_shape, time_text
 from planner.cli import show
 from planner.cli.administering import actor
 from planner.cli.opened import now, read_settings, store_of, view_of
+from planner.core import strict_json
 from planner.core.claim import Segment
 from planner.core.errors import InvalidInput
 from planner.core.rate_form import read_rates
@@ -78,7 +79,8 @@ def _why(reason: dict[str, Any]) -> str:
 
 def _move(move: dict[str, Any]) -> str:
     when = "" if move["when"] is None else f" when {json.dumps(move['when'])}"
-    return f"{move['unit']} {move['before_usd_per_mtok']} -> {move['after_usd_per_mtok']}{when}"
+    before = "none" if move["before_usd_per_mtok"] is None else move["before_usd_per_mtok"]
+    return f"{move['unit']} {before} -> {move['after_usd_per_mtok']}{when}"
 
 
 def decide(ids: list[int], verb: str, reason: str, *, as_json: bool) -> None:
@@ -274,12 +276,13 @@ def correct_price(
 
 
 def _rates(path: Path) -> list[dict[str, Any]]:
-    readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
-        document = readers.get(path.suffix, json.loads)(text)
-    except (OSError, ValueError):
+        document = tomllib.loads(text) if path.suffix == ".toml" else strict_json.read(text.encode(), name="rates")
+    except (OSError, ValueError, RecursionError):
         raise InvalidInput("rates", "no file of TOML or JSON in UTF-8") from None
+    if isinstance(document, dict) and set(document) - {"rates"}:
+        raise InvalidInput("rates", "an unknown key stands beside `rates`")
     listed = document.get("rates") if isinstance(document, dict) else document
     if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
         raise InvalidInput("rates", "a list of {unit, usd, per} is needed, under `rates`")

@@ -9,6 +9,9 @@ from typing import NamedTuple
 CREDIT, OWN_KEY = "credit", "own_key"
 """How a broker is paid: with bought credit, or with one's own provider keys behind it."""
 
+OF_LIST = "of_list_price"
+"""The basis of a fee that a discount does not make smaller."""
+
 PAYMENTS = (CREDIT, OWN_KEY)
 
 
@@ -92,10 +95,14 @@ def _parts(fee: Fee, said: Sequence[Payment], known: Container[tuple[str, str]])
             )  # fmt: skip
 
 
-def gross_up(fees: Iterable[Fee], channel: str, at: datetime) -> Fraction:
-    """Return list price -> price with fees for a channel: 1 plus the shares in force."""
-    charged = (fee for fee in fees if fee.channel == channel and fee.chosen and fee.in_force(at))
-    return 1 + sum((fee.share for fee in charged), Fraction())
+def gross_up(fees: Iterable[Fee], channel: str, at: datetime, kept: Fraction = Fraction(1)) -> Fraction:
+    """Return list price -> price with fees for a channel, where ``kept`` is left of the list price by a discount.
+
+    Most fees are a share of what is paid; one ``of_list_price`` is charged whatever the discount.
+    """
+    charged = [fee for fee in fees if fee.channel == channel and fee.chosen and fee.in_force(at)]
+    of_list = sum((fee.share for fee in charged if fee.basis == OF_LIST), Fraction())
+    return kept * (1 + sum((fee.share for fee in charged if fee.basis != OF_LIST), Fraction())) + of_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

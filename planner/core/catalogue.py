@@ -85,7 +85,7 @@ class Catalogue:
         """Return list price -> effective price of an offer: after its discount, with its channel's fees."""
         facts = offer.facts
         taken_off, _contract = discount(self.contracts, facts.channel, facts.provider, offer.model, at)
-        return (1 - taken_off) * gross_up(self.fees, facts.channel, at)
+        return gross_up(self.fees, facts.channel, at, 1 - taken_off)
 
     def score(self, model: str | None, index: str) -> Score | None:
         """Return the newest score of a model on one index. It carries its own date."""

@@ -101,7 +101,7 @@ def doubts(
     except TooManyConditions:
         moved = (Reason("too_many_bands"),)
     return (
-        *_outside(after),
+        *outside(after),
         *_contradictions(after),
         *_zeros(after),
         *moved,
@@ -142,7 +142,8 @@ def limits_of(unit: Unit) -> tuple[Fraction, Fraction]:
     return _CACHED if unit in _READS else _BY_DIMENSION[REGISTRY[unit].dimension]
 
 
-def _outside(rates: RateTable) -> Iterator[Reason]:
+def outside(rates: RateTable) -> Iterator[Reason]:
+    """Yield every rate that is below the floor or above the ceiling of its unit."""
     for unit, rate in _all_rates(rates):
         floor, ceiling = limits_of(unit)
         if _within(rate, floor, ceiling):

@@ -14,6 +14,7 @@ from planner.core.money import parse_decimal, plain
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import Unit
 
+PER_MAX = 10**9
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _ENTRY_KEYS = {"unit", "usd", "per", "bands"}
 _BAND_KEYS = {"when", "usd", "per"}
@@ -86,8 +87,8 @@ def _read_rate(entry: Mapping[str, Any], field: str, *, per: int) -> Rate:
     if value < 0:
         raise InvalidInput(f"{field}.usd", "a rate is a finite decimal of at least 0")
     stated = entry.get("per", per)
-    if type(stated) is not int or stated < 1:
-        raise InvalidInput(f"{field}.per", "a rate is per 1 unit or more")
+    if type(stated) is not int or not 1 <= stated <= PER_MAX:
+        raise InvalidInput(f"{field}.per", f"a rate is per 1 to {PER_MAX} units")
     return Rate(value, stated)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from planner.core.claim import Claim, Reading, Segment
 from planner.core.claim_form import read_facts
-from planner.core.doubt import Bounds
+from planner.core.doubt import Bounds, outside
 from planner.core.errors import InvalidInput, NotFound
 from planner.core.reconcile import Span, correct
 from planner.store import audit, json_text, recall
@@ -33,13 +33,17 @@ def correct_price(
 
     Raises:
         NotFound: no offer has exactly this id.
-        InvalidInput: the stretch has no end in the past, or does not begin before it ends; or all its rates are 0.
+        InvalidInput: the stretch has no end in the past, or does not begin before it ends; or all its rates are 0, or
+            one is beyond what anybody was ever seen to charge.
     """
     begins, ends = stretch.valid_from, stretch.valid_to
     if begins is None or ends is None or not begins < ends <= at:
         raise InvalidInput("valid_to", "a correction is about a stretch of the past: valid_from < valid_to <= now")
     if offer not in free_offers(connection) and all(not price.base.usd for price in stretch.rates.values()):
         raise InvalidInput("rates", "a price of nothing needs an offer that is curated as free")
+    beyond = next(iter(outside(stretch.rates)), None)
+    if beyond is not None:
+        raise InvalidInput("rates", f"{beyond.facts['unit']}: nobody was ever seen to charge that ({beyond.code})")
     facts = recall.facts_of(connection, [offer]).get(offer)
     if facts is None:
         raise NotFound("offer", offer)

@@ -8,6 +8,7 @@ from planner.flows import plans
 from planner.store import audit, holds, status
 from planner.store.engine import Connection, Store
 from planner.store.publish import reconsider
+from planner.store.revision import bump
 
 APPROVE, REJECT, REOPEN = "approve", "reject", "reopen"
 _STATES = {APPROVE: holds.APPROVED, REJECT: holds.REJECTED, REOPEN: holds.WAITING}
@@ -36,6 +37,8 @@ def decide(
         before={"state": before["state"], "reasons": before["reasons"], "diff": before["diff"]},
         after={"state": _STATES[verb], "offer": offer, "source": before["source"]},
     )  # fmt: skip
+    # Whoever looked at it before has not seen this decision.
+    bump(connection, policy=True)
     if offer is None and verb == APPROVE:
         status.close_circuit(connection, before["source"])
     if offer is not None and verb != REOPEN:

@@ -1,6 +1,6 @@
 """An offer nobody lists: a model you run yourself, or a price only you get, entered by a person."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ def set_offer(
         namespace = facts.provider if facts.channel == "direct" else facts.channel
         aliases.settle(connection, [(namespace, facts.model_spelling, own.model)], at=at, actor=actor, reason=reason)
     rates = None if own.rates is None else _in_usd(connection, own.rates, own.currency, (own.valid_from or at).date())
-    segments = () if rates is None else _until_the_next(connection, id_, own.valid_from, rates, at)
+    segments = () if rates is None else _among_others(connection, id_, own.valid_from, rates, at)
     claim = Claim(
         offer_id=id_, facts=facts, segments=segments, unpriced=None if segments else "withdrawn",
         source_url=own.source_url,
@@ -103,15 +103,17 @@ def _in_usd(connection: Connection, rates: RateTable, currency: str, day: date) 
     )
 
 
-def _until_the_next(
+def _among_others(
     connection: Connection, offer: str, begins: datetime | None, rates: RateTable, at: datetime
 ) -> tuple[Segment, ...]:
     said = recall.claims_of(connection, [offer]).get(offer, {}).get(ENTERED)
     known = () if said is None else said.claim.segments
-    later = [
-        segment for segment in known if segment.valid_from is not None and segment.valid_from > max(begins or at, at)
-    ]
-    return (Segment(begins, later[0].valid_from if later else None, rates), *later)
+    start = begins or at
+    ahead = [(part.valid_from, part) for part in known if part.valid_from is not None and part.valid_from != start]
+    # What was entered for a day between now and then goes on holding until then; what was for later, from its day on.
+    sooner = [replace(part, valid_to=min(start, part.valid_to or start)) for day, part in ahead if at < day < start]
+    later = [part for day, part in ahead if day > start]
+    return (*sooner, Segment(begins, later[0].valid_from if later else None, rates), *later)
 
 
 def _outcome(claim: Claim, done: Published, *, free: bool, held: bool) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from planner.core.claim import Claim, Reading, Segment
+from planner.core.dearest import dearest
 from planner.core.errors import FeedRefused, InvalidInput
 from planner.core.names import ProviderNames, Seat
 from planner.core.offer import Kind, OfferFacts, Route, offer_id, valid_feed_id
@@ -199,7 +200,11 @@ def _dated(
 ) -> tuple[Segment, ...]:
     if not dated:
         raise Unreadable("no_base_rate")
-    ordered = sorted(dated, key=lambda item: (item[0] is not None, item[0]))
+    begun: dict[datetime | None, dict[Unit, UnitPrice]] = {}
+    for start, table in dated:
+        # Of two prices from one day on the dearer counts.
+        begun[start] = dict(dearest(RateTable(begun[start]), RateTable(table))) if start in begun else table
+    ordered = sorted(begun.items(), key=lambda item: (item[0] is not None, item[0]))
     ends = [start for start, _table in ordered[1:]] + [None]
     return tuple(
         Segment(start, end, RateTable(_with_windows(table, windows)))

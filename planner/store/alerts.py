@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from planner.core.errors import Conflict, NotFound
 from planner.store import audit, json_text
+from planner.store.revision import bump
 from planner.store.tables import alerts, deliveries, webhooks
 
 KINDS = (
@@ -190,6 +191,7 @@ def add_webhook(
         connection, at=at, actor=actor, action="webhook.add", subject=f"webhook {key[0]}",
         after={"url": url, "kinds": None if kinds is None else list(kinds)},
     )  # fmt: skip
+    bump(connection, policy=True)
     return int(key[0])
 
 
@@ -210,6 +212,7 @@ def disable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor:
         .values(state=DEAD, finished_at=at, error="the receiver was disabled")
     )
     audit.record(connection, at=at, actor=actor, action="webhook.disable", subject=f"webhook {id_}")
+    bump(connection, policy=True)
 
 
 def receiver(connection: sa.Connection, target: str) -> dict[str, Any] | None:

@@ -216,6 +216,12 @@ class Desk:
             digest=digest,
             reasons=reasons,
             moves=tuple(changed),
+            fresh=tuple(
+                (unit, price.base)
+                for span in draft.fresh
+                for unit, price in sorted(span.rates.items())
+                if unit not in (_before(case.spans, span) or ())
+            ),
         )
 
 

@@ -12,7 +12,9 @@ from planner.core.doubt import Reason
 from planner.core.errors import Conflict, NotFound
 from planner.core.guards import about_as_bad
 from planner.core.moves import Move
+from planner.core.price import Rate
 from planner.core.rate_form import write_rates, write_when
+from planner.core.units import Unit
 from planner.store import json_text
 from planner.store.recall import of_offers
 from planner.store.tables import holds, quotes
@@ -52,6 +54,8 @@ class Waiting:
     digest: str
     reasons: tuple[Reason, ...]
     moves: tuple[Move, ...]
+    fresh: tuple[tuple[Unit, Rate], ...] = ()
+    """Units that had no price until now, with the one that waits."""
 
 
 Key = tuple[str, str, str]
@@ -130,7 +134,9 @@ def _row(waiting: Waiting, at: datetime) -> dict[str, Any]:
         "quote_id": waiting.quote,
         "digest": waiting.digest,
         "reasons": _reasons(waiting.reasons),
-        "diff": json_text.dump([move_shape(move) for move in waiting.moves]),
+        "diff": json_text.dump(
+            [*map(move_shape, waiting.moves), *(_fresh_shape(unit, rate) for unit, rate in waiting.fresh)]
+        ),
         "state": WAITING,
         "opened_at": at,
         "last_seen_at": at,
@@ -150,6 +156,11 @@ def move_shape(move: Move) -> dict[str, Any]:
         "before_usd_per_mtok": move.before.usd_per_mtok(),
         "after_usd_per_mtok": move.after.usd_per_mtok(),
     }
+
+
+def _fresh_shape(unit: Unit, rate: Rate) -> dict[str, Any]:
+    stated = {"unit": unit.value, "when": None, "before_usd_per_mtok": None}
+    return {**stated, "after_usd_per_mtok": rate.usd_per_mtok()}
 
 
 def hold_feed(connection: sa.Connection, source: str, code: str, detail: str, figure: str, at: datetime) -> bool:

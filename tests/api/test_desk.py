@@ -83,6 +83,17 @@ def test_a_hold_is_approved_once_and_published(client: TestClient, store: Store)
         assert audit.verify(connection) is None
 
 
+def test_a_decision_is_for_the_state_before_it_was_reopened(client: TestClient) -> None:
+    """Rejected, looked at, reopened by somebody else: the first one's If-Match does not hold any more."""
+    hold = client.get("/v1/holds").json()["items"][0]
+    assert hold["diff"], "what would be published is shown, also where nothing was believed before"
+    client.post(f"/v1/holds/{hold['id']}/reject", json={"reason": "odd"})
+    seen = client.get(f"/v1/holds/{hold['id']}").headers["etag"]
+    assert client.post(f"/v1/holds/{hold['id']}/reopen", json={"reason": "again"}).status_code == 200
+    approved = client.post(f"/v1/holds/{hold['id']}/approve", json={"reason": "so"}, headers={"If-Match": seen})
+    assert approved.status_code == 412
+
+
 def test_lists_go_on_where_the_page_before_ended(client: TestClient) -> None:
     """Page by page everything comes once; a cursor of another list is refused."""
     whole = [hold["id"] for hold in client.get("/v1/holds").json()["items"]]

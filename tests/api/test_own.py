@@ -94,3 +94,26 @@ def test_a_price_entered_for_later_survives_one_from_now(client: TestClient) -> 
     assert [costs(offer, at) for at in ("2026-12-31T00:00:00Z", "2027-01-01T00:00:00Z")] == ["0.5", "0.6"]
     enter("0.7", valid_from="2027-01-01T00:00:00Z")
     assert [costs(offer, at) for at in ("2026-12-31T00:00:00Z", "2027-01-01T00:00:00Z")] == ["0.5", "0.7"]
+
+
+def test_a_price_entered_for_a_nearer_day_survives_those_around_it(client: TestClient) -> None:
+    """2 from the 2nd, 3 from the 10th, 4 from the 6th, then 1.1 from now: each holds until the next."""
+
+    def enter(usd: str, **others: str) -> None:
+        rates = [{"unit": unit, "usd": usd, "per": 1_000_000} for unit in ("input_token", "output_token")]
+        body = {"provider": "our-gpus", "model_spelling": "p", "rates": rates, "source_url": "https://w.test", **others}
+        assert client.post("/v1/offers", json={**body, "reason": "ours"}).json()["outcome"] == "published"
+
+    enter("1")
+    for usd, day in (("2", "02"), ("3", "10"), ("4", "06")):
+        enter(usd, valid_from=f"2026-12-{day}T00:00:00Z")
+    enter("1.1")
+    found = []
+    for day in ("01", "02", "05", "06", "09", "10", "20"):
+        ask = {
+            "offer": "self-hosted:our-gpus/p",
+            "usage": {"input_tokens": 1_000_000},
+            "at": f"2026-12-{day}T00:00:00Z",
+        }
+        found.append(client.post("/v1/costs", json=ask).json()["total_usd"])
+    assert found == ["1.1", "2", "2", "4", "4", "3", "3"]

@@ -98,6 +98,8 @@ def test_agreements_are_entered_listed_and_ended(desk: Planner, tmp_path: Path) 
     rate = ["--source", "ECB", "--source-url", "https://ecb.test"]
     assert desk("fx", "set", "EUR", "2026-11-23", "1.1", *rate).out == "1 EUR = 1.1 USD from 2026-11-23 on\n"
     assert desk("fx", "set", "euro", "2026-11-23", "1.1", *rate).code == 2
+    for day in ("2026-W01-1", "20260203xx", "2026-02-30"):
+        assert desk("fx", "set", "EUR", day, "1.1", *rate).code == 2
     assert desk("fx", "list", "--json").json[0]["usd"] == "1.1"
     assert "EUR" in desk("fx", "list", "--currency", "EUR").out
     file = tmp_path / "own.toml"
@@ -110,6 +112,36 @@ def test_agreements_are_entered_listed_and_ended(desk: Planner, tmp_path: Path) 
     assert desk("cost", "self-hosted:our-gpus/llama", "input_tokens=1000000", "--json").json["total_usd"] == "1"
     file.write_text("surprise = 1")
     assert desk("offers", "set", str(file)).code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("r.toml", 'rates = [{unit="input_token", usd="3", per=99999999999999999999999999}]', "per 1 to 1000000000"),
+        ("r.toml", 'rates = [{unit="input_token", usd="0.3", per=1000000000}]', "below_floor"),
+        ("r.toml", 'foo = 1\nrates = [{unit="input_token", usd="3", per=1000000}]', "an unknown key"),
+        ("r.json", '{"rates": [{"unit": "input_token", "usd": "3", "usd": "4", "per": 1000000}]}', "repeated"),
+        ("r.json", '{"rates": [{"unit": "input_token", "usd": "4"}]}', "above_ceiling"),
+    ],
+)
+def test_a_correction_with_a_slip_corrects_nothing(
+    desk: Planner, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    """No correction makes the past free, or a thousand times dearer, by a figure or a key that was mistyped."""
+    file = tmp_path / name
+    file.write_text(text)
+    past = ("--from", "2026-08-25T00:00:00Z", "--to", "2026-09-10T00:00:00Z", "--source-url", "x", "--reason", "y")
+    found = desk("prices", "correct", "direct:openai/gpt-5.4", *past, "--rates", str(file))
+    assert (found.code, found.out) == (2, "")
+    assert said in found.err
+
+
+@pytest.mark.parametrize(
+    "words", [("99999999999999999999", "--reason", "x"), ("1", "--reason", " "), ("0", "--reason", "x")]
+)
+def test_a_decision_needs_a_number_and_a_reason(desk: Planner, words: tuple[str, ...]) -> None:
+    """Numbers no database holds and reasons that say nothing are refused before anything is looked up."""
+    assert desk("holds", "approve", *words).code == 2
 
 
 FEE = {

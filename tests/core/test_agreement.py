@@ -44,6 +44,14 @@ def test_a_fee_counts_for_our_way_of_paying_while_it_is_charged() -> None:
     assert gross_up([fee(payment=OWN_KEY, chosen=False), fee("1")], "broker", NOON) == Fraction(101, 100)
 
 
+def test_a_fee_of_list_price_is_charged_whatever_the_discount() -> None:
+    """Half the price and 5 % of list are 0.55; 5 % on the price, half of 1.05; at 100 % off the fee is left."""
+    of_list, markup = fee("5", basis="of_list_price"), fee("5")
+    assert gross_up([of_list], "broker", NOON, Fraction(1, 2)) == Fraction(55, 100)
+    assert gross_up([markup], "broker", NOON, Fraction(1, 2)) == Fraction(525, 1000)
+    assert gross_up([of_list], "broker", NOON, Fraction()) == Fraction(5, 100)
+
+
 def test_an_allowance_is_averaged_over_the_month_and_never_counted_on_without_a_volume() -> None:
     """5 % above 25,000 a month: nothing at 20,000, 2.5 % at 50,000, the full 5 % where nobody said how much."""
     byok = {"percent": "5", "allowance_usd_per_month": Fraction(25_000)}

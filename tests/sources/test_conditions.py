@@ -67,6 +67,15 @@ def costs(
     )
 
 
+def test_of_two_dated_prices_that_begin_on_one_day_the_dearer_counts() -> None:
+    """One stretch, not two that hold at once."""
+    later = [{"constraint": {"start_date": "2026-03-01"}, "prices": {"input_mtok": usd}} for usd in (7, 5)]
+    prices = [{"prices": {"input_mtok": 1}}, {"prices": {"input_mtok": 2}}, *later]
+    body = json.dumps([{"id": "openai", "models": [{"id": "m", "prices": prices}]}]).encode()
+    (claim,) = parse("genai_prices", body).claims
+    assert [part.rates[Unit.INPUT].base.usd for part in claim.segments] == [2, 7]
+
+
 CHAT = {"litellm_provider": "openai", "mode": "chat", "output_cost_per_token": 1}
 
 
