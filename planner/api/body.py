@@ -51,7 +51,16 @@ UsdText = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", "examples": ["20.00"]}),
 ]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Name = Annotated[str, Field(min_length=1, max_length=400)]
+
+
+def plain_text(value: str) -> str:
+    """Refuse a text that says nothing, or that a terminal would act on."""
+    if not value.strip() or not value.isprintable():
+        raise ValueError("printable characters are needed")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(plain_text)]
 
 
 async def read_json(request: Request) -> Any:  # noqa: ANN401  # JSON is any of six types

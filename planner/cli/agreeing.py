@@ -55,7 +55,10 @@ def end(word: str, id_: int, ends: str | None, reason: str, *, as_json: bool) ->
     done = store_of(read_settings()).tell(
         lambda connection: agreement.end(connection, word, id_, moment, at=present, actor=actor(), reason=reason)
     )
-    show.json_out(done) if as_json else show.line(f"{word} {id_} ends at {done['ended_at']}")
+    show.json_out(done) if as_json else show.line(
+        f"{word} {id_} ends at {done['ended_at']}"
+        + ("" if done["goes_on_as"] is None else f", and is number {done['goes_on_as']} now")
+    )
 
 
 def void(word: str, id_: int, reason: str, *, as_json: bool) -> None:

@@ -109,6 +109,8 @@ def _counts(words: list[str]) -> dict[str, int]:
             raise InvalidInput(name[:40], "counts are written as name=number, such as input_tokens=2600")
         if name not in COUNTS:
             raise InvalidInput(name[:40], f"an unknown field, known are {', '.join(COUNTS)}")
+        if name in counts:
+            raise InvalidInput(name, "it is counted twice")
         counts[name] = int(number)
     return counts
 

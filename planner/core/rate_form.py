@@ -67,9 +67,10 @@ def read_rates(entries: Sequence[Mapping[str, Any]]) -> RateTable:
         if unit in prices:
             raise InvalidInput(f"{field}.unit", "a unit is listed twice")
         base = _read_rate(entry, field, per=1)
-        bands = tuple(
-            _read_band(band, f"{field}.bands.{index}", base.per) for index, band in enumerate(entry.get("bands") or ())
-        )
+        listed = entry.get("bands") or ()
+        if not isinstance(listed, Sequence) or isinstance(listed, str):
+            raise InvalidInput(f"{field}.bands", "a list of bands is needed")
+        bands = tuple(_read_band(band, f"{field}.bands.{index}", base.per) for index, band in enumerate(listed))
         prices[unit] = UnitPrice(base, bands)
     return RateTable(prices)
 
@@ -119,7 +120,9 @@ def _minute(text: object, field: str) -> int | None:
     return int(found[1]) * 60 + int(found[2])
 
 
-def _only(entry: Mapping[str, Any], keys: set[str], field: str) -> None:
+def _only(entry: object, keys: set[str], field: str) -> None:
+    if not isinstance(entry, Mapping):
+        raise InvalidInput(field, "an object is needed")
     unknown = sorted(set(entry) - keys)
     if unknown:
         raise InvalidInput(field, "an unknown key is present")

@@ -93,15 +93,15 @@ def pay(
 def end(
     connection: Connection, word: str, id_: int, ends: datetime, *, at: datetime, actor: str, reason: str
 ) -> dict[str, Any]:
-    """Let a fee or a contract end at a moment, and ask every plan anew.
+    """Let a fee or a contract end at a moment, and ask every plan anew. Until then it goes on under a new number.
 
     Raises:
         NotFound: there is none with this number.
         Conflict: it is off the record, or ends before that anyway.
     """
-    agreements.end(connection, word, id_, ends, at=at, actor=actor, reason=reason)
+    number = agreements.end(connection, word, id_, ends, at=at, actor=actor, reason=reason)
     plans.review(connection, at)
-    return {word: id_, "ended_at": ends.isoformat().replace("+00:00", "Z")}
+    return {word: id_, "goes_on_as": number, "ended_at": ends.isoformat().replace("+00:00", "Z")}
 
 
 def void(connection: Connection, word: str, id_: int, *, at: datetime, actor: str, reason: str) -> dict[str, Any]:

@@ -60,8 +60,9 @@ def set_offer(
         Conflict: the spelling is settled as another model.
     """
     facts = own.facts
-    for field in ("provider", "channel", "model_spelling"):
-        if not valid_feed_id(getattr(facts, field)):
+    for field in ("provider", "channel", "model_spelling", "region"):
+        word = getattr(facts, field)
+        if word is not None and not valid_feed_id(word):
             raise InvalidInput(field, "letters, digits and ~ @ . _ : / + - are needed, at most 128")
     id_ = offer_id(facts.channel, facts.provider, facts.model_spelling, facts.region)
     if own.model is not None:

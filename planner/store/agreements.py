@@ -89,8 +89,10 @@ def _add(
 
 def end(
     connection: sa.Connection, word: str, id_: int, ends: datetime, *, at: datetime, actor: str, reason: str
-) -> None:
-    """Let a contract or a fee end at a moment; before it, it goes on holding.
+) -> int | None:
+    """Let a contract or a fee end at a moment; before it, it goes on holding, under the new number that is returned.
+
+    None: it would have ended before it began, and is off the record.
 
     Raises:
         NotFound: there is none with this number.
@@ -100,16 +102,19 @@ def end(
     if row["valid_to"] is not None and row["valid_to"] <= ends:
         raise Conflict(word, str(id_), f"it ends at {row['valid_to'].isoformat()} already")
     connection.execute(sa.update(table).where(table.c.id == id_).values(recorded_to=at))
+    made: int | None = None
     if ends > row["valid_from"]:
         number = {"id": _next_fee(connection)} if word == "fee" else {}
         kept = {name: value for name, value in row.items() if name != "id"}
         changed = {**kept, **number, "valid_to": ends, "recorded_from": at, "recorded_to": None}
-        connection.execute(sa.insert(table).values(changed))
+        key = connection.execute(sa.insert(table).values(changed)).inserted_primary_key
+        made = None if key is None else int(key[0])
     audit.record(
         connection, at=at, actor=actor, action=f"{word}.end", subject=f"{word} {id_}", after=ends.isoformat(),
         reason=reason,
     )  # fmt: skip
     bump(connection, policy=True)
+    return made
 
 
 def void(connection: sa.Connection, word: str, id_: int, *, at: datetime, actor: str, reason: str) -> None:

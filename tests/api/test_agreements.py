@@ -26,7 +26,9 @@ def test_a_contract_makes_effective_costs_smaller_and_list_costs_stay(client: Te
         "/v1/explanations", json={**question, "offer": "direct:openai/gpt-4o-mini", "at": "2025-12-31T00:00:00Z"}
     )
     assert early.json()["cost_usd"] == before["cost_usd"]
-    assert client.post(f"/v1/contracts/{id_}/end", json={"reason": "cancelled"}).status_code == 200
+    ended = client.post(f"/v1/contracts/{id_}/end", json={"reason": "cancelled"}).json()
+    on_record = [row["id"] for row in client.get("/v1/contracts").json()["items"]]
+    assert (ended["contract"], [ended["goes_on_as"]]) == (id_, on_record)
     problem(client.post(f"/v1/contracts/{id_}/end", json={"reason": "again"}), 409, "conflict")
     again = client.post("/v1/explanations", json={**question, "offer": "direct:openai/gpt-4o-mini"}).json()
     assert again["cost_usd"] == before["cost_usd"]

@@ -31,6 +31,8 @@ def test_an_own_offer_is_priced_at_once_and_private_to_nobody_knows_whom(client:
     assert client.get("/v1/offers", params={"id": offer}).json()["items"][0]["priced"] is False
     problem(client.post("/v1/offers", json={**body, "provider": "a b"}), 422, "invalid")
     problem(client.post("/v1/offers", json={**body, "model": "no/such"}), 422, "invalid")
+    for field, word in (("region", "r\x1b[31m"), ("region", "a b"), ("reason", " "), ("source_url", "a\x07")):
+        problem(client.post("/v1/offers", json={**body, field: word}), 422, "invalid")
 
 
 def test_an_own_price_says_what_became_of_it(client: TestClient) -> None:
