@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from planner.core import strict_json
-from planner.core.errors import InvalidInput, what_is_wrong
+from planner.core.errors import InvalidInput, readable, what_is_wrong
 from planner.core.money import parse_decimal
 
 
@@ -55,7 +55,7 @@ Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 def plain_text(value: str) -> str:
     """Refuse a text that says nothing, or that a terminal would act on."""
-    if not value.strip() or not value.isprintable():
+    if not readable(value):
         raise ValueError("printable characters are needed")
     return value
 

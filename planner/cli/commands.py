@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from planner.core.errors import readable
+from planner.core.strict_json import INTEGER_MAX
+
 holds = typer.Typer(help="Prices that wait for a person.", no_args_is_help=True)
 aliases = typer.Typer(help="Which model a spelling means.", no_args_is_help=True)
 prices = typer.Typer(help="What offers cost when, and corrections of the past.", no_args_is_help=True)
@@ -18,14 +21,13 @@ webhooks = typer.Typer(help="Receivers of alerts.", no_args_is_help=True)
 
 def _said(reason: str) -> str:
     """Refuse a reason that says nothing, or that a terminal would act on."""
-    if not reason.strip() or not reason.isprintable():
+    if not readable(reason):
         raise typer.BadParameter("a reason of printable characters is needed")
     return reason
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Reason = Annotated[str, typer.Option(callback=_said, help="Why; kept in the audit trail.")]
-NUMBER_MAX = 2**63 - 1
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
 Known = Annotated[str | None, typer.Option(help="Answer with what was known then, RFC 3339 with offset.")]
 
@@ -53,7 +55,7 @@ def holds_list(
     desk.list_holds(None if state == "all" else state, source, limit, as_json=as_json)
 
 
-Ids = Annotated[list[int], typer.Argument(min=1, max=NUMBER_MAX, help="Numbers of holds.")]
+Ids = Annotated[list[int], typer.Argument(min=1, max=INTEGER_MAX, help="Numbers of holds.")]
 
 
 @holds.command("approve")
@@ -208,7 +210,7 @@ def contracts_add(
     agreeing.add_contract(options, reason, as_json=as_json)
 
 
-Number = Annotated[int, typer.Argument(min=1, max=NUMBER_MAX, help="Its number.")]
+Number = Annotated[int, typer.Argument(min=1, max=INTEGER_MAX, help="Its number.")]
 
 
 Ends = Annotated[str | None, typer.Option("--to", help="When it ends, RFC 3339 with offset; now by default.")]

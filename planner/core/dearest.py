@@ -42,8 +42,8 @@ def dearest_price(one: UnitPrice, other: UnitPrice) -> UnitPrice:
         return one
     rates: dict[When, Rate] = {}
     # Of several that hold the last counts: going through one within the other, that is the last of both.
-    for first, rate in _stated(one):
-        for second, other_rate in _stated(other):
+    for first, rate in one.stated():
+        for second, other_rate in other.stated():
             for when in both(first, second):
                 rates.pop(when, None)
                 if _alone(one, first, other, second):
@@ -54,11 +54,6 @@ def dearest_price(one: UnitPrice, other: UnitPrice) -> UnitPrice:
                     rates[when] = dearer(rate, other_rate)
     base = rates.pop(ALWAYS)
     return UnitPrice(base, tuple(Band(when, rate) for when, rate in rates.items()))
-
-
-def _stated(price: UnitPrice) -> Iterator[tuple[When, Rate]]:
-    yield ALWAYS, price.base
-    yield from ((band.when, band.rate) for band in price.bands)
 
 
 def _alone(price: UnitPrice, when: When, other: UnitPrice, other_when: When) -> bool:

@@ -166,8 +166,7 @@ def _within(rate: Rate, floor: Fraction, ceiling: Fraction) -> bool:
 
 def _all_rates(rates: RateTable) -> Iterator[tuple[Unit, Rate]]:
     for unit, price in sorted(rates.items()):
-        yield unit, price.base
-        yield from ((unit, band.rate) for band in price.bands)
+        yield from ((unit, rate) for _when, rate in price.stated())
 
 
 def _contradictions(rates: RateTable) -> Iterator[Reason]:

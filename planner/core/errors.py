@@ -44,6 +44,11 @@ def in_words(value: object) -> str:
     return str(value)
 
 
+def readable(text: str) -> bool:
+    """Tell whether a text says something, and holds nothing that a terminal would act on."""
+    return bool(text.strip()) and text.isprintable()
+
+
 def what_is_wrong(message: str) -> str:
     """Return what a check of a field found, without the words pydantic puts before the text of a check of ours.
 

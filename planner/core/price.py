@@ -161,6 +161,11 @@ class UnitPrice:
                 return band.rate
         return self.base
 
+    def stated(self) -> Iterator[tuple[When, Rate]]:
+        """Yield every rate with its conditions, in their order; the base rate's are none."""
+        yield ALWAYS, self.base
+        yield from ((band.when, band.rate) for band in self.bands)
+
     def offers_tier(self, service_tier: str) -> bool:
         """Tell whether some band is for this service tier."""
         return any(band.when.service_tier == service_tier for band in self.bands)

@@ -151,7 +151,7 @@ def compile_pricing(cards: Sequence[PriceCard | None], contexts: Sequence[Contex
                 continue
             price = card.rates[source]
             draft.base[i], draft.missing[i] = _pico(price.base), False
-            draft.whole[i] = all(rate.pico_per == 1 for rate in (price.base, *(band.rate for band in price.bands)))
+            draft.whole[i] = all(rate.pico_per == 1 for _when, rate in price.stated())
             for band in price.bands:
                 when = band.when
                 if when.service_tier not in (None, context.service_tier) or when.region not in (None, context.region):

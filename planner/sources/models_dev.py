@@ -165,7 +165,9 @@ def _bands(
             if found:
                 rows.notes["context_over_200k_differs"] += 1
             if not found or LEGACY_TOKENS in found:
-                _band_rates(legacy, found.setdefault(LEGACY_TOKENS, {}), [], "context_over_200k")
+                band = found.setdefault(LEGACY_TOKENS, {})
+                for unit, rate in rates.items():
+                    keep_dearer(band, unit, rate)
             else:
                 unmapped.append("context_over_200k")
     for size in sorted(found):

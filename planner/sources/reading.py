@@ -87,7 +87,7 @@ class Rows:
             price, beside = kept.get(unit), kept.get(fresh)
             if price is None or beside is None or not beside.base.pico:
                 continue
-            stated = [rate.pico for rate in (price.base, *(band.rate for band in price.bands))]
+            stated = [rate.pico for _when, rate in price.stated()]
             # Nobody keeps a prompt for nothing: a 0 beside a prompt that is paid for stands for "not stated".
             if not all(stated):
                 del kept[unit]

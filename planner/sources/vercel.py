@@ -243,8 +243,11 @@ def _by_length(key: str, tiers: list[Any], base: Rate, unmapped: list[str]) -> U
     """Read ``[{cost, min, max}]``; ``min`` belongs to its band, so the price holds from it on."""
     found: dict[int, Rate] = {}
     for tier in tiers:
-        least = 0 if _of(tier, "min") in (0, None) else count(_of(tier, "min"))
-        if least is None or not isinstance(tier, dict):
+        if not isinstance(tier, dict):
+            raise Unreadable("unreadable_condition")
+        start = tier.get("min")
+        least = 0 if start in (0, None) else count(start)
+        if least is None:
             raise Unreadable("unreadable_condition")
         rate = Scale.USD.rate(tier.get("cost"))
         if rate.usd or not base.usd:
@@ -254,10 +257,6 @@ def _by_length(key: str, tiers: list[Any], base: Rate, unmapped: list[str]) -> U
     first = found.pop(0, base)
     # Of several bands that hold the last one stays, so they go from short to long.
     return UnitPrice(first, tuple(Band(When(input_tokens_gte=least), rate) for least, rate in sorted(found.items())))
-
-
-def _of(tier: object, key: str) -> object:
-    return tier.get(key) if isinstance(tier, dict) else None
 
 
 def _terms(endpoint: Mapping[str, Any], offer: str, url: str, observed_at: datetime) -> Iterator[Terms]:

@@ -11,10 +11,11 @@ from planner.core.claim import Segment
 from planner.core.doubt import Bounds, Reason, doubts
 from planner.core.identity import canonical_model
 from planner.core.market import Listed, Market
-from planner.core.moves import moves
+from planner.core.moves import Move, moves
 from planner.core.offer import OfferFacts
-from planner.core.price import RateTable
+from planner.core.price import Rate, RateTable
 from planner.core.reconcile import Belief, Ranking, Redating, Span, believe, correct, redate
+from planner.core.units import Unit
 from planner.store import holds, recall
 from planner.store.holds import Waiting
 from planner.store.load import aliases_of, free_offers
@@ -203,12 +204,12 @@ class Desk:
                 yield verdict.decided_at
 
     def _waiting(self, case: Case, draft: _Draft, reasons: tuple[Reason, ...], digest: str) -> Waiting:
-        changed = [
-            move
-            for span in draft.fresh
-            if (before := _before(case.spans, span)) is not None
-            for move in moves(before, span.rates)
-        ]
+        changed: list[Move] = []
+        fresh: list[tuple[Unit, Rate]] = []
+        for span in draft.fresh:
+            before = _before(case.spans, span) or RateTable({})
+            changed += moves(before, span.rates)
+            fresh += [(unit, price.base) for unit, price in sorted(span.rates.items()) if unit not in before]
         return Waiting(
             offer=case.offer,
             source=draft.belief.source,
@@ -216,12 +217,7 @@ class Desk:
             digest=digest,
             reasons=reasons,
             moves=tuple(changed),
-            fresh=tuple(
-                (unit, price.base)
-                for span in draft.fresh
-                for unit, price in sorted(span.rates.items())
-                if unit not in (_before(case.spans, span) or ())
-            ),
+            fresh=tuple(fresh),
         )
 
 

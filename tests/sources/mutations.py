@@ -223,7 +223,7 @@ def check_reading(reading: Reading) -> None:
         assert claim.offer_id.isascii()
         for segment in claim.segments:
             for price in segment.rates.values():
-                for rate in (price.base, *(band.rate for band in price.bands)):
+                for _when, rate in price.stated():
                     assert rate.usd.is_finite()
                     assert rate.usd >= 0
     for row in reading.refused:

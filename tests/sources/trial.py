@@ -108,7 +108,7 @@ class Trial:
         said = (spoken.claim.segments for name, spoken in claims.items() if name != source)
         others = [segments[-1].rates for segments in said if segments]
         for unit, price in rates.items():
-            for rate in (price.base, *(band.rate for band in price.bands)):
+            for _when, rate in price.stated():
                 usd = Fraction(rate.usd) / rate.per
                 dearest = DEAREST.get(unit.value.rpartition("_")[2] or unit.value, DEAREST_OTHER)
                 assert 0 <= usd <= dearest, f"{offer} {unit.value}: {usd}"
