@@ -14,7 +14,7 @@ from planner.cli import asking
 from planner.cli.main import cli
 from planner.core import doubt, errors, guards
 from planner.core.errors import PlannerError
-from planner.flows.refresh import WAIVABLE
+from planner.core.guards import WAIVABLE
 from planner.settings import Settings
 from planner.store import holds
 from planner.store.engine import Store

@@ -18,6 +18,7 @@ def hold_shape(row: Mapping[str, Any]) -> Shape:
         "offer": row["offer_id"],
         "reasons": row["reasons"],
         "diff": row["diff"],
+        "contested_by": row["contested_by"],
         "opened_at": time_text(row["opened_at"]),
         "last_seen_at": time_text(row["last_seen_at"]),
         "announced_at": time_text(row["announced_at"]),

@@ -64,7 +64,7 @@ def list_holds(state: str | None, source: str | None, limit: int, *, as_json: bo
         [
             (
                 row["id"], row["state"], row["source"], row["offer"] or "(the whole feed)",
-                ", ".join(_why(reason) for reason in row["reasons"]),
+                ", ".join(_why(reason) for reason in row["reasons"]) + _contested(row),
                 ", ".join(_move(move) for move in row["diff"]), row["opened_at"],
             )
             for row in rows
@@ -75,6 +75,11 @@ def list_holds(state: str | None, source: str | None, limit: int, *, as_json: bo
 def _why(reason: dict[str, Any]) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in reason.items() if name != "code")
     return f"{reason['code']} ({facts})" if facts else str(reason["code"])
+
+
+def _contested(row: dict[str, Any]) -> str:
+    newer = row["contested_by"]
+    return "" if newer is None else f"; the newest answer says something else, see hold {newer}"
 
 
 def _move(move: dict[str, Any]) -> str:

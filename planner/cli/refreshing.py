@@ -12,6 +12,7 @@ from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
 from planner.configured import enabled, mapped_of, named
 from planner.core.errors import InvalidInput
+from planner.core.guards import WAIVABLE
 from planner.flows.refresh import RefreshSummary, Sources, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
 from planner.flows.setup import know_layouts
@@ -90,8 +91,6 @@ def _bytes(path: Path) -> bytes:
 
 def print_summary(summary: RefreshSummary, seconds: float, *, keys_max: int = KEYS_SHOWN_MAX) -> None:
     """Print a line per source with the reasons by code, the commonest keys nobody has mapped, and how long it took."""
-    from planner.flows.refresh import WAIVABLE
-
     headings = [("source", "left"), ("outcome", "left")]
     numbers = [(name, "right") for name in ("rows", "priced", "unpriced", "refused", "merged", "held")]
     show.table("refresh", [*headings, *numbers, ("why", "left")], [_row(line) for line in summary.sources])

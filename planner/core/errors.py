@@ -253,7 +253,8 @@ class TooLarge(PlannerError):
 class FeedRefused(PlannerError):
     """A source sent what cannot be believed, or nothing. ``reason`` is a stable code, ``detail`` is for people.
 
-    ``figure`` is what was measured where a person may waive the reason: rows, a factor, a digest.
+    ``figure`` is what was measured where a person may waive the reason: rows, a factor, a digest. ``others`` are what
+    else speaks against the same answer, so that a person sees all of it at once.
     """
 
     code: ClassVar[str] = "feed_refused"
@@ -263,6 +264,12 @@ class FeedRefused(PlannerError):
     reason: str
     detail: str = ""
     figure: str = ""
+    others: tuple["FeedRefused", ...] = ()
+
+    @property
+    def all(self) -> tuple["FeedRefused", ...]:
+        """This reason and the others."""
+        return (self, *self.others)
 
 
 @dataclass(eq=False)

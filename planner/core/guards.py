@@ -1,7 +1,8 @@
 """What a whole feed must look like before any of it is believed."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from statistics import median
 from types import MappingProxyType
@@ -35,35 +36,55 @@ class Accepted:
     live: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a reading of a source is held against.
+
+    ``last`` is what its accepted readings looked like. By offer id, ``said`` are the rates its own current quotes
+    claim, and ``believed`` those that are believed of the same offers; they differ where a price waits or another
+    source is trusted more. ``golden`` are well-known prices; a list that gets several of them wrong is wrong about
+    the others too. ``free`` offers are curated as free; of others, a price of zero is none. ``repeats`` is the digest
+    of an older answer that comes again, byte for byte, after a newer one, with when it was last sent.
+    """
+
+    last: Accepted = Accepted()
+    said: Mapping[str, RateTable] = field(default_factory=dict)
+    believed: Mapping[str, RateTable] = field(default_factory=dict)
+    golden: Sequence[Golden] = ()
+    free: frozenset[str] = frozenset()
+    repeats: tuple[str, datetime] | None = None
+
+
+# What a whole list can be refused for that a person may waive; the rest cannot be read at all.
+WAIVABLE = frozenset({"shrunk", "unpriced", "renamed", "scaled", "golden", "rollback"})
 # What a person waived holds for another reading that is about as bad, not for any reading.
 WAIVED_SHARE = Decimal("0.10")
 
 
 def check_feed(
-    reading: Reading,
-    last: Accepted,
-    believed: Mapping[str, RateTable],
-    golden: Iterable[Golden] = (),
-    waived: Mapping[str, str] = MappingProxyType({}),
-    free: frozenset[str] = frozenset(),
-) -> None:
-    """Refuse a reading that cannot be meant.
+    reading: Reading, standing: Standing, waived: Mapping[str, str] = MappingProxyType({})
+) -> FeedRefused | None:
+    """Return why a reading cannot be meant, with everything else that speaks against it, or None where it can.
+
+    A list that says exactly what is believed is never an old one or one at another scale: it changes nothing.
 
     Args:
         reading: what the source says now.
-        last: what it said before.
-        believed: the rates this source's own current quotes claim, by offer id.
-        golden: well-known prices; a list that gets several of them wrong is wrong about the others too.
+        standing: what is known already.
         waived: reasons a person has looked at and waived, each with the figure that was looked at.
-        free: offers that are curated as free; of others, a price of zero is none.
 
-    Raises:
-        FeedRefused: ``empty``, ``shrunk``, ``unpriced`` (its prices are gone), ``renamed`` (other offers instead),
-            ``scaled`` (all moved by one factor) or ``golden``.
+    Returns:
+        ``rollback``, ``empty``, ``shrunk``, ``unpriced`` (its prices are gone), ``renamed`` (other offers instead),
+        ``scaled`` (all moved by one factor) or ``golden``.
     """
-    for error in _refusals(reading, last, believed, golden, free):
-        if not about_as_bad(error.reason, error.figure, waived.get(error.reason)):
-            raise error
+    found = [
+        error
+        for error in _refusals(reading, standing)
+        if not about_as_bad(error.reason, error.figure, waived.get(error.reason))
+    ]
+    # What nobody can waive comes first: it decides what becomes of the reading.
+    found.sort(key=lambda error: error.reason in WAIVABLE)
+    return replace(found[0], others=tuple(found[1:])) if found else None
 
 
 def about_as_bad(reason: str, figure: str, seen: str | None) -> bool:
@@ -78,49 +99,47 @@ def about_as_bad(reason: str, figure: str, seen: str | None) -> bool:
     return now >= then * (1 - WAIVED_SHARE)
 
 
-def _refusals(
-    reading: Reading,
-    last: Accepted,
-    believed: Mapping[str, RateTable],
-    golden: Iterable[Golden],
-    free: frozenset[str],
-) -> Iterator[FeedRefused]:
-    source = reading.source
+def _refusals(reading: Reading, standing: Standing) -> Iterator[FeedRefused]:
+    source, last, said = reading.source, standing.last, standing.said
     priced = {
         claim.offer_id: claim.segments[-1].rates
         for claim in reading.claims
-        if unpriced_reason(claim, free=claim.offer_id in free) is None
+        if unpriced_reason(claim, free=claim.offer_id in standing.free) is None
     }
     rows, count = str(reading.rows_read), str(len(priced))
+    if standing.repeats is not None and priced != standing.believed:
+        digest, sent = standing.repeats
+        yield FeedRefused(source, "rollback", f"the same bytes were last sent on {sent:%Y-%m-%d %H:%M} UTC", digest)
     if reading.rows_read == 0 or not (reading.claims or reading.scores):
         yield FeedRefused(source, "empty", "no row was read")
     if reading.claims and not priced:
         yield FeedRefused(source, "unpriced", "no row has a price", count)
     if reading.rows_read < last.rows_read * SHARE_KEPT_MIN:
         yield FeedRefused(source, "shrunk", f"{rows} rows, {last.rows_read} before", rows)
-    elif len(priced) < last.offers_priced * SHARE_KEPT_MIN:
+    elif priced and len(priced) < last.offers_priced * SHARE_KEPT_MIN:
         yield FeedRefused(source, "unpriced", f"{count} offers with a price, {last.offers_priced} before", count)
-    kept = len(believed.keys() & priced.keys())
-    if last.live and len(believed) >= COMMON_OFFERS_MIN and kept < len(believed) * SHARE_KEPT_MIN:
-        yield FeedRefused(source, "renamed", f"{kept} of {len(believed)} offers are still priced", str(kept))
-    ratios = sorted(_ratios(reading, believed))
-    if len(ratios) >= COMMON_OFFERS_MIN:
-        middle = median(ratios)
-        if middle > SCALE_MAX or middle * SCALE_MAX < 1:
-            yield FeedRefused(source, "scaled", f"prices moved by a factor of {middle:.4g} at the median", str(middle))
-    checked, broken = broken_golden(golden, priced)
+    kept = len(said.keys() & priced.keys())
+    if last.live and len(said) >= COMMON_OFFERS_MIN and kept < len(said) * SHARE_KEPT_MIN:
+        yield FeedRefused(source, "renamed", f"{kept} of {len(said)} offers are still priced", str(kept))
+    factors = [factor for known in (said, standing.believed) if (factor := _factor(priced, known)) is not None]
+    # What goes on as it was believed, or as a person let it through, did not move.
+    if factors and all(factor > SCALE_MAX or factor * SCALE_MAX < 1 for factor in factors):
+        detail = f"prices moved by a factor of {factors[0]:.4g} at the median"
+        yield FeedRefused(source, "scaled", detail, str(factors[0]))
+    checked, broken = broken_golden(standing.golden, priced)
     if broken >= GOLDEN_BROKEN_MIN and broken * GOLDEN_SHARE > checked:
         detail = f"{broken} of {checked} well-known prices are out of bounds"
         yield FeedRefused(source, "golden", detail, str(broken))
 
 
-def _ratios(reading: Reading, believed: Mapping[str, RateTable]) -> list[Decimal]:
+def _factor(priced: Mapping[str, RateTable], known: Mapping[str, RateTable]) -> Decimal | None:
+    """Return by which factor input prices differ from known ones at the median; None of too few offers."""
     ratios = []
-    for claim in reading.claims:
-        before = believed.get(claim.offer_id)
-        if before is None or not claim.segments:
-            continue
-        old, new = before.get(Unit.INPUT), claim.segments[-1].rates.get(Unit.INPUT)
+    for offer, rates in priced.items():
+        old, new = known.get(offer, _NONE).get(Unit.INPUT), rates.get(Unit.INPUT)
         if old is not None and new is not None and old.base.pico and new.base.pico:
             ratios.append(Decimal(new.base.pico * old.base.pico_per) / Decimal(old.base.pico * new.base.pico_per))
-    return ratios
+    return median(ratios) if len(ratios) >= COMMON_OFFERS_MIN else None
+
+
+_NONE = RateTable({})

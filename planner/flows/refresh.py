@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from planner.core.claim import Reading
 from planner.core.doubt import Bounds
-from planner.core.errors import FeedRefused, PlannerError
-from planner.core.guards import check_feed
+from planner.core.errors import FeedRefused
+from planner.core.guards import WAIVABLE, Standing, check_feed
 from planner.core.reconcile import unpriced_reason
 from planner.sources.feed import Known, Payload, Source
 from planner.store import alerts, fetches, holds, recall, status
 from planner.store.engine import Connection, Store
 from planner.store.fetches import Answer
 from planner.store.load import free_offers
-from planner.store.publish import current_rates, publish
+from planner.store.publish import believed_rates, current_rates, publish
 from planner.store.registry import load_names
 
 Sources = Mapping[str, tuple[Source, str]]
@@ -34,7 +34,7 @@ class SourceSummary:
 
     ``outcome`` is published, unchanged, refused, or overtaken (a later refresh was quicker). ``rows_read`` = ``priced``
     + ``unpriced`` + ``refused`` + ``merged``; reasons are by code. ``held`` counts the offers whose new price waits for
-    a person.
+    a person. ``refusals`` is why a source was refused: all of it, where a whole reading waits for a person.
     """
 
     source: str
@@ -48,9 +48,19 @@ class SourceSummary:
     unpriced_reasons: Mapping[str, int] = field(default_factory=dict)
     refused_reasons: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
-    error_code: str | None = None
-    error_detail: str | None = None
-    figure: str = ""
+    refusals: tuple[FeedRefused, ...] = ()
+
+    @property
+    def error_code(self) -> str | None:
+        """Why the source was refused, first of all; None where it was not."""
+        return self.refusals[0].reason if self.refusals else None
+
+    @property
+    def error_detail(self) -> str | None:
+        """Everything that speaks against what the source sent, for people."""
+        first, *others = self.refusals or (None,)
+        told = [] if first is None else [first.detail, *(f"{each.reason}: {each.detail}" for each in others)]
+        return "; ".join(told) if self.refusals else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +164,7 @@ def _publish(
 ) -> RefreshSummary:
     readings: dict[str, Reading] = {}
     summaries: dict[str, SourceSummary] = {}
+    doubted: dict[str, Reading] = {}
     for name, result in fetched.items():
         if isinstance(result, FeedRefused):
             summaries[name] = _refusal(name, result)
@@ -161,15 +172,19 @@ def _publish(
             summaries[name] = SourceSummary(source=name, outcome="unchanged")
         else:
             try:
-                readings[name] = _read(store, sources[name][0], result, terms.at)
-            except FeedRefused as error:
-                summaries[name] = _refusal(name, error)
-            except Exception as error:  # noqa: BLE001  # a shape nobody thought of must not stop the other feeds
-                summaries[name] = _refusal(name, FeedRefused(name, "unforeseen", type(error).__name__))
+                reading, error = _read(store, sources[name][0], result, terms.at)
+            except FeedRefused as unreadable:
+                summaries[name] = _refusal(name, unreadable)
+            except Exception as unforeseen:  # noqa: BLE001  # a shape nobody thought of must not stop the other feeds
+                summaries[name] = _refusal(name, FeedRefused(name, "unforeseen", type(unforeseen).__name__))
+            else:
+                (readings if error is None else doubted)[name] = reading
+                if error is not None:
+                    summaries[name] = _refusal(name, error)
 
     def story(connection: Connection) -> RefreshSummary:
         terms.fence(connection)
-        return _record(connection, readings, summaries, fetched, terms)
+        return _record(connection, readings, (summaries, doubted), fetched, terms)
 
     return store.tell(story)
 
@@ -183,41 +198,36 @@ def _digest(result: Sequence[Payload]) -> str:
     return hashlib.sha256("".join(sorted(payload.digest for payload in result)).encode()).hexdigest()
 
 
-def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime) -> Reading:
-    """Parse outside any transaction, then hold the reading against the last accepted one."""
+def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime) -> tuple[Reading, FeedRefused | None]:
+    """Parse outside any transaction, and hold the reading against what is known and believed: why it is doubted."""
     with store.read() as connection:
         names = load_names(connection, source.name)
-        last = fetches.accepted(connection, source.name, at)
-        free = free_offers(connection)
-        believed = current_rates(connection, source.name)
-        golden = recall.golden_of(connection)
+        standing = Standing(
+            last=fetches.accepted(connection, source.name, at),
+            said=current_rates(connection, source.name),
+            believed=believed_rates(connection, source.name),
+            golden=recall.golden_of(connection),
+            free=free_offers(connection),
+            repeats=_repeated(_digest(result), fetches.seen(connection, source.name)),
+        )
         waived = holds.feed_passes(connection, source.name, at)
-        seen = fetches.seen(connection, source.name)
-    _check_order(source.name, _digest(result), seen, waived)
     reading = source.parse({payload.url: payload.body for payload in result}, names, at)
-    check_feed(reading, last, believed, golden, waived, free)
-    return reading
+    return reading, check_feed(reading, standing, waived)
 
 
-def _check_order(source: str, digest: str, seen: Mapping[str, datetime], waived: Mapping[str, str]) -> None:
-    """Refuse an older answer that comes again, byte for byte, after a newer one: somebody serves yesterday's file."""
-    if digest in seen and seen[digest] < max(seen.values()) and waived.get("rollback") != digest:
-        detail = f"the same bytes were last sent on {seen[digest]:%Y-%m-%d %H:%M} UTC"
-        raise FeedRefused(source, "rollback", detail, digest)
+def _repeated(digest: str, seen: Mapping[str, datetime]) -> tuple[str, datetime] | None:
+    """Return an older answer that comes again, byte for byte, after a newer one: somebody serves yesterday's file."""
+    return (digest, seen[digest]) if digest in seen and seen[digest] < max(seen.values()) else None
 
 
 def _known(connection: Connection, source: str, at: datetime) -> dict[str, Known]:
     return {url: Known(*kept) for url, kept in fetches.kept(connection, source, at).items()}
 
 
-# What a whole feed can be refused for that a person may waive; the rest cannot be read at all.
-WAIVABLE = frozenset({"shrunk", "unpriced", "renamed", "scaled", "golden", "rollback"})
-
-
 def _record(
     connection: Connection,
     readings: Mapping[str, Reading],
-    before: Mapping[str, SourceSummary],
+    refused: tuple[Mapping[str, SourceSummary], Mapping[str, Reading]],
     fetched: Mapping[str, Fetched],
     terms: _Terms,
 ) -> RefreshSummary:
@@ -230,7 +240,7 @@ def _record(
         connection, list(readings.values()), at=at, actor=terms.actor, reason=f"refresh by {terms.actor}",
         bounds=terms.bounds,
     )  # fmt: skip
-    summaries = dict(before)
+    summaries = dict(refused[0])
     for name, reading in readings.items():
         moved = done.quotes.get(name) or done.withdrawn.get(name) or done.registered.get(name)
         result = () if isinstance(result := fetched[name], FeedRefused) else result
@@ -244,15 +254,12 @@ def _record(
     for name, summary in summaries.items():
         if name in late:
             continue
-        if summary.error_code is None:
-            published = done.revision if summary.outcome == "published" else None
-            status.note_success(connection, name, at, published, _counts(summary) if name in readings else {})
-            holds.end_feed_holds(connection, name, at)
+        if summary.refusals:
+            _refuse(connection, name, summary, refused[1].get(name), at)
             continue
-        code, detail, figure = summary.error_code, summary.error_detail or "", summary.figure
-        status.note_failure(connection, name, at, code, detail)
-        if code in WAIVABLE and holds.hold_feed(connection, name, code, detail, figure, at):
-            alerts.add(connection, at, "feed_held", name, {"code": code, "detail": detail}, None)
+        published = done.revision if summary.outcome == "published" else None
+        status.note_success(connection, name, at, published, _counts(summary) if name in readings else {})
+        holds.end_feed_holds(connection, name, at)
     moved_plans = 0 if done.revision is None else _review(connection, at)
     return RefreshSummary(
         revision=done.revision,
@@ -263,6 +270,20 @@ def _record(
         held=tuple(done.held),
         sources=tuple(summaries[name] for name in fetched),
     )
+
+
+def _refuse(connection: Connection, name: str, summary: SourceSummary, doubted: Reading | None, at: datetime) -> None:
+    """Note why a source was not believed; a whole reading that a person may let through waits for one."""
+    code, detail = summary.error_code or "", summary.error_detail or ""
+    status.note_failure(connection, name, at, code, detail)
+    if doubted is None or code not in WAIVABLE:
+        return
+    waiting, news = holds.hold_feed(connection, name, summary.refusals, at)
+    if waiting is not None:
+        said = {claim.offer_id: claim.segments for claim in doubted.claims}
+        holds.contest(connection, name, waiting, said)
+    if news:
+        alerts.add(connection, at, "feed_held", name, {"code": code, "detail": detail}, None)
 
 
 def _review(connection: Connection, at: datetime) -> int:
@@ -308,8 +329,5 @@ def _counts(summary: SourceSummary) -> dict[str, object]:
     }
 
 
-def _refusal(name: str, error: PlannerError) -> SourceSummary:
-    reason = error.reason if isinstance(error, FeedRefused) else error.code
-    detail = error.detail if isinstance(error, FeedRefused) else str(error)
-    figure = error.figure if isinstance(error, FeedRefused) else ""
-    return SourceSummary(source=name, outcome="refused", error_code=reason, error_detail=detail, figure=figure)
+def _refusal(name: str, error: FeedRefused) -> SourceSummary:
+    return SourceSummary(source=name, outcome="refused", refusals=error.all)

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from planner.core.claim import Segment
 from planner.core.doubt import Reason
-from planner.core.errors import Conflict, NotFound
+from planner.core.errors import Conflict, FeedRefused, NotFound
 from planner.core.guards import about_as_bad
 from planner.core.moves import Move
 from planner.core.price import Rate
 from planner.core.rate_form import write_rates, write_when
 from planner.core.units import Unit
 from planner.store import json_text
-from planner.store.recall import of_offers
+from planner.store.recall import BATCH, of_offers
 from planner.store.tables import holds, quotes
 
 REOPENED = "rejected_before"
@@ -27,6 +27,14 @@ USED = "used"
 STATES = (WAITING, APPROVED, USED, REJECTED, RELEASED)
 # An approval of a whole feed opens the door for one reading, and not for long.
 FEED_PASS = timedelta(hours=24)
+# The hold of a newer answer that says something else, until a person or the source has done with that answer.
+_newer = holds.alias("newer")
+_CONTESTED = (
+    sa.select(_newer.c.id)
+    .where(_newer.c.id == holds.c.contested_by, _newer.c.state.in_((WAITING, APPROVED)))
+    .scalar_subquery()
+)
+_COLUMNS = (*(column for column in holds.c if column.name != "contested_by"), _CONTESTED.label("contested_by"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,54 +171,79 @@ def _fresh_shape(unit: Unit, rate: Rate) -> dict[str, Any]:
     return {**stated, "after_usd_per_mtok": rate.usd_per_mtok()}
 
 
-def hold_feed(connection: sa.Connection, source: str, code: str, detail: str, figure: str, at: datetime) -> bool:
-    """Record that a whole reading of a source waits; True where that is news.
+def hold_feed(
+    connection: sa.Connection, source: str, refusals: Sequence[FeedRefused], at: datetime
+) -> tuple[int | None, bool]:
+    """Record that a whole reading of a source waits, with everything that speaks against it.
 
-    It is none while the same reason waits already, or after a person rejected a reading that was about as bad.
+    Returns:
+        (the hold in which it waits, whether that is news). It is none while a reading that was about as bad waits
+        already; after a person rejected one, it does not wait either.
     """
     h = holds.c
-    last = connection.execute(
-        sa.select(h.id, h.state, h.reasons)
-        .where(h.source == source, h.offer_id.is_(None), h.digest == code)
-        .order_by(h.id.desc())
-        .limit(1)
-    ).first()
-    reasons = json_text.dump([{"code": code, "detail": detail, "figure": figure}])
-    if last is not None and last.state == WAITING:
-        connection.execute(sa.update(holds).where(h.id == last.id).values(last_seen_at=at, reasons=reasons))
-        return False
-    if last is not None and last.state == REJECTED and about_as_bad(code, figure, _figure(last.reasons)):
-        connection.execute(sa.update(holds).where(h.id == last.id).values(last_seen_at=at))
-        return False
-    connection.execute(
+    rows = connection.execute(
+        sa.select(h.id, h.state, h.reasons).where(h.source == source, h.offer_id.is_(None)).order_by(h.id.desc())
+    ).all()
+    reasons = [{"code": each.reason, "detail": each.detail, "figure": each.figure} for each in refusals]
+    again = next((row for row in rows if row.state == WAITING), rows[0] if rows else None)
+    if again is not None and again.state in (WAITING, REJECTED):
+        seen = _figures(again.reasons)
+        if all(about_as_bad(each.reason, each.figure, seen.get(each.reason)) for each in refusals):
+            # A person's decision stays about what they saw.
+            shown = {"reasons": json_text.dump(reasons)} if again.state == WAITING else {}
+            connection.execute(sa.update(holds).where(h.id == again.id).values(last_seen_at=at, **shown))
+            return (again.id if again.state == WAITING else None), False
+    _end(connection, source, WAITING, RELEASED, "another answer waits instead", at)
+    made = connection.execute(
         sa.insert(holds).values(
-            source=source, digest=code, reasons=reasons, diff="[]", state=WAITING, opened_at=at, last_seen_at=at,
-            announced_at=at,
+            source=source, digest="+".join(each.reason for each in refusals), reasons=json_text.dump(reasons),
+            diff="[]", state=WAITING, opened_at=at, last_seen_at=at, announced_at=at,
         )
     )  # fmt: skip
-    return True
+    return int(made.inserted_primary_key[0]), True  # type: ignore[index]  # one row has a key
 
 
-def _figure(reasons: str) -> str:
-    return str(json_text.load(reasons)[0].get("figure", ""))
+def _figures(reasons: str) -> dict[str, str]:
+    return {reason["code"]: str(reason.get("figure", "")) for reason in json_text.load(reasons)}
+
+
+def contest(connection: sa.Connection, source: str, feed_hold: int, said: Mapping[str, Sequence[Segment]]) -> None:
+    """Note which waiting prices of a source are not what its newest answer says, which itself waits as a whole."""
+    h = holds.c
+    own = h.source == source, h.offer_id.is_not(None), h.state == WAITING
+    rows = connection.execute(sa.select(h.id, h.offer_id, h.digest).where(*own)).all()
+    other = [row.id for row in rows if digest_of(said.get(row.offer_id, ())) != row.digest]
+    connection.execute(sa.update(holds).where(*own).values(contested_by=None))
+    for start in range(0, len(other), BATCH):
+        connection.execute(
+            sa.update(holds).where(h.id.in_(other[start : start + BATCH])).values(contested_by=feed_hold)
+        )
 
 
 def feed_passes(connection: sa.Connection, source: str, at: datetime) -> dict[str, str]:
     """Return what a person has waived lately of a source's readings, for one reading: reason -> the figure seen."""
     h = holds.c
-    query = sa.select(h.digest, h.reasons).where(
+    query = sa.select(h.reasons).where(
         h.source == source, h.offer_id.is_(None), h.state == APPROVED, h.decided_at > at - FEED_PASS
-    )  # fmt: skip
-    return {row.digest: _figure(row.reasons) for row in connection.execute(query)}
+    ).order_by(h.id)  # fmt: skip
+    return {code: figure for text in connection.scalars(query) for code, figure in _figures(text).items()}
 
 
 def end_feed_holds(connection: sa.Connection, source: str, at: datetime) -> None:
     """End what stood against a source's readings, because one was just accepted: passes are used up."""
+    _end(connection, source, WAITING, RELEASED, "a reading was accepted", at)
     h = holds.c
-    own = h.source == source, h.offer_id.is_(None)
-    ended = {"state": RELEASED, "decided_at": at, "decision": "a reading was accepted", "last_seen_at": at}
-    connection.execute(sa.update(holds).where(*own, h.state == WAITING).values(ended))
-    connection.execute(sa.update(holds).where(*own, h.state == APPROVED).values(state=USED, last_seen_at=at))
+    passes = h.source == source, h.offer_id.is_(None), h.state == APPROVED
+    connection.execute(sa.update(holds).where(*passes).values(state=USED, last_seen_at=at))
+
+
+def _end(connection: sa.Connection, source: str, state: str, ended: str, why: str, at: datetime) -> None:
+    h = holds.c
+    connection.execute(
+        sa.update(holds)
+        .where(h.source == source, h.offer_id.is_(None), h.state == state)
+        .values(state=ended, decided_at=at, decision=why, last_seen_at=at)
+    )
 
 
 def decide(connection: sa.Connection, id_: int, state: str, *, at: datetime, actor: str, reason: str) -> str | None:
@@ -218,8 +251,14 @@ def decide(connection: sa.Connection, id_: int, state: str, *, at: datetime, act
 
     Raises:
         NotFound: there is no such hold.
-        Conflict: it does not wait any more; two people cannot both decide.
+        Conflict: it does not wait any more, two people cannot both decide; or it would be approved although the
+            source's newest answer, which waits as a whole, says something else.
     """
+    newer = None if state != APPROVED else connection.scalar(
+        sa.select(_CONTESTED).where(holds.c.id == id_, holds.c.state == WAITING)
+    )  # fmt: skip
+    if newer is not None:
+        raise Conflict("hold", str(id_), f"the source's newest answer says something else; decide hold {newer} first")
     done = connection.execute(
         sa.update(holds)
         .where(holds.c.id == id_, holds.c.state == WAITING)
@@ -273,7 +312,7 @@ def listed(
     connection: sa.Connection, *, state: str | None = None, source: str | None = None, after: int = 0, limit: int = 100
 ) -> list[dict[str, Any]]:
     """Return holds in the order in which they were opened."""
-    query = sa.select(holds).where(holds.c.id > after).order_by(holds.c.id).limit(limit)
+    query = sa.select(*_COLUMNS).where(holds.c.id > after).order_by(holds.c.id).limit(limit)
     if state is not None:
         query = query.where(holds.c.state == state)
     if source is not None:
@@ -287,7 +326,7 @@ def one(connection: sa.Connection, id_: int) -> dict[str, Any]:
     Raises:
         NotFound: there is no such hold.
     """
-    row = connection.execute(sa.select(holds).where(holds.c.id == id_)).mappings().first()
+    row = connection.execute(sa.select(*_COLUMNS).where(holds.c.id == id_)).mappings().first()
     if row is None:
         raise NotFound("hold", str(id_))
     return _read(dict(row))

@@ -22,6 +22,8 @@ holds = sa.Table(
     sa.Column("decided_at", UtcTime),
     sa.Column("decided_by", sa.Text),
     sa.Column("decision", sa.Text),  # the reason the person gave, or why it ended by itself
+    # The hold of a newer answer of the source that says something else: until that is decided, this is not approved.
+    sa.Column("contested_by", sa.BigInteger),
     sa.CheckConstraint("state IN ('waiting', 'approved', 'used', 'rejected', 'released')", name="state"),
     sa.Index("ix_holds_state", "state", "opened_at"),
     sa.Index("ix_holds_offer", "offer_id", "source"),

@@ -13,6 +13,7 @@ from planner.core.price import RateTable
 from planner.store import audit, json_text
 from planner.store import tables as t
 from planner.store.decide import Change
+from planner.store.load import rates_of
 from planner.store.recall import Spoken, catalogue_digest
 from planner.store.record import Published, lay
 from planner.store.registry import register
@@ -141,6 +142,16 @@ def current_rates(connection: sa.Connection, source: str) -> dict[str, RateTable
     query = sa.select(t.quotes.c.claim).where(t.quotes.c.source == source, t.quotes.c.withdrawn_at.is_(None))
     claims = (read_claim(json_text.load(text)) for text in connection.execute(query).scalars())
     return {claim.offer_id: claim.segments[-1].rates for claim in claims if claim.segments}
+
+
+def believed_rates(connection: sa.Connection, source: str) -> dict[str, RateTable]:
+    """Return the rates believed until further notice of the offers a source's own current quotes are about."""
+    cards, quotes = t.price_cards.c, t.quotes.c
+    own = sa.select(quotes.offer_id).where(quotes.source == source, quotes.withdrawn_at.is_(None))
+    query = sa.select(cards.offer_id, cards.rates).where(
+        cards.recorded_to.is_(None), cards.valid_to.is_(None), cards.offer_id.in_(own)
+    )
+    return {offer: rates_of(text) for offer, text in connection.execute(query)}
 
 
 def _current_quotes(connection: sa.Connection, sources: Sequence[str]) -> dict[str, dict[str, Known]]:

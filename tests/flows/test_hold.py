@@ -254,6 +254,62 @@ def test_yesterdays_bytes_are_not_news(ready: Store) -> None:
     assert price(ready, NOON + 4 * DAY) == "5"
 
 
+def send(store: Store, body: bytes, at: datetime) -> str | None:
+    """Let the source answer these bytes, and return why it was refused."""
+    return (
+        refresh_from_file(store, SOURCE, ADAPTERS[SOURCE], {"https://feed.test": body}, at, actor="test")
+        .sources[0]
+        .error_code
+    )
+
+
+def priced(usd: str, count: int = 30) -> bytes:
+    """Return a list of so many models at one price."""
+    models = {f"m{n}": {"cost": {"input": float(usd), "output": float(usd)}} for n in range(count)}
+    return json.dumps({"acme": {"models": models}}).encode()
+
+
+def test_a_list_let_in_by_mistake_does_no_harm_and_goes_by_itself(ready: Store) -> None:
+    """A thousandth of every price, let through: each price waits, and the right list, which comes again, ends that."""
+    right, wrong = priced("8"), priced("0.008")
+    send(ready, right, NOON)
+    assert send(ready, wrong, NOON + DAY) == "scaled"
+    decide(ready, hold.queue(ready, state="waiting")[0]["id"], hold.APPROVE, NOON + DAY)
+    assert send(ready, wrong, NOON + DAY) is None
+    assert (price(ready, NOON + DAY), len(hold.queue(ready, state="waiting"))) == ("8", 30)
+    assert send(ready, right, NOON + 2 * DAY) is None
+    assert (price(ready, NOON + 3 * DAY), hold.queue(ready, state="waiting")) == ("8", [])
+
+
+def test_a_price_is_not_approved_while_a_newer_list_that_waits_says_another(ready: Store) -> None:
+    """The person decides about the list first; rejected, or when the source is itself again, the price is free."""
+    send(ready, priced("8"), NOON)
+    say(ready, NOON + DAY, "1")
+    (one,) = [row["id"] for row in hold.queue(ready, state="waiting")]
+    for again in range(2):
+        assert everything(ready, 10, NOON + (2 + again) * DAY, count=10).sources[0].error_code == "shrunk"
+        (contested, feed) = hold.queue(ready, state="waiting")
+        assert (contested["id"], contested["contested_by"]) == (one, feed["id"])
+        with pytest.raises(Conflict, match=f"decide hold {feed['id']} first"):
+            decide(ready, one, hold.APPROVE, NOON + 2 * DAY)
+        say(ready, NOON + (2 + again) * DAY, "1")
+        assert [row["contested_by"] for row in hold.queue(ready, state="waiting")] == [None]
+    everything(ready, 10, NOON + 5 * DAY, count=10)
+    decide(ready, hold.queue(ready, state="waiting")[1]["id"], hold.REJECT, NOON + 5 * DAY)
+    decide(ready, one, hold.APPROVE, NOON + 5 * DAY)
+    assert price(ready, NOON + 6 * DAY) == "1"
+
+
+def test_a_worse_list_is_another_hold(ready: Store) -> None:
+    """What was shown as a third is no approval of a tenth: the first hold ends, and another one is announced."""
+    everything(ready, 10, NOON)
+    for count in (20, 19, 6):
+        everything(ready, 10, NOON + DAY, count=count)
+    assert [(row["state"], row["reasons"][0]["figure"]) for row in hold.queue(ready)] == [
+        ("released", "19"), ("waiting", "6"),
+    ]  # fmt: skip
+
+
 def test_a_correction_answers_what_was_true_and_keeps_what_was_believed(ready: Store) -> None:
     """Two days of October cost 7, found out in November: known since then; no feed undoes it."""
     first = datetime(2026, 10, 1, tzinfo=UTC)

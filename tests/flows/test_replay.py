@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from planner.core.doubt import Bounds
+from planner.flows import hold
 from planner.flows.refresh import RefreshSummary, refresh_from_file
 from planner.flows.setup import install
 from planner.sources import ADAPTERS
@@ -115,7 +117,25 @@ def test_another_unit_is_never_published(recorded: Store, factor: str) -> None:
     assert (summary.revision, summary.sources[0].error_code) == (None, "scaled")
     with recorded.read() as connection:
         waiting = connection.execute(sa.select(t.holds).where(t.holds.c.offer_id.is_(None))).one()
-    assert (waiting.source, waiting.state, waiting.digest) == (SOURCE, "waiting", "scaled")
+    assert (waiting.source, waiting.state) == (SOURCE, "waiting")
+    assert {reason["code"] for reason in json.loads(waiting.reasons)} == {"scaled", "golden"}
+
+
+def test_another_unit_let_in_by_mistake_is_undone_by_the_right_list(recorded: Store) -> None:
+    """One approval lets a thousandth of every price in: all of them wait, and the day as it was ends that by itself."""
+    replay(recorded, scaled(capture(FIRST), Decimal("0.001")), SECOND)
+    bounds = Bounds()
+    recorded.tell(
+        lambda connection: hold.decide(
+            connection, hold.queue(recorded)[0]["id"], hold.APPROVE, at=SECOND, actor="ada", reason="seems right",
+            bounds=bounds,
+        )
+    )  # fmt: skip
+    wrong = replay(recorded, scaled(capture(FIRST), Decimal("0.001")), SECOND)
+    assert (wrong.sources[0].error_code, wrong.repriced, len(wrong.held)) == (None, (), 870)
+    right = replay(recorded, capture(FIRST), LATER)
+    assert (right.sources[0].error_code, right.repriced, right.held) == (None, (), ())
+    assert hold.queue(recorded, state="waiting") == []
 
 
 def test_a_small_rise_is_published_and_announced(recorded: Store) -> None:

@@ -8,6 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
+from planner.core.errors import FeedRefused
 from planner.flows import deliver
 from planner.notify import Mail, NotDelivered, mail, new_secret, post
 from planner.store import alerts, holds, status
@@ -27,8 +28,8 @@ def test_what_nobody_causes_is_announced_too(store: Store) -> None:
     """A price that still waits, every day; a source that fell silent, once until it speaks again."""
     prepare(store)
     with store.write() as connection:
-        assert holds.hold_feed(connection, "models_dev", "scaled", "x1000", "1000", NOON)
-        assert not holds.hold_feed(connection, "models_dev", "scaled", "x1000", "1000", NOON)
+        scaled = FeedRefused("models_dev", "scaled", "x1000", "1000")
+        assert [holds.hold_feed(connection, "models_dev", [scaled], NOON)[1] for _ in range(2)] == [True, False]
         connection.execute(t.sources.update().values(stale_after_hours=24))
         connection.execute(
             t.source_states.insert().values(source="models_dev", last_attempt_at=NOON, last_success_at=NOON)
