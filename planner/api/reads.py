@@ -295,7 +295,10 @@ def get_price_changes(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
-    """List the prices that began or ended since a moment, newest first: before, after, and how each rate moved."""
+    """List the prices that began or ended since a moment, newest first: before, after, and how each rate moved.
+
+    By ``recorded``, also what was cancelled before it began, and what was to end and goes on.
+    """
     view, now = view_of(request), now_of(request)
     place = read_cursor(cursor, r"[0-9T:.+-]{19,40} [0-9]{1,18}")
     before = None

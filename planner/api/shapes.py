@@ -184,11 +184,12 @@ def card_shape(card: PriceCard) -> Shape:
 
 
 def change_shape(change: "PriceChange") -> Shape:
-    """Write a price that began or ended: the card before, the card after, and how each rate moved."""
+    """Write a price that began, ended or was to: the card before, the card after, and how each rate moved."""
     before, after = change.before, change.after
     moved = () if before is None or after is None else moves(before.rates, after.rates)
     return {
         "offer": next(card.offer for card in (after, before) if card is not None),
+        "kind": change.kind,
         "at": time_text(change.at),
         "before": None if before is None else card_shape(before),
         "after": None if after is None else card_shape(after),

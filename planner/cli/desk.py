@@ -257,9 +257,10 @@ def changes(since: str, known_at: str | None, limit: int, *, by_record: bool, as
 
 
 def _change(shape: dict[str, Any]) -> str:
-    if shape["before"] is None or shape["after"] is None:
-        return "new" if shape["before"] is None else "ended"
-    return ", ".join(_move(move) for move in shape["moves"]) or "conditions"
+    moved = ", ".join(_move(move) for move in shape["moves"])
+    if shape["kind"] != "began":
+        return f"{shape['kind']}: {moved}" if moved else str(shape["kind"])
+    return "new" if shape["before"] is None else moved or "conditions"
 
 
 def correct_price(

@@ -50,12 +50,19 @@ def of_offer(connection: sa.Connection, offer: str, known_at: datetime | None) -
     return [(card_of(row), row.recorded_from.astimezone(UTC)) for row in connection.execute(query)]
 
 
+BEGAN, ENDED, CANCELLED, PROLONGED = "began", "ended", "cancelled", "prolonged"
+KINDS = BEGAN, ENDED, CANCELLED, PROLONGED
+
+
 class PriceChange(NamedTuple):
     """A price that began, with the one before it, if any; or one that ended without a next, ``after`` None.
 
-    ``at`` is when it began or ended, ``recorded_from`` when that was recorded, ``place`` where a page may go on.
+    On record, also a price that was cancelled before it began, with the one that holds then instead, if any; and one
+    that was to end and goes on, ``before`` None. ``at`` is when it began or ended, or was to; ``recorded_from`` when
+    that was recorded, ``place`` where a page may go on.
     """
 
+    kind: str
     before: PriceCard | None
     after: PriceCard | None
     at: datetime
@@ -76,7 +83,7 @@ def changes(
     before: Place | None,
     limit: int,
 ) -> list[PriceChange]:
-    """Return what began and what ended since a moment, newest first.
+    """Return what began and what ended since a moment, or was recorded to since, newest first.
 
     Args:
         connection: one consistent read.
@@ -94,18 +101,18 @@ def changes(
         followed = known(following, card.recorded_from)
     else:
         counted, followed = known(price_cards, known_at), known(following, known_at)
-    begun = sa.select(
-        card.id, (card.recorded_from if by_record else card.valid_from).label("moment"), (card.id * 2).label("number")
-    ).where(counted, *_said_something(by_record=by_record))
     goes_on = sa.exists().where(
         following.c.offer_id == card.offer_id, following.c.valid_from == card.valid_to, followed
     )
-    ended = sa.select(
-        card.id, (card.recorded_from if by_record else card.valid_to).label("moment"), (card.id * 2 + 1).label("number")
-    ).where(counted, card.valid_to.is_not(None), ~goes_on)
-    either = sa.union_all(begun, ended).subquery()
+    began, ended = (card.recorded_from,) * 2 if by_record else (card.valid_from, card.valid_to)
+    arms = [
+        _arm(BEGAN, began, counted, *_said_something(by_record=by_record)),
+        _arm(ENDED, ended, counted, card.valid_to.is_not(None), ~goes_on),
+        *(_taken_back(known_at) if by_record else ()),
+    ]
+    either = sa.union_all(*arms).subquery()
     query = (
-        sa.select(either.c.moment, either.c.number, *_COLUMNS)
+        sa.select(either.c.moment, either.c.number, card.recorded_to, *_COLUMNS)
         .join(price_cards, card.id == either.c.id)
         .join(quotes, quotes.c.id == card.quote_id)
         .where(either.c.moment >= since)
@@ -117,7 +124,35 @@ def changes(
         query = query.where(sa.or_(either.c.moment < at, sa.and_(either.c.moment == at, either.c.number < number)))
     rows = connection.execute(query).all()
     recorded = _recorded(connection, {row.offer_id for row in rows})
-    return [_change(row, recorded[row.offer_id], row.recorded_from if by_record else known_at) for row in rows]
+    return [_change(row, recorded[row.offer_id], row.moment if by_record else known_at) for row in rows]
+
+
+def _arm(kind: str, moment: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Select cards of which one kind of change is told, with the moment it counts by and a number of its own."""
+    number = price_cards.c.id * len(KINDS) + KINDS.index(kind)
+    return sa.select(price_cards.c.id, moment.label("moment"), number.label("number")).where(*where)
+
+
+def _taken_back(known_at: datetime | None) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Select cards whose beginning, or whose end, was still to come when it was taken off the record."""
+    card, other = price_cards.c, price_cards.alias()
+    off = card.recorded_to.is_not(None) if known_at is None else card.recorded_to <= known_at
+    same = other.c.offer_id == card.offer_id
+
+    def stands(edge: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[bool], ...]:
+        holds = other.c.valid_from <= edge, sa.or_(other.c.valid_to.is_(None), other.c.valid_to > edge)
+        return same, known(other, card.recorded_to), *holds
+
+    followed = sa.exists().where(
+        same, other.c.valid_from == card.valid_to, other.c.recorded_from < card.recorded_to,
+        sa.or_(other.c.recorded_to.is_(None), other.c.recorded_to >= card.recorded_to),
+    )  # fmt: skip
+    goes_on = sa.exists().where(*stands(card.valid_from), other.c.rates == card.rates)
+    prolonged = sa.exists().where(*stands(card.valid_to))
+    return (
+        _arm(CANCELLED, card.recorded_to, off, card.valid_from >= card.recorded_to, ~goes_on),
+        _arm(PROLONGED, card.recorded_to, off, card.valid_to >= card.recorded_to, ~followed, prolonged),
+    )
 
 
 def _said_something(*, by_record: bool) -> list[sa.ColumnElement[bool]]:
@@ -148,12 +183,21 @@ class _Recorded(NamedTuple):
 
 
 def _change(row: Any, recorded: Iterable[_Recorded], known_at: datetime | None) -> PriceChange:  # noqa: ANN401  # a row of the query above
-    own, place = card_of(row), (row.moment, row.number)
+    own, place, kind = card_of(row), (row.moment, row.number), KINDS[row.number % len(KINDS)]
+    known_cards = [other.card for other in recorded if other.known(known_at)]
+    if kind in (CANCELLED, PROLONGED):
+        edge = own.valid_from if kind == CANCELLED else own.valid_to
+        if edge is None:
+            raise AssertionError("what is prolonged had an end")
+        instead = next((card for card in known_cards if card.in_force(edge)), None)
+        return PriceChange(
+            kind, own if kind == CANCELLED else None, instead, edge, row.recorded_to.astimezone(UTC), place
+        )
     since = row.recorded_from.astimezone(UTC)
-    if row.number % 2 and own.valid_to is not None:
-        return PriceChange(own, None, own.valid_to, since, place)
-    last = [other.card for other in recorded if other.known(known_at) and other.card.valid_from < own.valid_from]
-    return PriceChange(last[-1] if last else None, own, own.valid_from, since, place)
+    if kind == ENDED and own.valid_to is not None:
+        return PriceChange(kind, own, None, own.valid_to, since, place)
+    last = [card for card in known_cards if card.valid_from < own.valid_from]
+    return PriceChange(kind, last[-1] if last else None, own, own.valid_from, since, place)
 
 
 def _recorded(connection: sa.Connection, offers: Iterable[str]) -> dict[str, list[_Recorded]]:

@@ -13,7 +13,7 @@ from planner.core.doubt import Bounds
 from planner.core.errors import Conflict, NotFound
 from planner.core.price import PriceCard
 from planner.core.units import Unit
-from planner.flows import history, hold, status
+from planner.flows import hold, status
 from planner.flows.correct import correct_price
 from planner.flows.refresh import RefreshSummary, refresh_from_file
 from planner.sources import ADAPTERS
@@ -335,38 +335,3 @@ def test_a_correction_answers_what_was_true_and_keeps_what_was_believed(ready: S
             at=NOON + DAY, actor="ada", reason="credit note", bounds=Bounds(),
         )  # fmt: skip
     assert [price(ready, moment) for moment in (begins, begins + DAY, ends)] == ["6", "7", "4"]
-
-
-def test_what_ended_is_a_change_too(ready: Store) -> None:
-    """A model that is listed no more, and listed again later: begun, ended and begun, also a page of one at a time."""
-    adapter = ADAPTERS[SOURCE]
-
-    def send(listed: range, at: datetime) -> None:
-        models = {f"m{n}": {"cost": {"input": 4, "output": 8}} for n in listed}
-        body = json.dumps({"acme": {"day": at.isoformat(), "models": models}}).encode()
-        refresh_from_file(ready, SOURCE, adapter, {"https://feed.test": body}, at, actor="test")
-
-    for day, listed in enumerate((range(30), range(1, 30), range(30))):
-        send(listed, NOON + day * DAY)
-
-    def told(*, by_record: bool) -> list[tuple[str, datetime, bool, bool]]:
-        found: list[tuple[str, datetime, bool, bool]] = []
-        place = None
-        while page := history.price_changes(ready, NOON, by_record=by_record, known_at=None, before=place, limit=1):
-            (change,) = page
-            place = change.place
-            found += [
-                (card.offer, change.at, change.before is None, change.after is None)
-                for card in (change.after or change.before,)
-                if card is not None
-            ]
-        return found
-
-    for by_record in (False, True):
-        everything = told(by_record=by_record)
-        assert len(everything) == len(set(everything)) == 32
-        assert [row[1:] for row in everything if row[0] == OFFER] == [
-            (NOON + 2 * DAY, False, False),
-            (NOON + DAY, False, True),
-            (NOON, True, False),
-        ]
