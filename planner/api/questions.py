@@ -81,7 +81,7 @@ def post_explanation(
         "policy": ask.policy.name,
         "policy_version": ask.policy.version,
         "at": time_text(ask.at),
-        **standing_shape(view, now, ask.at),
+        **standing_shape(view, now, ask.at, [view.catalogue.card(body.offer, ask.at)]),
     }
 
 
@@ -112,7 +112,7 @@ def cost_answer(view: View, body: CostIn, now: datetime) -> Shape:
             "evidence": evidence_shape(card),
             "at": time_text(at),
             "ttl_assumed": usage.ttl_assumed,
-            **standing_shape(view, now, at, card.evidence.source),
+            **standing_shape(view, now, at, [card]),
         }
     if body.card is None or body.offer is not None:
         raise InvalidInput("offer", "either an offer or a card is needed")
@@ -158,5 +158,5 @@ def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))
         "policy": ask.policy.name,
         "policy_version": ask.policy.version,
         "at": time_text(ask.at),
-        **standing_shape(view, now, ask.at),
+        **standing_shape(view, now, ask.at, [view.catalogue.card(offer.id, ask.at) for offer, _cost, _list in ranked]),
     }

@@ -165,12 +165,13 @@ def get_offers(  # one parameter per filter of the contract
     def shape(offer: Offer, card: PriceCard | None) -> Shape:
         return offer_shape(offer, card, labels.get(offer.model or ""), catalogue.factor(offer, moment_))
 
-    rows = []
+    rows, cards = [], []
     for offer in filter(keeps, catalogue.offers):
         card = catalogue.card(offer.id, moment_)
         if (priced is None or priced == (card is not None)) and _within(card, ceilings):
             rows.append((offer.id, lambda offer=offer, card=card: shape(offer, card)))
-    return page(rows, limit, cursor, standing_shape(view, now, at))
+            cards.append(card)
+    return page(rows, limit, cursor, standing_shape(view, now, at, cards))
 
 
 def _ceiling(name: str, text: str | None) -> Decimal | None:
@@ -235,7 +236,7 @@ def _prices(
         "offer": offer_id,
         "items": [{**card_shape(card), "known_from": time_text(known)} for card, known in cards],
         "next_cursor": None,
-        **standing_shape(view, now, source=cards[-1][0].evidence.source if cards else None),
+        **standing_shape(view, now, cards=[card for card, _known in cards[-1:]]),
     }
 
 
@@ -279,7 +280,7 @@ def get_offer(  # the contract's parameters
     return {
         **offer_shape(offer, card, label, catalogue.factor(offer, moment_)),
         "listed": offer.id not in catalogue.gone,
-        **standing_shape(view, now, at, None if card is None else card.evidence.source),
+        **standing_shape(view, now, at, [card]),
     }
 
 
@@ -342,5 +343,5 @@ def tiers_answer(view: View, at: datetime, now: datetime) -> Shape:
             for tier in sorted({label.tier for label in labels})
         ],
         "at": time_text(at),
-        **standing_shape(view, now, at),
+        **standing_shape(view, now, at, [view.catalogue.card(label.offer, at) for label in labels]),
     }

@@ -1,6 +1,6 @@
 """Answers as JSON: the same shapes over HTTP and behind ``--json`` on the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -132,18 +132,22 @@ def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, Mo
         "policy": ask.policy.name,
         "policy_version": ask.policy.version,
         "at": time_text(ask.at),
-        **standing_shape(view, ask.decided_at, ask.at, answer.choice.card.evidence.source),
+        **standing_shape(view, ask.decided_at, ask.at, [answer.choice.card]),
     }
 
 
-def standing_shape(view: "View", now: datetime, at: datetime | None = None, source: str | None = None) -> Shape:
-    """Write what every answer that rests on the catalogue carries; one that rests on one price names its source.
+def standing_shape(
+    view: "View", now: datetime, at: datetime | None = None, cards: Iterable[PriceCard | None] = ()
+) -> Shape:
+    """Write what every answer that rests on the catalogue carries: stale where one of its prices is.
 
-    ``at`` is the moment whose prices it shows, where it is not the present.
+    An answer without prices is stale where everything is. ``at`` is the moment whose prices it shows, where it is not
+    the present.
     """
+    sources = {card.evidence.source for card in cards if card is not None}
     return {
         "revision": view.catalogue.revision,
-        "stale": view.catalogue.stale(now, source),
+        "stale": view.catalogue.stale(now, *sources),
         "valid_until": time_text(view.valid_until(now if at is None else at, now)),
     }
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -157,8 +158,16 @@ def status(*, keys: bool, as_json: bool) -> None:
     show.table(
         f"revision {catalogue.revision}{stale}",
         [*((name, "left") for name in columns), ("error", "left")],
-        [(*(row[name] for name in columns), "" if row["error"] is None else row["error"]["code"]) for row in rows],
+        [(*(row[name] for name in columns), _trouble(row)) for row in rows],
     )
+
+
+def _trouble(row: Mapping[str, Any]) -> str:
+    if row["error"] is None:
+        return ""
+    times = f", {row['failures']} times" if row["failures"] > 1 else ""
+    pause = f"; next asked after {row['retry_at']}" if row["state"] == "paused" else ""
+    return f"{row['error']['code']}{times}{pause}"
 
 
 def bundle(out: Path, files: list[str], *, as_json: bool) -> None:

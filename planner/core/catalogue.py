@@ -128,8 +128,8 @@ class Catalogue:
             quality_as_of=None if score is None else score.as_of,
         )
 
-    def stale(self, at: datetime, source: str | None = None) -> bool:
-        """Tell whether what a source said is older than it may be; without one, whether that is so of all of them."""
-        if source is not None:
-            return source in self.stale_from and at >= self.stale_from[source]
+    def stale(self, at: datetime, *sources: str) -> bool:
+        """Tell whether what one of the sources said is older than it may be; without any, whether all of it is."""
+        if sources:
+            return any(at >= self.stale_from[source] for source in sources if source in self.stale_from)
         return bool(self.stale_from) and at >= max(self.stale_from.values())

@@ -48,12 +48,17 @@ class SourceStatus:
     holds: int = 0
 
     def state(self, at: datetime) -> str:
-        """Say in a word how a source is: never_read, fresh, recorded, which is never refreshed, or how it is silent."""
+        """Say in a word how a source is: how it is silent, or else fresh, never_read, or recorded: never refreshed.
+
+        What is young enough yet is failing when its last attempts failed, and paused while it is left alone for that.
+        """
         if self.interval_minutes is None:
             return "recorded"
         silence = self.silence(at)
         if silence is not None:
             return silence.state
+        if self.failures:
+            return "failing" if self.retry_at is None or self.retry_at <= at else "paused"
         return "never_read" if self.last_success_at is None else "fresh"
 
     def silence(self, at: datetime) -> "Silence | None":
@@ -155,23 +160,33 @@ def read_after(connection: sa.Connection, names: Iterable[str], at: datetime) ->
 def note_failure(connection: sa.Connection, source: str, at: datetime, code: str, detail: str) -> None:
     """Record a failed attempt. It never touches the last success: what is believed does not get younger by failing."""
     row = connection.execute(
-        sa.select(source_states.c.failures, sources.c.interval_minutes)
+        sa.select(source_states.c.failures, source_states.c.retry_at, sources.c.interval_minutes)
         .select_from(sources.outerjoin(source_states, source_states.c.source == sources.c.name))
         .where(sources.c.name == source)
     ).first()
-    failures = 1 if row is None else (row.failures or 0) + 1
-    minutes = 60 if row is None else row.interval_minutes or 60
-    # Open for one interval after the first few failures, then twice as long each time.
-    open_for = min(timedelta(minutes=minutes * 2 ** min(failures - FAILURES_TOLERATED, 12)), PAUSE_MAX)
+    if row is not None and row.retry_at is not None and at < row.retry_at:
+        # Somebody asked while the source is left alone: that says nothing new about how long it should be.
+        failures, retry_at = row.failures, row.retry_at
+    else:
+        failures, retry_at = _paused(row, at)
     values = {
         "last_attempt_at": at,
         "error_code": code,
         "error_detail": detail[:500],
         "failures": failures,
-        "retry_at": at + open_for if failures >= FAILURES_TOLERATED else None,
+        "retry_at": retry_at,
     }
     _set(connection, source, values)
     _record(connection, source, at, "refused", None, {"code": code, "detail": detail[:500]})
+
+
+def _paused(row: Any, at: datetime) -> tuple[int, datetime | None]:  # noqa: ANN401  # a row of the query above, or None
+    """Return how often in a row a source failed by now, and until when it is left alone."""
+    failures = 1 if row is None else (row.failures or 0) + 1
+    minutes = 60 if row is None else row.interval_minutes or 60
+    # Open for one interval after the first few failures, then twice as long each time.
+    open_for = min(timedelta(minutes=minutes * 2 ** min(failures - FAILURES_TOLERATED, 12)), PAUSE_MAX)
+    return failures, at + open_for if failures >= FAILURES_TOLERATED else None
 
 
 def note_success(

@@ -164,14 +164,18 @@ def test_a_source_that_keeps_failing_is_left_alone_for_longer_and_longer(known: 
     moment = NOON + timedelta(days=1)
     said(known, source, payload(source) + b" ", moment)
     pauses = []
-    for _ in range(8):
+    for _ in range(6):
         said(known, source, b"no", moment)
         retry = state(known, source).retry_at
         pauses.append(None if retry is None else (retry - moment) / HOUR)
-    assert pauses == [None, None, 6, 12, 24, 24, 24, 24]
+        # A person who asks meanwhile prolongs nothing.
+        said(known, source, b"no", moment + HOUR)
+        assert retry is None or state(known, source).retry_at == retry
+        moment = moment + HOUR if retry is None else retry
+    assert pauses == [None, 6, 12, 24, 24, 24]
     with known.read() as connection:
-        assert due(connection, [source, "never"], moment) == ["never"]
-        assert due(connection, [source, "never"], moment + timedelta(days=1)) == [source, "never"]
+        assert due(connection, [source, "never"], moment - HOUR) == ["never"]
+        assert due(connection, [source, "never"], moment) == [source, "never"]
     said(known, source, payload(source) + b"  ", moment)
     assert (state(known, source).failures, state(known, source).retry_at) == (0, None)
 
@@ -184,6 +188,10 @@ def test_a_source_says_in_a_word_how_it_is(known: Store) -> None:
     read_again = replace(row, last_success_at=NOON + timedelta(days=4))
     assert read_again.state(NOON + timedelta(days=4)) == "frozen"
     assert replace(row, last_success_at=None, failures=0).state(NOON) == "never_read"
+    failed = replace(row, failures=2)
+    assert [replace(failed, retry_at=retry).state(NOON) for retry in (None, NOON, NOON + HOUR)] == [
+        "failing", "failing", "paused",
+    ]  # fmt: skip
     assert replace(row, last_success_at=None, failures=3).state(NOON) == "unreachable"
     assert replace(row, interval_minutes=None).state(NOON) == "recorded"
 
