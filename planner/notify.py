@@ -87,6 +87,8 @@ def check_url(url: str, trusted: Sequence[str]) -> None:
         port = parts.port
     except ValueError:
         raise InvalidInput("url", "not a URL") from None
+    if not url.isprintable() or " " in url:
+        raise InvalidInput("url", "a URL has no spaces")
     if not parts.hostname or parts.username is not None or parts.password is not None or parts.fragment:
         raise InvalidInput("url", "a host is needed, and neither a user nor a fragment")
     if _trusted(parts, trusted) and parts.scheme in ("http", "https"):

@@ -4,7 +4,7 @@ import getpass
 
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of, view_of
-from planner.core.errors import InvalidInput, NotFound
+from planner.core.errors import InvalidInput, NotFound, readable
 from planner.core.policy_form import write_policy
 from planner.store import audit, keys
 
@@ -21,6 +21,8 @@ def create_key(name: str, role: str, policies: list[str] | None, *, as_json: boo
     """Create a key and print it, once."""
     if role not in ROLES:
         raise InvalidInput("role", f"one of {', '.join(ROLES)} is needed")
+    if not readable(name):
+        raise InvalidInput("name", "a name of printable characters is needed")
     settings = read_settings()
     store = store_of(settings)
     pepper, present = settings.pepper(), now()

@@ -13,7 +13,7 @@ from planner.api.shapes import time_text
 from planner.cli import show
 from planner.cli.administering import actor
 from planner.cli.desk import LEFT, RIGHT, at_of, one_of
-from planner.cli.opened import now, read_settings, store_of
+from planner.cli.opened import file_bytes, now, read_settings, store_of
 from planner.core.errors import InvalidInput
 from planner.core.money import parse_decimal, plain
 from planner.flows import agreement, deliver, own_offer
@@ -141,10 +141,8 @@ def set_fx(currency: str, day: str, usd: str, source: str, source_url: str, *, a
 
 def set_offer(file: Path, *, as_json: bool) -> None:
     """Enter an offer nobody lists from a TOML file in the form of the API's body."""
-    if not file.is_file():
-        raise InvalidInput("file", "no such file")
     try:
-        document = tomllib.loads(file.read_text("utf-8"))
+        document = tomllib.loads(file_bytes(file, "file").decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise InvalidInput("file", "not TOML") from None
     if isinstance(document.get("valid_from"), datetime):

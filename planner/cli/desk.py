@@ -1,6 +1,7 @@
 """The admin's desk on the command line: prices that wait, pending spellings, histories and corrections."""
 
 import csv
+import io
 import json
 import sys
 import tomllib
@@ -14,7 +15,7 @@ from planner.api.operations import hold_shape
 from planner.api.shapes import card_shape, change_shape, time_text
 from planner.cli import show
 from planner.cli.administering import actor
-from planner.cli.opened import now, read_settings, store_of, view_of
+from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
 from planner.core import strict_json
 from planner.core.claim import Segment
 from planner.core.errors import InvalidInput
@@ -186,15 +187,13 @@ _COLUMNS = ["namespace", "spelling", "model"]
 
 
 def _alias_rows(path: Path) -> list[tuple[str, str, str | None]]:
-    if not path.is_file():
-        raise InvalidInput("file", "no such file")
     try:
         # Spreadsheets put a mark before the first character.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            if next(reader, None) != _COLUMNS:
-                raise InvalidInput("file", "the columns namespace, spelling and model are needed, in this order")
-            return [_alias_row(row, reader.line_num) for row in reader if row]
+        text = file_bytes(path, "file").decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        if next(reader, None) != _COLUMNS:
+            raise InvalidInput("file", "the columns namespace, spelling and model are needed, in this order")
+        return [_alias_row(row, reader.line_num) for row in reader if row]
     except (UnicodeDecodeError, csv.Error):
         raise InvalidInput("file", "not a CSV file in UTF-8") from None
 

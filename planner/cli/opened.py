@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -33,6 +34,20 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise InvalidInput(f"PLANNER_{first['loc'][0]}".upper(), what_is_wrong(first["msg"])) from None
+
+
+def file_bytes(path: Path, field: str) -> bytes:
+    """Read a file that a command was given.
+
+    Raises:
+        InvalidInput: there is none, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InvalidInput(field, "no such file") from None
+    except OSError as error:
+        raise InvalidInput(field, (error.strerror or "not a readable file").lower()) from None
 
 
 def store_of(settings: Settings) -> Store:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from planner.cli import show
-from planner.cli.opened import now, read_settings, store_of, view_of
+from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
 from planner.configured import enabled, mapped_of, named
 from planner.core.errors import InvalidInput
 from planner.core.guards import WAIVABLE
@@ -84,9 +84,7 @@ def _bars() -> Progress:
 
 
 def _bytes(path: Path) -> bytes:
-    if not path.is_file():
-        raise InvalidInput("from_file", "no such file")
-    body = path.read_bytes()
+    body = file_bytes(path, "from_file")
     return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
 
 

@@ -124,7 +124,8 @@ class Desk:
             return False
         if verdict is not None and verdict.state == holds.REJECTED:
             if reasons or holds.REOPENED in verdict.codes:
-                doubted.rejected.append((verdict.id, quote))
+                # What is only decided anew was not heard again.
+                doubted.rejected += [] if case.change.late else [(verdict.id, quote)]
                 return True
             # Others say the same by now. That does not overrule a person, but the person should know.
             reasons = (Reason(holds.REOPENED),)

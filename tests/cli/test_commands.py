@@ -200,7 +200,9 @@ def test_a_source_is_read_from_a_file(planner: Planner, tmp_path: Path) -> None:
     assert planner("refresh", "--from-file", str(path)).code == 2
     assert planner("refresh", "nobody", "--from-file", str(path)).code == 2
     assert "no such file" in planner("refresh", "models_dev", "--from-file", str(tmp_path / "none")).err
+    assert "is a directory" in planner("refresh", "models_dev", "--from-file", str(tmp_path)).err
     assert planner("refresh", "litellm").code == 2
+    assert "printable" in planner("keys", "create", "--name", " ", "--role", "admin").err
 
 
 @pytest.mark.parametrize(

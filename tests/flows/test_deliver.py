@@ -269,6 +269,7 @@ def test_a_host_is_trusted_when_it_is_called(store: Store) -> None:
     [
         "http://example.com/", "https://example.com:8443/", "https://user@example.com/", "https://:x@example.com/",
         "ftp://example.com/", "https:///", "https://example.com/#x", "//example.com", "https://example.com:99999/", "x",
+        "https://exam ple.com/", "https://example.com/a\nb",
     ],
 )  # fmt: skip
 def test_only_https_on_its_port_is_called(url: str) -> None:

@@ -110,7 +110,8 @@ def test_a_rejected_price_is_not_asked_about_again(ready: Store) -> None:
     """The same price stays out in silence; another doubtful one is asked about; a sound one is published."""
     say(ready, NOON)
     say(ready, NOON + DAY, "1")
-    decide(ready, hold.queue(ready, state="waiting")[0]["id"], hold.REJECT, NOON + DAY)
+    decide(ready, hold.queue(ready, state="waiting")[0]["id"], hold.REJECT, NOON + DAY + DAY / 2)
+    assert hold.queue(ready)[0]["last_seen_at"] == NOON + DAY
     assert say(ready, NOON + 2 * DAY, "1").held == ()
     assert (price(ready, NOON + 2 * DAY), cards(ready)[0].evidence.observed_at) == ("4", NOON)
     assert say(ready, NOON + 3 * DAY, "0.9").held == (OFFER,)
