@@ -246,6 +246,19 @@ class RateTable(Mapping[Unit, UnitPrice]):
         if missing:
             raise Unpriced(units=tuple(missing), service_tier=tier)
 
+    def conditional_tiers(self) -> frozenset[str]:
+        """Return service tiers that some kind of token has a rate for under further conditions only.
+
+        Where these do not hold, the base rate would be charged, which is another tier's.
+        """
+        tokens = [price for unit, price in self._banded if REGISTRY[unit].dimension is Dimension.TOKEN]
+        return frozenset(
+            tier
+            for price in tokens
+            for tier in self.service_tiers
+            if price.offers_tier(tier) and all(band.when != When(service_tier=tier) for band in price.bands)
+        )
+
     def _tier_priced(self, unit: Unit, tier: str) -> bool:
         source = self.rate_unit(unit)
         if source is None or REGISTRY[unit].dimension is not Dimension.TOKEN:

@@ -75,6 +75,17 @@ def read_rates(entries: Sequence[Mapping[str, Any]]) -> RateTable:
     return RateTable(prices)
 
 
+def check_tiers(rates: RateTable) -> None:
+    """Refuse rates that a person enters and that leave open what a service tier costs.
+
+    Raises:
+        InvalidInput: a tier is priced under further conditions only; elsewhere the standard price would be charged.
+    """
+    tier = min(rates.conditional_tiers(), default=None)
+    if tier is not None:
+        raise InvalidInput("rates", f"a band with service_tier {tier} and no other condition is needed too")
+
+
 def _read_band(band: Mapping[str, Any], field: str, per: int) -> Band:
     _only(band, _BAND_KEYS, field)
     return Band(_read_when(band.get("when"), f"{field}.when"), _read_rate(band, field, per=per))

@@ -198,8 +198,29 @@ def price_offer(
 
 
 def price_inline(rates: RateTable, usage: Usage, at: datetime, context: Context = STANDARD) -> Cost:
-    """Price one usage on a rate table that came with the question."""
-    return cost(usage, rates, at, context)
+    """Price one usage on a rate table that came with the question.
+
+    Raises:
+        Unpriced: a used unit has no rate, or the table prices the requested tier only under conditions that do not
+            hold here: the base rate would be another tier's.
+    """
+    found = cost(usage, rates, at, context)
+    tier = context.service_tier
+    if tier in rates.conditional_tiers():
+        sources = {line.unit: rates.rate_unit(line.unit) for line in found.lines}
+        missing = tuple(
+            unit
+            for unit, source in sources.items()
+            if source is not None
+            and rates[source].offers_tier(tier)
+            and not any(
+                band.when.service_tier == tier and band.when.holds(context, usage.input_tokens, at)
+                for band in rates[source].bands
+            )
+        )
+        if missing:
+            raise Unpriced(units=missing, service_tier=tier)
+    return found
 
 
 def count_served(catalogue: Catalogue) -> Mapping[str, int]:

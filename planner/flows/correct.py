@@ -6,6 +6,7 @@ from planner.core.claim import Claim, Reading, Segment
 from planner.core.claim_form import read_facts
 from planner.core.doubt import Bounds, outside
 from planner.core.errors import InvalidInput, NotFound
+from planner.core.rate_form import check_tiers
 from planner.core.reconcile import Span, correct
 from planner.store import audit, json_text, recall
 from planner.store.decide import CORRECTION
@@ -33,12 +34,13 @@ def correct_price(
 
     Raises:
         NotFound: no offer has exactly this id.
-        InvalidInput: the stretch has no end in the past, or does not begin before it ends; or all its rates are 0, or
-            one is beyond what anybody was ever seen to charge.
+        InvalidInput: the stretch has no end in the past, or does not begin before it ends; or all its rates are 0, one
+            is beyond what anybody was ever seen to charge, or a tier is priced under further conditions only.
     """
     begins, ends = stretch.valid_from, stretch.valid_to
     if begins is None or ends is None or not begins < ends <= at:
         raise InvalidInput("valid_to", "a correction is about a stretch of the past: valid_from < valid_to <= now")
+    check_tiers(stretch.rates)
     if offer not in free_offers(connection) and all(not price.base.usd for price in stretch.rates.values()):
         raise InvalidInput("rates", "a price of nothing needs an offer that is curated as free")
     beyond = next(iter(outside(stretch.rates)), None)

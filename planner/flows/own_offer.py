@@ -10,6 +10,7 @@ from planner.core.errors import InvalidInput
 from planner.core.fx import to_usd
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
 from planner.core.price import Band, Rate, RateTable, UnitPrice
+from planner.core.rate_form import check_tiers
 from planner.core.reconcile import ENTERED, unpriced_reason
 from planner.flows import plans
 from planner.flows.agreement import fx_known
@@ -55,7 +56,8 @@ def set_offer(
     """Write one offer. Its terms are unknown until an admin enters them, so policies refuse it.
 
     Raises:
-        InvalidInput: a name that no feed could use either, or a model nobody registered.
+        InvalidInput: a name that no feed could use either, a model nobody registered, or a service tier that is
+            priced under further conditions only.
         NotFound: the rates are in a currency of which no exchange rate is known for that day.
         Conflict: the spelling is settled as another model.
     """
@@ -64,6 +66,8 @@ def set_offer(
         word = getattr(facts, field)
         if word is not None and not valid_feed_id(word):
             raise InvalidInput(field, "letters, digits and ~ @ . _ : / + - are needed, at most 128")
+    if own.rates is not None:
+        check_tiers(own.rates)
     id_ = offer_id(facts.channel, facts.provider, facts.model_spelling, facts.region)
     if own.model is not None:
         namespace = facts.provider if facts.channel == "direct" else facts.channel

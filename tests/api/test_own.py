@@ -119,3 +119,24 @@ def test_a_price_entered_for_a_nearer_day_survives_those_around_it(client: TestC
         }
         found.append(client.post("/v1/costs", json=ask).json()["total_usd"])
     assert found == ["1.1", "2", "2", "4", "4", "3", "3"]
+
+
+def test_a_tier_that_is_priced_for_long_prompts_only_is_asked_about(client: TestClient) -> None:
+    """An own offer has to say what the tier costs otherwise; a card that came with a question has no price there."""
+    long = {"when": {"service_tier": "priority", "input_tokens_gt": 1000}, "usd": "9"}
+    plain = {"when": {"service_tier": "priority"}, "usd": "8"}
+
+    def rates(*bands: object) -> list[dict[str, object]]:
+        return [{"unit": "input_token", "usd": "5", "per": 1_000_000, "bands": bands}]
+
+    def cost(tokens: int, *bands: object) -> object:
+        body = {"card": {"rates": rates(*bands)}, "usage": {"input_tokens": tokens}}
+        answer = client.post("/v1/costs", json={**body, "context": {"service_tier": "priority"}}).json()
+        return answer.get("total_usd") or answer["code"]
+
+    assert [cost(1000, long), cost(2000, long)] == ["unpriced", "0.018"]
+    assert [cost(1000, plain, long), cost(2000, plain, long)] == ["0.008", "0.018"]
+    body = {"provider": "our-gpus", "model_spelling": "t", "source_url": "https://w.test", "reason": "ours"}
+    refused = client.post("/v1/offers", json={**body, "rates": rates(long)})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "rates")
+    assert client.post("/v1/offers", json={**body, "rates": rates(plain, long)}).status_code == 200
