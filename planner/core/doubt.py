@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from planner.core.money import PICO, ratio_text, usd_text
 from planner.core.moves import PLAIN, Fall, Point, TooManyConditions, falls, usd
-from planner.core.price import Rate, RateTable
+from planner.core.price import Rate, RateTable, When
 from planner.core.units import FALLBACK, REGISTRY, Dimension, Unit
 
 MTOK = 1_000_000
@@ -108,6 +108,7 @@ def doubts(
         *_other_units(after, around.elsewhere),
         *_jumps(earlier, after),
         *_spread(after, around.peers, bounds),
+        *_part_free(after, around, bounds),
         *(
             Reason(
                 "golden",
@@ -237,10 +238,17 @@ def _below(
         return
     for unit in (Unit.INPUT, Unit.OUTPUT):
         asked = [usd(table[unit].base) for table in siblings if unit in table and table[unit].base.pico]
-        own = after.get(unit)
-        if own is not None and asked and usd(own.base) < min(asked) * (1 - bounds.fall_share_max):
-            facts = {"usd_per_mtok": _mtok(own.base), "cheapest_usd_per_mtok": usd_text(min(asked) * MTOK)}
+        # Another tier has to be asked for; a length or an hour comes by itself.
+        rates = [rate for when, rate in _stated(after, unit) if when.service_tier in (None, "standard")]
+        lowest = min(rates, key=usd, default=None)
+        if lowest is not None and asked and usd(lowest) < min(asked) * (1 - bounds.fall_share_max):
+            facts = {"usd_per_mtok": _mtok(lowest), "cheapest_usd_per_mtok": usd_text(min(asked) * MTOK)}
             yield Reason("below_sibling", {"unit": unit.value, **facts})
+
+
+def _stated(rates: RateTable, unit: Unit) -> Iterator[tuple[When, Rate]]:
+    if unit in rates:
+        yield from rates[unit].stated()
 
 
 CLOSE = Fraction(1, 100)
@@ -298,15 +306,31 @@ def _power_of_ten(rates: RateTable, other: RateTable) -> Fraction | None:
 
 def _spread(rates: RateTable, peers: Mapping[Unit, Sequence[Fraction]], bounds: Bounds) -> Iterator[Reason]:
     for unit, paid in peers.items():
-        own = rates.get(unit)
-        if own is None or not own.base.pico or len(paid) < bounds.peers_min:
+        charged = [rate for _when, rate in _stated(rates, unit) if rate.pico]
+        if not charged or len(paid) < bounds.peers_min:
             continue
-        middle, asked = paid[len(paid) // 2], usd(own.base)
-        if asked * bounds.spread_max < middle or asked > middle * bounds.spread_max:
+        middle, lowest, base = paid[len(paid) // 2], min(charged, key=usd), rates[unit].base
+        cheap = usd(lowest) * bounds.spread_max < middle
+        if cheap or usd(base) > middle * bounds.spread_max:
+            asked = lowest if cheap else base
             yield Reason(
                 "spread",
-                {"unit": unit.value, "usd_per_mtok": _mtok(own.base), "median_usd_per_mtok": usd_text(middle * MTOK)},
+                {"unit": unit.value, "usd_per_mtok": _mtok(asked), "median_usd_per_mtok": usd_text(middle * MTOK)},
             )
+
+
+def _part_free(rates: RateTable, around: Surroundings, bounds: Bounds) -> Iterator[Reason]:
+    """Prompts or answers that cost nothing, beside something paid for, where others ask for both."""
+    if not any(price.base.pico for price in rates.values()):
+        return
+    for unit in (Unit.INPUT, Unit.OUTPUT):
+        if unit not in rates or rates[unit].base.pico:
+            continue
+        paid = around.peers.get(unit, ())
+        asked = [usd(table[unit].base) for table in around.siblings if unit in table and table[unit].base.pico]
+        if asked or len(paid) >= bounds.peers_min:
+            others = min(asked) if asked else paid[len(paid) // 2]
+            yield Reason("zero_rate", {"unit": unit.value, "others_usd_per_mtok": usd_text(others * MTOK)})
 
 
 def _mtok(rate: Rate) -> str:

@@ -253,8 +253,7 @@ class TooLarge(PlannerError):
 class FeedRefused(PlannerError):
     """A source sent what cannot be believed, or nothing. ``reason`` is a stable code, ``detail`` is for people.
 
-    ``figure`` is what was measured where a person may waive the reason: rows, a factor, a digest. ``others`` are what
-    else speaks against the same answer, so that a person sees all of it at once.
+    ``figure`` is what was measured where a person may waive the reason: rows, a factor, a digest.
     """
 
     code: ClassVar[str] = "feed_refused"
@@ -264,12 +263,6 @@ class FeedRefused(PlannerError):
     reason: str
     detail: str = ""
     figure: str = ""
-    others: tuple["FeedRefused", ...] = ()
-
-    @property
-    def all(self) -> tuple["FeedRefused", ...]:
-        """This reason and the others."""
-        return (self, *self.others)
 
 
 @dataclass(eq=False)

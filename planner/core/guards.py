@@ -1,11 +1,10 @@
 """What a whole feed must look like before any of it is believed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
-from types import MappingProxyType
 
 from planner.core.claim import Reading
 from planner.core.doubt import Golden, broken_golden
@@ -16,8 +15,9 @@ from planner.core.units import Unit
 
 # A feed that lost a third of its rows, of its prices or of its names, lost them by mistake more often than on purpose.
 SHARE_KEPT_MIN = Decimal("0.70")
-# All prices x1000, or all a thousandth, is a change of unit. Half of a market never moved threefold in a day.
+# All prices x1000, or all a thousandth, is a change of unit. Half of a market never rose threefold or halved in a day.
 SCALE_MAX = 3
+SCALE_MIN = Decimal("0.5")
 COMMON_OFFERS_MIN = 20
 # One well-known price may really have moved; more than one, and more than a fifth of them, is another list.
 GOLDEN_BROKEN_MIN = 2
@@ -28,12 +28,14 @@ GOLDEN_SHARE = 5
 class Accepted:
     """What the largest of a source's accepted readings of the last weeks looked like; zeros before the first.
 
-    ``live``: at least one of them was read from the source itself, not from a bundle that may be months old.
+    ``live``: at least one of them was read from the source itself, not from a bundle that may be months old. ``names``
+    are all offers that any of them priced.
     """
 
     rows_read: int = 0
     offers_priced: int = 0
     live: bool = True
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,30 +63,26 @@ WAIVABLE = frozenset({"shrunk", "unpriced", "renamed", "scaled", "golden", "roll
 WAIVED_SHARE = Decimal("0.10")
 
 
-def check_feed(
-    reading: Reading, standing: Standing, waived: Mapping[str, str] = MappingProxyType({})
-) -> FeedRefused | None:
-    """Return why a reading cannot be meant, with everything else that speaks against it, or None where it can.
+def check_feed(reading: Reading, standing: Standing) -> tuple[FeedRefused, ...]:
+    """Return everything that speaks against a reading; nothing where it can be meant.
 
     A list that says exactly what is believed is never an old one or one at another scale: it changes nothing.
 
     Args:
         reading: what the source says now.
         standing: what is known already.
-        waived: reasons a person has looked at and waived, each with the figure that was looked at.
 
     Returns:
         ``rollback``, ``empty``, ``shrunk``, ``unpriced`` (its prices are gone), ``renamed`` (other offers instead),
         ``scaled`` (all moved by one factor) or ``golden``.
     """
-    found = [
-        error
-        for error in _refusals(reading, standing)
-        if not about_as_bad(error.reason, error.figure, waived.get(error.reason))
-    ]
     # What nobody can waive comes first: it decides what becomes of the reading.
-    found.sort(key=lambda error: error.reason in WAIVABLE)
-    return replace(found[0], others=tuple(found[1:])) if found else None
+    return tuple(sorted(_refusals(reading, standing), key=lambda error: error.reason in WAIVABLE))
+
+
+def not_waived(refusals: Sequence[FeedRefused], waived: Mapping[str, str]) -> tuple[FeedRefused, ...]:
+    """Return what still speaks against a reading of which a person waived some reasons, each at the figure seen."""
+    return tuple(error for error in refusals if not about_as_bad(error.reason, error.figure, waived.get(error.reason)))
 
 
 def about_as_bad(reason: str, figure: str, seen: str | None) -> bool:
@@ -116,14 +114,14 @@ def _refusals(reading: Reading, standing: Standing) -> Iterator[FeedRefused]:
         yield FeedRefused(source, "unpriced", "no row has a price", count)
     if reading.rows_read < last.rows_read * SHARE_KEPT_MIN:
         yield FeedRefused(source, "shrunk", f"{rows} rows, {last.rows_read} before", rows)
-    elif priced and len(priced) < last.offers_priced * SHARE_KEPT_MIN:
+    if priced and len(priced) < last.offers_priced * SHARE_KEPT_MIN:
         yield FeedRefused(source, "unpriced", f"{count} offers with a price, {last.offers_priced} before", count)
-    kept = len(said.keys() & priced.keys())
-    if last.live and len(said) >= COMMON_OFFERS_MIN and kept < len(said) * SHARE_KEPT_MIN:
-        yield FeedRefused(source, "renamed", f"{kept} of {len(said)} offers are still priced", str(kept))
+    kept = len(last.names & priced.keys())
+    if last.live and len(last.names) >= COMMON_OFFERS_MIN and kept < len(last.names) * SHARE_KEPT_MIN:
+        yield FeedRefused(source, "renamed", f"{kept} of {len(last.names)} offers are still priced", str(kept))
     factors = [factor for known in (said, standing.believed) if (factor := _factor(priced, known)) is not None]
     # What goes on as it was believed, or as a person let it through, did not move.
-    if factors and all(factor > SCALE_MAX or factor * SCALE_MAX < 1 for factor in factors):
+    if factors and all(factor > SCALE_MAX or factor <= SCALE_MIN for factor in factors):
         detail = f"prices moved by a factor of {factors[0]:.4g} at the median"
         yield FeedRefused(source, "scaled", detail, str(factors[0]))
     checked, broken = broken_golden(standing.golden, priced)

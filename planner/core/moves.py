@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from typing import NamedTuple
 
 from planner.core.money import PICO
 from planner.core.price import STANDARD, Band, Context, Rate, RateTable, UnitPrice, When
-from planner.core.units import Unit
+from planner.core.units import REGISTRY, Unit
 
 # Nobody's price has as many circumstances; a list that has was made to keep us busy.
 POINTS_MAX = 5_000
@@ -45,16 +46,28 @@ def usd(rate: Rate) -> Fraction:
 def moves(before: RateTable, after: RateTable) -> tuple[Move, ...]:
     """Return how every unit that both tables price moved, at base and under each condition either of them names."""
     found = []
-    for unit in sorted(set(before) & set(after)):
-        old, new = before[unit], after[unit]
+    for unit in _comparable(before, after):
+        old, new = before.get(unit, _NOTHING), after.get(unit, _NOTHING)
         if old == new:
             continue
+        stated = unit in before and unit in after
         whens = dict.fromkeys([None, *(band.when for band in old.bands), *(band.when for band in new.bands)])
         for when in whens:
             was, now = _under(old, when), _under(new, when)
             if usd(was) != usd(now):
-                found.append(Move(unit, when, was, now, repriced=_names(old, when) and _names(new, when)))
+                found.append(Move(unit, when, was, now, repriced=stated and _names(old, when) and _names(new, when)))
     return tuple(found)
+
+
+# What is billed only where it has a rate costs nothing without one: a fee that is gone is a fall like any other.
+_NOTHING = UnitPrice(Rate(Decimal(0)))
+
+
+def _comparable(before: RateTable, after: RateTable) -> list[Unit]:
+    both = set(before) & set(after)
+    if before and after:
+        both |= {unit for unit in {*before, *after} if not REGISTRY[unit].billed_without_rate}
+    return sorted(both)
 
 
 def _under(price: UnitPrice, when: When | None) -> Rate:
@@ -121,6 +134,13 @@ def _moments(bands: Iterable[Band]) -> list[datetime]:
     return [_WEEK + timedelta(days=day, minutes=minute) for day in days for minute in sorted(minutes)]
 
 
+def _priced(rates: RateTable, unit: Unit) -> UnitPrice | None:
+    source = rates.rate_unit(unit)
+    if source is None:
+        return None if not rates or REGISTRY[unit].billed_without_rate else _NOTHING
+    return rates[source]
+
+
 class Fall(NamedTuple):
     """The deepest fall of one unit between two tables, and the circumstance in which it happens."""
 
@@ -147,11 +167,8 @@ def falls(before: RateTable, after: RateTable) -> Iterator[Fall]:
         return
     where = points((before, after))
     for unit in sorted({*before, *after}):
-        old, new = before.rate_unit(unit), after.rate_unit(unit)
-        if old is None or new is None:
-            continue
-        was, now = before[old], after[new]
-        if was == now:
+        was, now = _priced(before, unit), _priced(after, unit)
+        if was is None or now is None or was == now:
             continue
         deepest = None
         for point in where:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from planner.core.claim import Reading
 from planner.core.doubt import Bounds
 from planner.core.errors import FeedRefused
-from planner.core.guards import WAIVABLE, Standing, check_feed
+from planner.core.guards import WAIVABLE, Standing, check_feed, not_waived
 from planner.core.reconcile import unpriced_reason
 from planner.sources.feed import Known, Payload, Source
 from planner.store import alerts, fetches, holds, recall, status
@@ -164,7 +164,7 @@ def _publish(
 ) -> RefreshSummary:
     readings: dict[str, Reading] = {}
     summaries: dict[str, SourceSummary] = {}
-    doubted: dict[str, Reading] = {}
+    against: dict[str, tuple[FeedRefused, ...]] = {}
     for name, result in fetched.items():
         if isinstance(result, FeedRefused):
             summaries[name] = _refusal(name, result)
@@ -172,19 +172,22 @@ def _publish(
             summaries[name] = SourceSummary(source=name, outcome="unchanged")
         else:
             try:
-                reading, error = _read(store, sources[name][0], result, terms.at)
+                readings[name], against[name] = _read(store, sources[name][0], result, terms.at)
             except FeedRefused as unreadable:
                 summaries[name] = _refusal(name, unreadable)
             except Exception as unforeseen:  # noqa: BLE001  # a shape nobody thought of must not stop the other feeds
                 summaries[name] = _refusal(name, FeedRefused(name, "unforeseen", type(unforeseen).__name__))
-            else:
-                (readings if error is None else doubted)[name] = reading
-                if error is not None:
-                    summaries[name] = _refusal(name, error)
 
     def story(connection: Connection) -> RefreshSummary:
         terms.fence(connection)
-        return _record(connection, readings, (summaries, doubted), fetched, terms)
+        # What a person waived is waived for one reading: it is used up in the transaction that takes it.
+        left = {
+            name: not_waived(found, holds.feed_passes(connection, name, terms.at)) for name, found in against.items()
+        }
+        refused = {name: _refusal(name, *found) for name, found in left.items() if found}
+        taken = {name: reading for name, reading in readings.items() if name not in refused}
+        doubted = {name: readings[name] for name in refused}
+        return _record(connection, taken, ({**summaries, **refused}, doubted), fetched, terms)
 
     return store.tell(story)
 
@@ -198,8 +201,10 @@ def _digest(result: Sequence[Payload]) -> str:
     return hashlib.sha256("".join(sorted(payload.digest for payload in result)).encode()).hexdigest()
 
 
-def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime) -> tuple[Reading, FeedRefused | None]:
-    """Parse outside any transaction, and hold the reading against what is known and believed: why it is doubted."""
+def _read(
+    store: Store, source: Source, result: Sequence[Payload], at: datetime
+) -> tuple[Reading, tuple[FeedRefused, ...]]:
+    """Parse outside any transaction, and return what speaks against the reading, given what is known and believed."""
     with store.read() as connection:
         names = load_names(connection, source.name)
         standing = Standing(
@@ -210,9 +215,8 @@ def _read(store: Store, source: Source, result: Sequence[Payload], at: datetime)
             free=free_offers(connection),
             repeats=_repeated(_digest(result), fetches.seen(connection, source.name)),
         )
-        waived = holds.feed_passes(connection, source.name, at)
     reading = source.parse({payload.url: payload.body for payload in result}, names, at)
-    return reading, check_feed(reading, standing, waived)
+    return reading, check_feed(reading, standing)
 
 
 def _repeated(digest: str, seen: Mapping[str, datetime]) -> tuple[str, datetime] | None:
@@ -259,7 +263,7 @@ def _record(
             continue
         published = done.revision if summary.outcome == "published" else None
         status.note_success(connection, name, at, published, _counts(summary) if name in readings else {})
-        holds.end_feed_holds(connection, name, at)
+        holds.end_feed_holds(connection, name, at, read=name in readings)
     moved_plans = 0 if done.revision is None else _review(connection, at)
     return RefreshSummary(
         revision=done.revision,
@@ -329,5 +333,5 @@ def _counts(summary: SourceSummary) -> dict[str, object]:
     }
 
 
-def _refusal(name: str, error: FeedRefused) -> SourceSummary:
-    return SourceSummary(source=name, outcome="refused", refusals=error.all)
+def _refusal(name: str, *refusals: FeedRefused) -> SourceSummary:
+    return SourceSummary(source=name, outcome="refused", refusals=refusals)

@@ -57,6 +57,13 @@ class Case(NamedTuple):
         """The rows behind the price that is believed until further notice."""
         return next((kept for span, kept in self.spans.items() if span.valid_to is None), None)
 
+    @property
+    def standing(self) -> list[Span]:
+        """The record in time order, with what a person corrected laid over it."""
+        changes = self.stands()
+        kept = [span for span in self.spans if span not in changes.close]
+        return sorted([*kept, *changes.write], key=lambda span: span.valid_from)
+
     def stands(self) -> Redating:
         """Return what corrections alone change: the record stands as it is."""
         return correct(list(self.spans), self.segments)
@@ -88,6 +95,7 @@ class Desk:
         self._connection, self._at, self._bounds = connection, at, bounds
         self._ranking: Ranking = recall.ranking_of(connection)
         self._free = free_offers(connection)
+        self._lost = recall.lost_sources(connection, at)
         self.verdicts = holds.verdicts(connection, [case.offer for case in cases])
         self._judged = {(offer, source) for offer, source, _digest in self.verdicts}
         self._aliases = aliases_of(connection)
@@ -122,13 +130,13 @@ class Desk:
         verdict = self.verdicts.get((case.offer, source, digest))
         if verdict is not None and verdict.state == holds.APPROVED and verdict.quote == quote:
             return False
-        if verdict is not None and verdict.state == holds.REJECTED:
-            if reasons or holds.REOPENED in verdict.codes:
-                # What is only decided anew was not heard again.
-                doubted.rejected += [] if case.change.late else [(verdict.id, quote)]
-                return True
+        if verdict is not None and verdict.state == holds.REJECTED and (reasons or holds.REOPENED in verdict.codes):
+            # What is only decided anew was not heard again.
+            doubted.rejected += [] if case.change.late else [(verdict.id, quote)]
+            return True
+        if verdict is not None and (verdict.state == holds.REJECTED or holds.REOPENED in verdict.codes):
             # Others say the same by now. That does not overrule a person, but the person should know.
-            reasons = (Reason(holds.REOPENED),)
+            reasons = (*reasons, Reason(holds.REOPENED))
         if reasons:
             doubted.waiting.append(self._waiting(case, draft, reasons, digest))
         return bool(reasons)
@@ -137,11 +145,8 @@ class Desk:
         said = [(source, spoken.claim) for source, spoken in claims.items()]
         belief = believe(said, self._ranking, free=case.offer in self._free)
         redating = _lay_out(case, belief.segments, self._moment(case, belief), self._at)
-        fresh = (
-            span
-            for span in redating.write
-            if _before(case.spans, span) != span.rates and not _is_correction(span, case.segments)
-        )
+        standing = case.standing
+        fresh = (span for span in redating.write if _is_new(span, standing, self._at))
         return _Draft(belief, redating, tuple(fresh))
 
     def _moment(self, case: Case, belief: Belief) -> datetime:
@@ -175,7 +180,10 @@ class Desk:
         others = {
             source: rates
             for source, spoken in case.claims.items()
-            if source != draft.belief.source and (rates := spoken.claim.rates_at(self._at)) is not None
+            if source != draft.belief.source
+            and source not in self._lost
+            and not self._mistrusted(case.offer, source, spoken)
+            and (rates := spoken.claim.rates_at(self._at)) is not None
         }
         around = self._market.around(case.offer, own, others)
         found = (
@@ -186,18 +194,26 @@ class Desk:
         # Several stretches of one claim may be doubted for the same reason.
         return tuple({(reason.code, *sorted(reason.facts.items())): reason for reason in found}.values())
 
+    def _mistrusted(self, offer: str, source: str, spoken: Spoken) -> bool:
+        """Tell whether what another source says waits itself, or was rejected: that vouches for nobody."""
+        if (offer, source) not in self._judged:
+            return False
+        verdict = self.verdicts.get((offer, source, holds.digest_of(spoken.claim.segments)))
+        return verdict is not None and verdict.state in (holds.WAITING, holds.REJECTED)
+
     def _earlier(self, case: Case, span: Span) -> list[RateTable]:
         """Return what was believed for the time a span covers, and, where it goes on, what was believed lately.
 
         Lately is not longer than since a person last approved a price of this offer.
         """
-        before = _before(case.spans, span)
+        standing = case.standing
+        before = _before(standing, span)
         found = [] if before is None else [before]
-        found += [known.rates for known in case.spans if overlap(known, span)]
+        found += [known.rates for known in standing if overlap(known, span)]
         if span.valid_to is None:
             since = max([self._at - self._bounds.fall_over, *self._approvals(case.offer)])
-            found += [known.rates for known in case.spans if known.valid_to is None or known.valid_to > since]
-        return found
+            found += [known.rates for known in standing if known.valid_to is None or known.valid_to > since]
+        return [rates for rates in found if rates != span.rates]
 
     def _approvals(self, offer: str) -> Iterator[datetime]:
         for (about, _source, _digest), verdict in self.verdicts.items():
@@ -208,9 +224,11 @@ class Desk:
         changed: list[Move] = []
         fresh: list[tuple[Unit, Rate]] = []
         for span in draft.fresh:
-            before = _before(case.spans, span) or RateTable({})
-            changed += moves(before, span.rates)
-            fresh += [(unit, price.base) for unit, price in sorted(span.rates.items()) if unit not in before]
+            before = _before(case.standing, span) or RateTable({})
+            moved = moves(before, span.rates)
+            changed += moved
+            known = {*before, *(move.unit for move in moved)}
+            fresh += [(unit, price.base) for unit, price in sorted(span.rates.items()) if unit not in known]
         return Waiting(
             offer=case.offer,
             source=draft.belief.source,
@@ -222,7 +240,18 @@ class Desk:
         )
 
 
-def _before(spans: Mapping[Span, Kept], fresh: Span) -> RateTable | None:
+def _is_new(span: Span, standing: Sequence[Span], at: datetime) -> bool:
+    """Tell whether a span says anything else than what stands: where it begins, after a gap, or later on."""
+    if _before(standing, span) != span.rates:
+        return True
+    last = [known for known in standing if known.valid_from <= span.valid_from][-1:]
+    if any(known.valid_to is not None and known.valid_to < span.valid_from for known in last):
+        return True
+    # What is planned and taken back before it began was nobody's price yet.
+    return any(overlap(known, span) and known.rates != span.rates and known.valid_from <= at for known in standing)
+
+
+def _before(spans: Sequence[Span], fresh: Span) -> RateTable | None:
     """Return the recorded rates a span would replace at its beginning, the last ones before it, or the next after."""
     before = [span for span in spans if span.valid_from <= fresh.valid_from]
     if before:
@@ -235,10 +264,6 @@ def overlap(one: Span, other: Span) -> bool:
     return (one.valid_to is None or other.valid_from < one.valid_to) and (
         other.valid_to is None or one.valid_from < other.valid_to
     )
-
-
-def _is_correction(span: Span, corrections: Sequence[Segment]) -> bool:
-    return any(segment.valid_from == span.valid_from and segment.rates == span.rates for segment in corrections)
 
 
 def _lay_out(case: Case, segments: Sequence[Segment], moment: datetime, at: datetime) -> Redating:

@@ -57,26 +57,37 @@ def keep(connection: sa.Connection, source: str, answers: Sequence[Answer], at: 
 
 
 def accepted(connection: sa.Connection, source: str, at: datetime) -> Accepted:
-    """Return what a source's accepted readings of the last weeks looked like, at their largest.
+    """Return what a source's accepted readings of the last weeks looked like, at their largest, and what they named.
 
-    They count since a person last let a reading through. Before the first, what the source is believed to say counts:
-    the bundled catalogue has quotes of it.
+    They count since a person last let a reading through; the last one counts however old it is. Before the first,
+    what the source is believed to say counts: the bundled catalogue has quotes of it.
     """
     r, h, q = t.refreshes.c, t.holds.c, t.quotes.c
-    passed = sa.select(sa.func.max(h.decided_at)).where(
-        h.source == source, h.offer_id.is_(None), h.state.in_((holds.APPROVED, holds.USED))
+    query = sa.select(r.finished_at, r.summary).where(r.source == source, r.outcome != "refused").order_by(r.id)
+    found = [(row.finished_at, json_text.load(row.summary)) for row in connection.execute(query)]
+    counted = [(when, counts) for when, counts in found if "rows_read" in counts]
+    if not counted:
+        priced = sa.func.count().filter(q.unpriced.is_(None))
+        current = sa.select(sa.func.count(), priced).where(q.source == source, q.withdrawn_at.is_(None))
+        rows, offers = connection.execute(current).one()
+        return Accepted(rows, offers, live=False)
+    used = connection.scalar(
+        sa.select(sa.func.max(h.last_seen_at)).where(
+            h.source == source, h.offer_id.is_(None), h.state == holds.USED
+        )
+    )  # fmt: skip
+    since = max(moment for moment in (at - COMPARED_WITH, used) if moment is not None)
+    looked = [counts for when, counts in counted if when >= since] or [counted[-1][1]]
+    # What the bundle named alone is no loss.
+    gone = q.withdrawn_at > max(since, counted[0][0])
+    named = sa.select(q.offer_id).where(
+        q.source == source, q.unpriced.is_(None), sa.or_(q.withdrawn_at.is_(None), gone)
     )
-    since = max(moment for moment in (at - COMPARED_WITH, connection.scalar(passed)) if moment is not None)
-    query = sa.select(r.summary).where(r.source == source, r.outcome != "refused", r.finished_at >= since)
-    counts = [json_text.load(text) for text in connection.execute(query).scalars()]
-    read = [(int(row["rows_read"]), int(row["offers_priced"])) for row in counts if "rows_read" in row]
-    if read:
-        return Accepted(max(rows for rows, _priced in read), max(priced for _rows, priced in read))
-    current = sa.select(sa.func.count(), sa.func.count().filter(q.unpriced.is_(None))).where(
-        q.source == source, q.withdrawn_at.is_(None)
+    return Accepted(
+        max(int(counts["rows_read"]) for counts in looked),
+        max(int(counts["offers_priced"]) for counts in looked),
+        names=frozenset(connection.scalars(named)),
     )
-    rows, priced = connection.execute(current).one()
-    return Accepted(rows, priced, live=False)
 
 
 def seen(connection: sa.Connection, source: str) -> dict[str, datetime]:

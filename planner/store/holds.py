@@ -27,12 +27,10 @@ USED = "used"
 STATES = (WAITING, APPROVED, USED, REJECTED, RELEASED)
 # An approval of a whole feed opens the door for one reading, and not for long.
 FEED_PASS = timedelta(hours=24)
-# The hold of a newer answer that says something else, until a person or the source has done with that answer.
+# The hold of a newer answer that says something else, until somebody decides about that answer.
 _newer = holds.alias("newer")
 _CONTESTED = (
-    sa.select(_newer.c.id)
-    .where(_newer.c.id == holds.c.contested_by, _newer.c.state.in_((WAITING, APPROVED)))
-    .scalar_subquery()
+    sa.select(_newer.c.id).where(_newer.c.id == holds.c.contested_by, _newer.c.state == WAITING).scalar_subquery()
 )
 _COLUMNS = (*(column for column in holds.c if column.name != "contested_by"), _CONTESTED.label("contested_by"))
 
@@ -127,12 +125,21 @@ def note(
         else:
             fresh.append(waiting)
     if fresh:
-        connection.execute(sa.insert(holds), [_row(waiting, at) for waiting in fresh])
+        feeds = _waiting_feeds(connection)
+        connection.execute(
+            sa.insert(holds), [{**_row(waiting, at), "contested_by": feeds.get(waiting.source)} for waiting in fresh]
+        )
     gone = [verdict.id for verdict in known.values() if verdict.state == WAITING and verdict.id not in seen]
     for id_ in gone:
         end = {"state": RELEASED, "decided_at": at, "decision": "the source says something else now"}
         connection.execute(sa.update(holds).where(holds.c.id == id_).values(end))
     return fresh, len(gone)
+
+
+def _waiting_feeds(connection: sa.Connection) -> dict[str, int]:
+    """Return the hold in which the newest answer of a source waits as a whole, by source."""
+    query = sa.select(holds.c.source, holds.c.id).where(holds.c.offer_id.is_(None), holds.c.state == WAITING)
+    return {row.source: row.id for row in connection.execute(query.order_by(holds.c.id))}
 
 
 def _row(waiting: Waiting, at: datetime) -> dict[str, Any]:
@@ -189,9 +196,8 @@ def hold_feed(
     if again is not None and again.state in (WAITING, REJECTED):
         seen = _figures(again.reasons)
         if all(about_as_bad(each.reason, each.figure, seen.get(each.reason)) for each in refusals):
-            # A person's decision stays about what they saw.
-            shown = {"reasons": json_text.dump(reasons)} if again.state == WAITING else {}
-            connection.execute(sa.update(holds).where(h.id == again.id).values(last_seen_at=at, **shown))
+            # The figures stay those that were shown: a list that gets worse step by step is another one at last.
+            connection.execute(sa.update(holds).where(h.id == again.id).values(last_seen_at=at))
             return (again.id if again.state == WAITING else None), False
     _end(connection, source, WAITING, RELEASED, "another answer waits instead", at)
     made = connection.execute(
@@ -229,9 +235,14 @@ def feed_passes(connection: sa.Connection, source: str, at: datetime) -> dict[st
     return {code: figure for text in connection.scalars(query) for code, figure in _figures(text).items()}
 
 
-def end_feed_holds(connection: sa.Connection, source: str, at: datetime) -> None:
-    """End what stood against a source's readings, because one was just accepted: passes are used up."""
+def end_feed_holds(connection: sa.Connection, source: str, at: datetime, *, read: bool) -> None:
+    """End what stood against a source's readings, because one was just accepted.
+
+    Passes are used up where a new answer was ``read``; one that was accepted before needed none.
+    """
     _end(connection, source, WAITING, RELEASED, "a reading was accepted", at)
+    if not read:
+        return
     h = holds.c
     passes = h.source == source, h.offer_id.is_(None), h.state == APPROVED
     connection.execute(sa.update(holds).where(*passes).values(state=USED, last_seen_at=at))
@@ -274,29 +285,50 @@ def decide(connection: sa.Connection, id_: int, state: str, *, at: datetime, act
 
 
 def reopen(connection: sa.Connection, id_: int, *, at: datetime) -> str | None:
-    """Make a rejected price wait again, and return its offer (None: a whole feed).
+    """Make a rejected price, or a list that was approved and not let in yet, wait again; return its offer, if any.
 
     Raises:
         NotFound: there is no such hold.
-        Conflict: it was not rejected, or is not what its source says now.
+        Conflict: there is nothing to take back, its source says something else now, or a newer hold is about the same.
     """
     h = holds.c
     said = sa.select(quotes.c.id).where(quotes.c.withdrawn_at.is_(None))
+    newer = connection.scalar(sa.select(sa.func.max(h.id)).where(_same_question(id_)))
     row = connection.execute(
-        sa.select(h.state, h.offer_id, sa.or_(h.quote_id.is_(None), h.quote_id.in_(said)).label("current")).where(
-            h.id == id_
-        )
+        sa.select(
+            h.state, h.source, h.offer_id, sa.or_(h.quote_id.is_(None), h.quote_id.in_(said)).label("current")
+        ).where(h.id == id_)
     ).first()
     if row is None:
         raise NotFound("hold", str(id_))
-    if row.state != REJECTED:
+    if row.state != REJECTED and not (row.offer_id is None and row.state == APPROVED):
         raise Conflict("hold", str(id_), f"it is {row.state}, not rejected")
     if not row.current:
         raise Conflict("hold", str(id_), "the source says something else now")
-    values = {"state": WAITING, "decided_at": None, "decided_by": None, "decision": None, "announced_at": at}
+    if newer is not None:
+        raise Conflict("hold", str(id_), f"hold {newer} is about the same and newer")
+    values: dict[str, Any] = {
+        "state": WAITING,
+        "decided_at": None,
+        "decided_by": None,
+        "decision": None,
+        "announced_at": at,
+    }
+    if row.offer_id is not None:
+        # What the newest answer says of it is not known here: whoever wants the price looks at that answer first.
+        values["contested_by"] = _waiting_feeds(connection).get(row.source)
     connection.execute(sa.update(holds).where(h.id == id_).values(values))
     offer: str | None = row.offer_id
     return offer
+
+
+def _same_question(id_: int) -> sa.ColumnElement[bool]:
+    """Return the condition for later holds of the same price, or of the same source's whole answers."""
+    h, old = holds.c, holds.alias("old")
+    feed = sa.and_(h.offer_id.is_(None), old.c.offer_id.is_(None))
+    price = sa.and_(h.offer_id == old.c.offer_id, h.digest == old.c.digest)
+    same = old.c.id == id_, h.source == old.c.source, sa.or_(feed, price)
+    return sa.and_(h.id > id_, sa.exists().where(*same))
 
 
 def overdue(connection: sa.Connection, every: timedelta, at: datetime) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from planner.core.reconcile import Ranking, Span
 from planner.core.units import Unit
 from planner.store import json_text
 from planner.store import tables as t
+from planner.store.ages import BELIEVED_FOR
 from planner.store.load import aliases_of, rates_of
 
 BATCH = 500
@@ -108,6 +109,12 @@ def market_of(connection: sa.Connection) -> dict[str, Listed]:
         model = canonical_model(facts.channel, facts.provider, facts.model_spelling, aliases)
         found[id_] = Listed(model, facts, rates_of(rates), since)
     return found
+
+
+def lost_sources(connection: sa.Connection, at: datetime) -> frozenset[str]:
+    """Return the sources that were read once, and not for so long that nothing they say is believed any more."""
+    state = t.source_states.c
+    return frozenset(connection.scalars(sa.select(state.source).where(state.last_success_at <= at - BELIEVED_FOR)))
 
 
 def providers_of(connection: sa.Connection) -> frozenset[str]:

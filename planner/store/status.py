@@ -14,6 +14,7 @@ from planner.store.tables import refreshes, source_states, sources
 
 # A source that failed this often in a row is left alone for longer and longer, up to a day.
 FAILURES_TOLERATED = 3
+CLOCKS_DIFFER_MAX = timedelta(hours=1)
 PAUSE_MAX = timedelta(days=1)
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
@@ -72,6 +73,9 @@ class SourceStatus:
         last = self.last_success_at
         if last is None:
             return Silence("unreachable", _BEFORE_ALL) if self.failures >= FAILURES_TOLERATED else None
+        if last > at + CLOCKS_DIFFER_MAX:
+            # A clock was wrong when it was read, or is now.
+            return Silence("stale", _BEFORE_ALL)
         stages = [
             Silence("lost", last + BELIEVED_FOR),
             Silence("stale", last + timedelta(hours=self.stale_after_hours or STALE_AFTER_HOURS)),
@@ -152,8 +156,10 @@ def close_circuit(connection: sa.Connection, source: str) -> None:
 
 
 def read_after(connection: sa.Connection, names: Iterable[str], at: datetime) -> list[str]:
-    """Return the sources that were read later than a moment already."""
-    later = source_states.c.source.in_(list(names)), source_states.c.last_success_at > at
+    """Return the sources that were asked later than a moment already."""
+    # An attempt that is dated further ahead than a refresh takes was made by a clock that was wrong.
+    attempt = source_states.c.last_attempt_at
+    later = source_states.c.source.in_(list(names)), attempt > at, attempt <= at + CLOCKS_DIFFER_MAX
     return list(connection.execute(sa.select(source_states.c.source).where(*later)).scalars())
 
 
