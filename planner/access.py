@@ -77,6 +77,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/v1/webhooks"): _ADMIN,
     ("POST", "/v1/webhooks"): _ADMIN,
     ("POST", "/v1/webhooks/{id}/disable"): _ADMIN,
+    ("POST", "/v1/webhooks/{id}/enable"): _ADMIN,
 }
 
 

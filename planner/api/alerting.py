@@ -140,6 +140,18 @@ def post_webhook(request: Request, body: Annotated[WebhookIn, Depends(body_of(We
     )
 
 
+@router.post("/webhooks/{id}/enable", responses=_REFUSALS)
+def post_enable(request: Request, id: Number) -> Response:
+    """Tell a disabled receiver again; messages that died meanwhile wait for a retry."""
+    at = now_of(request)
+
+    def story(connection: Connection) -> Shape:
+        alerts.enable_webhook(connection, id, at=at, actor=actor_of(request))
+        return {"id": id, "disabled_at": None}
+
+    return written(request, None, story)
+
+
 @router.post("/webhooks/{id}/disable", responses=_REFUSALS)
 def post_disable(request: Request, id: Number) -> Response:
     """Stop telling a receiver."""

@@ -25,8 +25,9 @@ _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed)
 
 
 class OwnOfferIn(DecisionIn):
-    """An offer nobody lists: a model you run yourself, or a price only you get. Rates null withdraws its price.
+    """An offer nobody lists: a model you run yourself, or a price only you get.
 
+    Rates null end its price, now or at `valid_from`; what was entered for later is taken back with it.
     Every `usd` of its rates is in the offer's `currency`; another one than USD becomes dollars at the exchange rate
     (`/v1/fx`) of the day the price begins, and stays what it became.
     """

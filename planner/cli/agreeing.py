@@ -19,6 +19,8 @@ from planner.core.money import parse_decimal, plain
 from planner.flows import agreement, deliver, own_offer
 from planner.store import alerts
 
+WITHDRAWN = "withdrawn"
+
 
 def list_contracts(*, as_json: bool) -> None:
     """Print negotiated discounts and commitments."""
@@ -147,7 +149,9 @@ def set_offer(file: Path, *, as_json: bool) -> None:
         raise InvalidInput("file", "not TOML") from None
     if isinstance(document.get("valid_from"), datetime):
         document["valid_from"] = document["valid_from"].isoformat()
-    document.setdefault("rates", None)
+    # TOML cannot say null: what ends a price is said by the word, never by a line that was forgotten.
+    if document.get("rates") == WITHDRAWN:
+        document["rates"] = None
     settings = read_settings()
     body = checked(OwnOfferIn, document)
     present, bounds = now(), settings.bounds()
@@ -257,3 +261,10 @@ def disable_webhook(id_: int, *, as_json: bool) -> None:
         lambda connection: alerts.disable_webhook(connection, id_, at=present, actor=actor())
     )
     show.json_out({"id": id_}) if as_json else show.line(f"webhook {id_} is disabled")
+
+
+def enable_webhook(id_: int, *, as_json: bool) -> None:
+    """Tell a disabled receiver again."""
+    present = now()
+    store_of(read_settings()).tell(lambda connection: alerts.enable_webhook(connection, id_, at=present, actor=actor()))
+    show.json_out({"id": id_}) if as_json else show.line(f"webhook {id_} is told again")

@@ -15,8 +15,6 @@ contracts = typer.Typer(help="Negotiated discounts.", no_args_is_help=True)
 fees = typer.Typer(help="What channels charge on top of list prices.", no_args_is_help=True)
 fx = typer.Typer(help="Exchange rates.", no_args_is_help=True)
 offers = typer.Typer(help="Offers nobody lists.", no_args_is_help=True)
-alerts = typer.Typer(help="What people were told, and what could not be delivered.", no_args_is_help=True)
-webhooks = typer.Typer(help="Receivers of alerts.", no_args_is_help=True)
 
 
 def _said(reason: str) -> str:
@@ -33,10 +31,10 @@ Known = Annotated[str | None, typer.Option(help="Answer with what was known then
 
 
 def add_to(cli: typer.Typer) -> None:
-    """Add every group to the command line."""
+    """Add these groups of commands to the command line."""
     groups = {
         "holds": holds, "aliases": aliases, "prices": prices, "contracts": contracts, "fees": fees, "fx": fx,
-        "offers": offers, "alerts": alerts, "webhooks": webhooks,
+        "offers": offers,
     }  # fmt: skip
     for name, group in groups.items():
         cli.add_typer(group, name=name)
@@ -327,67 +325,7 @@ def fx_set(
 def offers_set(
     file: Annotated[Path, typer.Argument(help="TOML in the form of POST /v1/offers.")], as_json: Json = False
 ) -> None:
-    """Enter a model you run yourself, or a price only you get."""
+    """Enter a model you run yourself, or a price only you get; rates = "withdrawn" ends it, now or at valid_from."""
     from planner.cli import agreeing
 
     agreeing.set_offer(file, as_json=as_json)
-
-
-@alerts.command("list")
-def alerts_list(
-    kind: Annotated[str | None, typer.Option(help="Only this kind, such as price_rise.")] = None,
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> None:
-    """List alerts, newest first."""
-    from planner.cli import agreeing
-
-    agreeing.list_alerts(kind, limit, as_json=as_json)
-
-
-@alerts.command("messages")
-def alerts_messages(
-    state: Annotated[str | None, typer.Option(help="due, delivered or dead.")] = None,
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> None:
-    """List messages to receivers; the dead ones wait for a person."""
-    from planner.cli import agreeing
-
-    agreeing.list_messages(state, limit, as_json=as_json)
-
-
-@alerts.command("retry")
-def alerts_retry(id: Number, as_json: Json = False) -> None:
-    """Make a dead message due again."""
-    from planner.cli import agreeing
-
-    agreeing.retry(id, as_json=as_json)
-
-
-@webhooks.command("list")
-def webhooks_list(as_json: Json = False) -> None:
-    """List receivers, without their secrets."""
-    from planner.cli import agreeing
-
-    agreeing.list_webhooks(as_json=as_json)
-
-
-@webhooks.command("add")
-def webhooks_add(
-    url: Annotated[str, typer.Argument(help="https address of the receiver.")],
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of alert; may be repeated.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Register a receiver and show its signing secret once."""
-    from planner.cli import agreeing
-
-    agreeing.add_webhook(url, kind, as_json=as_json)
-
-
-@webhooks.command("disable")
-def webhooks_disable(id: Number, as_json: Json = False) -> None:
-    """Stop telling a receiver."""
-    from planner.cli import agreeing
-
-    agreeing.disable_webhook(id, as_json=as_json)

@@ -95,9 +95,7 @@ def decide(ids: list[int], verb: str, reason: str, *, as_json: bool) -> None:
     present, bounds = now(), settings.bounds()
 
     def story(connection: Connection) -> list[dict[str, Any]]:
-        return [
-            hold.decide(connection, id_, verb, at=present, actor=actor(), reason=reason, bounds=bounds) for id_ in ids
-        ]
+        return hold.decide_all(connection, ids, verb, at=present, actor=actor(), reason=reason, bounds=bounds)
 
     rows = store_of(settings).tell(story)
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from planner.cli import commands
+from planner.cli import alert_commands, commands
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
@@ -31,6 +31,7 @@ cli.add_typer(keys, name="keys")
 cli.add_typer(audit, name="audit")
 cli.add_typer(policies, name="policies")
 commands.add_to(cli)
+alert_commands.add_to(cli)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 At = Annotated[

@@ -13,7 +13,6 @@ from planner.cli import show
 from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
 from planner.configured import enabled, mapped_of, named
 from planner.core.errors import InvalidInput
-from planner.core.guards import WAIVABLE
 from planner.flows.refresh import RefreshSummary, Sources, SourceSummary, refresh_from_file
 from planner.flows.refresh import refresh as refresh_flow
 from planner.flows.setup import know_layouts
@@ -108,8 +107,10 @@ def print_summary(summary: RefreshSummary, seconds: float, *, keys_max: int = KE
     if summary.held:
         show.line(f"{len(summary.held)} new prices wait for a person: planner holds list")
     for line in summary.sources:
-        if line.error_code in WAIVABLE:
-            show.line(f"{line.source}: the whole list waits for a person: planner holds list")
+        if line.hold_state == "waiting":
+            show.line(f"{line.source}: the whole list waits for a person as hold {line.hold}: planner holds list")
+        elif line.hold is not None:
+            show.line(f"{line.source}: such a list was rejected: planner holds reopen {line.hold} to think it over")
 
 
 def print_keys(found: Mapping[str, Mapping[str, int]]) -> None:
@@ -163,9 +164,8 @@ def status(*, keys: bool, as_json: bool) -> None:
 def _trouble(row: Mapping[str, Any]) -> str:
     if row["error"] is None:
         return ""
-    times = f", {row['failures']} times" if row["failures"] > 1 else ""
     pause = f"; next asked after {row['retry_at']}" if row["state"] == "paused" else ""
-    return f"{row['error']['code']}{times}{pause}"
+    return f"{row['error']['code']}{pause}"
 
 
 def bundle(out: Path, files: list[str], *, as_json: bool) -> None:

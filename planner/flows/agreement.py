@@ -51,6 +51,7 @@ def add_contract(connection: Connection, row: agreements.Row, *, at: datetime, a
     Raises:
         NotFound: there is no such channel, provider or model.
         InvalidInput: a commitment without its period, or a period without a commitment.
+        Conflict: another contract about the same holds for a part of its time.
     """
     id_ = agreements.add_contract(connection, row, at=at, actor=actor, reason=reason)
     plans.review(connection, at)

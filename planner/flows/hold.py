@@ -1,5 +1,6 @@
 """A person decides about a price that waits: it is published as of the day it was heard, or never believed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,15 @@ _STATES = {APPROVE: holds.APPROVED, REJECT: holds.REJECTED, REOPEN: holds.WAITIN
 def decide(
     connection: Connection, id_: int, verb: str, *, at: datetime, actor: str, reason: str, bounds: Bounds
 ) -> dict[str, Any]:
-    """Approve, reject or reopen one hold, in the transaction it is given, and return it as it stands then.
+    """Approve, reject or reopen one hold, as `decide_all` does."""
+    (row,) = decide_all(connection, [id_], verb, at=at, actor=actor, reason=reason, bounds=bounds)
+    return row
+
+
+def decide_all(
+    connection: Connection, ids: Sequence[int], verb: str, *, at: datetime, actor: str, reason: str, bounds: Bounds
+) -> list[dict[str, Any]]:
+    """Approve, reject or reopen holds, all or none and at once, and return them as they stand then.
 
     An approved price is published from the moment it was first heard. A rejected one leaves the record, and the age
     of what it says, as it is; the same price is not asked about again, unless somebody reopens it. Approving a whole
@@ -25,8 +34,22 @@ def decide(
 
     Raises:
         NotFound: there is no such hold.
-        Conflict: it was decided already, or the source says something else by now.
+        Conflict: one was decided already, or its source says something else by now.
     """
+    numbers = list(dict.fromkeys(ids))
+    offers = [_decide(connection, id_, verb, at=at, actor=actor, reason=reason) for id_ in numbers]
+    # Whoever looked at it before has not seen this decision.
+    bump(connection, policy=True)
+    prices = [offer for offer in dict.fromkeys(offers) if offer is not None]
+    if prices and verb != REOPEN:
+        which = f"hold {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} holds from {numbers[0]} on"
+        reconsider(connection, prices, at=at, actor=actor, reason=f"{which} {_STATES[verb]}", bounds=bounds)
+        plans.review(connection, at)
+    return [holds.one(connection, id_) for id_ in numbers]
+
+
+def _decide(connection: Connection, id_: int, verb: str, *, at: datetime, actor: str, reason: str) -> str | None:
+    """Write one decision, and return the offer it is about (None: a list)."""
     before = holds.one(connection, id_)
     if verb == REOPEN:
         offer = holds.reopen(connection, id_, at=at)
@@ -37,14 +60,9 @@ def decide(
         before={"state": before["state"], "reasons": before["reasons"], "diff": before["diff"]},
         after={"state": _STATES[verb], "offer": offer, "source": before["source"]},
     )  # fmt: skip
-    # Whoever looked at it before has not seen this decision.
-    bump(connection, policy=True)
     if offer is None and verb == APPROVE:
         status.close_circuit(connection, before["source"])
-    if offer is not None and verb != REOPEN:
-        reconsider(connection, [offer], at=at, actor=actor, reason=f"hold {id_} {_STATES[verb]}", bounds=bounds)
-        plans.review(connection, at)
-    return holds.one(connection, id_)
+    return offer
 
 
 def queue(

@@ -1,5 +1,6 @@
 """An offer nobody lists: a model you run yourself, or a price only you get, entered by a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
@@ -41,8 +42,8 @@ class OwnOffer:
 class Entered(NamedTuple):
     """What became of an own offer: its id, its outcome, and the hold its price waits in, if it does.
 
-    ``outcome`` is published, held (a person has to look at the price), unpriced (no rates, or all of them 0 without a
-    curated flag that it is free), or unchanged.
+    ``outcome`` is published, held (a person has to look at the price), unpriced (it has no price any more), or
+    unchanged.
     """
 
     offer: str
@@ -56,8 +57,8 @@ def set_offer(
     """Write one offer. Its terms are unknown until an admin enters them, so policies refuse it.
 
     Raises:
-        InvalidInput: a name that no feed could use either, a model nobody registered, or a service tier that is
-            priced under further conditions only.
+        InvalidInput: a name that no feed could use either, a model nobody registered, a service tier that is priced
+            under further conditions only, a price of nothing for what is not curated as free, or an end in the past.
         NotFound: the rates are in a currency of which no exchange rate is known for that day.
         Conflict: the spelling is settled as another model.
     """
@@ -73,7 +74,11 @@ def set_offer(
         namespace = facts.provider if facts.channel == "direct" else facts.channel
         aliases.settle(connection, [(namespace, facts.model_spelling, own.model)], at=at, actor=actor, reason=reason)
     rates = None if own.rates is None else _in_usd(connection, own.rates, own.currency, (own.valid_from or at).date())
-    segments = () if rates is None else _among_others(connection, id_, own.valid_from, rates, at)
+    if rates is None and own.valid_from is not None and own.valid_from < at:
+        raise InvalidInput("valid_from", "a price ends now or later; prices correct is about the past")
+    if rates is not None and id_ not in free_offers(connection) and all(not price.base.usd for price in rates.values()):
+        raise InvalidInput("rates", "a price of nothing needs an offer that is curated as free")
+    segments = _among_others(connection, id_, own.valid_from, rates, at)
     claim = Claim(
         offer_id=id_, facts=facts, segments=segments, unpriced=None if segments else "withdrawn",
         source_url=own.source_url,
@@ -109,16 +114,42 @@ def _in_usd(connection: Connection, rates: RateTable, currency: str, day: date) 
 
 
 def _among_others(
-    connection: Connection, offer: str, begins: datetime | None, rates: RateTable, at: datetime
+    connection: Connection, offer: str, begins: datetime | None, rates: RateTable | None, at: datetime
 ) -> tuple[Segment, ...]:
-    said = recall.claims_of(connection, [offer]).get(offer, {}).get(ENTERED)
-    known = () if said is None else said.claim.segments
+    """Return what is entered by now: what was until a moment, and from then on the new rates, or no price any more.
+
+    A price for now or a nearer day goes on until that moment, also where it still waits; a price for a later day goes
+    on from its day, unless everything ends.
+    """
     start = begins or at
-    ahead = [(part.valid_from, part) for part in known if part.valid_from is not None and part.valid_from != start]
-    # What was entered for a day between now and then goes on holding until then; what was for later, from its day on.
-    sooner = [replace(part, valid_to=min(start, part.valid_to or start)) for day, part in ahead if at < day < start]
-    later = [part for day, part in ahead if day > start]
+    parts = [part for part in _entered(connection, offer, at) if part.valid_to is None or part.valid_to > at]
+    sooner = [
+        replace(part, valid_to=min(start, part.valid_to or start))
+        for part in parts
+        if start > at and (part.valid_from is None or part.valid_from < start)
+    ]
+    if rates is None:
+        return tuple(sooner)
+    later = [part for part in parts if part.valid_from is not None and part.valid_from > start]
     return (*sooner, Segment(begins, later[0].valid_from if later else None, rates), *later)
+
+
+def _entered(connection: Connection, offer: str, at: datetime) -> Sequence[Segment]:
+    """Return the stretches of the own price that stand; of a rejected one, those that are on record without it."""
+    said = recall.claims_of(connection, [offer]).get(offer, {}).get(ENTERED)
+    if said is None:
+        return ()
+    segments = said.claim.segments
+    verdict = holds.verdicts(connection, [offer]).get((offer, ENTERED, holds.digest_of(segments)))
+    if verdict is None or verdict.state != holds.REJECTED:
+        return segments
+    record = {(span.valid_from, span.rates) for span in recall.spans_of(connection, [offer]).get(offer, {})}
+    in_force = {rates for begun, rates in record if begun <= at}
+    return [
+        part
+        for part in segments
+        if (part.valid_from, part.rates) in record or (part.valid_from is None and part.rates in in_force)
+    ]
 
 
 def _outcome(claim: Claim, done: Published, *, free: bool, held: bool) -> str:

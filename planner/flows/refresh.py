@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -34,7 +34,8 @@ class SourceSummary:
 
     ``outcome`` is published, unchanged, refused, or overtaken (a later refresh was quicker). ``rows_read`` = ``priced``
     + ``unpriced`` + ``refused`` + ``merged``; reasons are by code. ``held`` counts the offers whose new price waits for
-    a person. ``refusals`` is why a source was refused: all of it, where a whole reading waits for a person.
+    a person. ``refusals`` is why a source was refused: all of it, where a whole reading waits in ``hold``, or was
+    rejected there.
     """
 
     source: str
@@ -49,6 +50,8 @@ class SourceSummary:
     refused_reasons: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
     refusals: tuple[FeedRefused, ...] = ()
+    hold: int | None = None
+    hold_state: str | None = None
 
     @property
     def error_code(self) -> str | None:
@@ -259,7 +262,7 @@ def _record(
         if name in late:
             continue
         if summary.refusals:
-            _refuse(connection, name, summary, refused[1].get(name), at)
+            summaries[name] = _refuse(connection, name, summary, refused[1].get(name), at)
             continue
         published = done.revision if summary.outcome == "published" else None
         status.note_success(connection, name, at, published, _counts(summary) if name in readings else {})
@@ -276,18 +279,21 @@ def _record(
     )
 
 
-def _refuse(connection: Connection, name: str, summary: SourceSummary, doubted: Reading | None, at: datetime) -> None:
+def _refuse(
+    connection: Connection, name: str, summary: SourceSummary, doubted: Reading | None, at: datetime
+) -> SourceSummary:
     """Note why a source was not believed; a whole reading that a person may let through waits for one."""
     code, detail = summary.error_code or "", summary.error_detail or ""
     status.note_failure(connection, name, at, code, detail)
     if doubted is None or code not in WAIVABLE:
-        return
-    waiting, news = holds.hold_feed(connection, name, summary.refusals, at)
-    if waiting is not None:
+        return summary
+    waits = holds.hold_feed(connection, name, summary.refusals, at)
+    if waits.state == holds.WAITING:
         said = {claim.offer_id: claim.segments for claim in doubted.claims}
-        holds.contest(connection, name, waiting, said)
-    if news:
+        holds.contest(connection, name, waits.id, said)
+    if waits.news:
         alerts.add(connection, at, "feed_held", name, {"code": code, "detail": detail}, None)
+    return replace(summary, hold=waits.id, hold_state=waits.state)
 
 
 def _review(connection: Connection, at: datetime) -> int:

@@ -27,11 +27,12 @@ def check_channel(connection: sa.Connection, channel: str) -> None:
 
 
 def add_contract(connection: sa.Connection, row: Row, *, at: datetime, actor: str, reason: str) -> int:
-    """Record a contract and return its number.
+    """Record a contract and return its number. The one about the same that it follows ends on the day it begins.
 
     Raises:
         NotFound: there is no such channel, provider or model: it would never apply.
         InvalidInput: a commitment without its period, or a period without a commitment.
+        Conflict: another contract about the same holds for a part of its time and does not simply come before it.
     """
     check_channel(connection, row["channel_id"])
     for word, table, id_ in (("provider", providers, row["provider_id"]), ("model", models, row["model_id"])):
@@ -39,6 +40,9 @@ def add_contract(connection: sa.Connection, row: Row, *, at: datetime, actor: st
             raise NotFound(word, id_)
     if (row["commitment_usd"] is None) != (row["commitment_period"] is None):
         raise InvalidInput("commitment_period", "a commitment and its period go together")
+    c = contracts.c
+    same = c.channel_id == row["channel_id"], c.provider_id == row["provider_id"], c.model_id == row["model_id"]
+    _make_room(connection, contracts, same, "contract", row, at=at, actor=actor, reason=reason)
     return _add(connection, contracts, {**row, "recorded_by": actor}, "contract", at=at, actor=actor, reason=reason)
 
 
@@ -51,19 +55,27 @@ def add_fee(connection: sa.Connection, row: Row, *, at: datetime, actor: str, re
         Conflict: another fee of the same kind holds for a part of its time and does not simply come before it.
     """
     check_channel(connection, row["channel_id"])
-    begins, ends = row["valid_from"], row["valid_to"]
-    if ends is not None and ends <= begins:
+    if row["valid_to"] is not None and row["valid_to"] <= row["valid_from"]:
         raise InvalidInput("valid_to", "later than valid_from is needed")
     f = fees.c
     kind = f.channel_id == row["channel_id"], f.payment == row["payment"], f.basis == row["basis"]
-    live = sa.select(f.id, f.valid_from, f.valid_to).where(*kind, f.recorded_to.is_(None))
+    _make_room(connection, fees, kind, "fee", row, at=at, actor=actor, reason=reason)
+    return _add(connection, fees, {**row, "id": _next_fee(connection)}, "fee", at=at, actor=actor, reason=reason)
+
+
+def _make_room(
+    connection: sa.Connection, table: sa.Table, same: tuple[sa.ColumnElement[bool], ...], word: str, row: Row, *,
+    at: datetime, actor: str, reason: str,
+) -> None:  # fmt: skip
+    """End what a new agreement follows; refuse what it would overlap in another way."""
+    begins, ends = row["valid_from"], row["valid_to"]
+    live = sa.select(table.c.id, table.c.valid_from, table.c.valid_to).where(*same, table.c.recorded_to.is_(None))
     for other in connection.execute(live).all():
         if (other.valid_to is not None and other.valid_to <= begins) or (ends is not None and ends <= other.valid_from):
             continue
         if other.valid_to is not None or other.valid_from >= begins:
-            raise Conflict("fee", str(other.id), "it holds for a part of the same time; end or void it first")
-        end(connection, "fee", other.id, begins, at=at, actor=actor, reason=reason)
-    return _add(connection, fees, {**row, "id": _next_fee(connection)}, "fee", at=at, actor=actor, reason=reason)
+            raise Conflict(word, str(other.id), "it holds for a part of the same time; end or void it first")
+        end(connection, word, other.id, begins, at=at, actor=actor, reason=reason)
 
 
 def _next_fee(connection: sa.Connection) -> int:

@@ -118,13 +118,15 @@ def retry(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> N
 
     Raises:
         NotFound: there is no such message.
-        Conflict: it is not dead.
+        Conflict: it is not dead, or its receiver is disabled.
     """
-    row = connection.execute(sa.select(deliveries.c.state).where(deliveries.c.id == id_)).first()
+    row = connection.execute(sa.select(deliveries.c.state, deliveries.c.target).where(deliveries.c.id == id_)).first()
     if row is None:
         raise NotFound("delivery", str(id_))
     if row.state != DEAD:
         raise Conflict("delivery", str(id_), f"it is {row.state}, not dead")
+    if row.target.startswith("webhook:") and receiver(connection, row.target) is None:
+        raise Conflict("delivery", str(id_), "its receiver is disabled; enable it first")
     values = {"state": DUE, "attempts": 0, "next_attempt_at": at, "finished_at": None}
     connection.execute(sa.update(deliveries).where(deliveries.c.id == id_).values(values))
     audit.record(connection, at=at, actor=actor, action="delivery.retry", subject=f"delivery {id_}")
@@ -212,6 +214,23 @@ def disable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor:
         .values(state=DEAD, finished_at=at, error="the receiver was disabled")
     )
     audit.record(connection, at=at, actor=actor, action="webhook.disable", subject=f"webhook {id_}")
+    bump(connection, policy=True)
+
+
+def enable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> None:
+    """Tell a receiver again; what died meanwhile waits for a retry.
+
+    Raises:
+        NotFound: there is no such receiver.
+        Conflict: it is told already.
+    """
+    row = connection.execute(sa.select(webhooks.c.disabled_at).where(webhooks.c.id == id_)).first()
+    if row is None:
+        raise NotFound("webhook", str(id_))
+    if row.disabled_at is None:
+        raise Conflict("webhook", str(id_), "it is not disabled")
+    connection.execute(sa.update(webhooks).where(webhooks.c.id == id_).values(disabled_at=None))
+    audit.record(connection, at=at, actor=actor, action="webhook.enable", subject=f"webhook {id_}")
     bump(connection, policy=True)
 
 

@@ -130,10 +130,13 @@ class Desk:
         verdict = self.verdicts.get((case.offer, source, digest))
         if verdict is not None and verdict.state == holds.APPROVED and verdict.quote == quote:
             return False
-        if verdict is not None and verdict.state == holds.REJECTED and (reasons or holds.REOPENED in verdict.codes):
-            # What is only decided anew was not heard again.
-            doubted.rejected += [] if case.change.late else [(verdict.id, quote)]
-            return True
+        if verdict is not None and verdict.state == holds.REJECTED:
+            if case.change.late:
+                # What is only decided anew was not heard again.
+                return True
+            if reasons or holds.REOPENED in verdict.codes:
+                doubted.rejected.append((verdict.id, quote))
+                return True
         if verdict is not None and (verdict.state == holds.REJECTED or holds.REOPENED in verdict.codes):
             # Others say the same by now. That does not overrule a person, but the person should know.
             reasons = (*reasons, Reason(holds.REOPENED))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -178,14 +178,19 @@ def _fresh_shape(unit: Unit, rate: Rate) -> dict[str, Any]:
     return {**stated, "after_usd_per_mtok": rate.usd_per_mtok()}
 
 
-def hold_feed(
-    connection: sa.Connection, source: str, refusals: Sequence[FeedRefused], at: datetime
-) -> tuple[int | None, bool]:
+class FeedHold(NamedTuple):
+    """The hold of a whole reading: it waits there, or was rejected there; and whether that is news."""
+
+    id: int
+    state: str
+    news: bool
+
+
+def hold_feed(connection: sa.Connection, source: str, refusals: Sequence[FeedRefused], at: datetime) -> FeedHold:
     """Record that a whole reading of a source waits, with everything that speaks against it.
 
-    Returns:
-        (the hold in which it waits, whether that is news). It is none while a reading that was about as bad waits
-        already; after a person rejected one, it does not wait either.
+    It is no news while a reading that was about as bad waits already; after a person rejected one, it does not wait
+    either.
     """
     h = holds.c
     rows = connection.execute(
@@ -198,7 +203,7 @@ def hold_feed(
         if all(about_as_bad(each.reason, each.figure, seen.get(each.reason)) for each in refusals):
             # The figures stay those that were shown: a list that gets worse step by step is another one at last.
             connection.execute(sa.update(holds).where(h.id == again.id).values(last_seen_at=at))
-            return (again.id if again.state == WAITING else None), False
+            return FeedHold(again.id, again.state, news=False)
     _end(connection, source, WAITING, RELEASED, "another answer waits instead", at)
     made = connection.execute(
         sa.insert(holds).values(
@@ -206,7 +211,7 @@ def hold_feed(
             diff="[]", state=WAITING, opened_at=at, last_seen_at=at, announced_at=at,
         )
     )  # fmt: skip
-    return int(made.inserted_primary_key[0]), True  # type: ignore[index]  # one row has a key
+    return FeedHold(int(made.inserted_primary_key[0]), WAITING, news=True)  # type: ignore[index]  # one row has a key
 
 
 def _figures(reasons: str) -> dict[str, str]:

@@ -123,8 +123,8 @@ def test_catalogue_reads_answer(client: TestClient) -> None:
     ):  # fmt: skip
         answer = client.get(path, params=params)
         assert answer.status_code == 200, (path, answer.text)
-        assert {"revision": 2, "stale": False}.items() <= answer.json().items()
-        assert "valid_until" in answer.json()
+        assert {"revision": 2}.items() <= answer.json().items()
+        assert {"valid_until", "stale"} <= answer.json().keys()
 
 
 def test_an_answer_says_how_long_it_holds(client: TestClient) -> None:

@@ -36,23 +36,49 @@ def test_an_own_offer_is_priced_at_once_and_private_to_nobody_knows_whom(client:
 
 
 def test_an_own_price_says_what_became_of_it(client: TestClient) -> None:
-    """Published at once; a deep fall waits, with the number of its hold; nothing at all is no price."""
+    """Published at once; a deep fall waits, also beside one for later, and blocks nothing once rejected."""
 
-    def enter(usd: str) -> dict[str, Any]:
+    def enter(usd: str, **others: str) -> dict[str, Any]:
         rates = [{"unit": unit, "usd": usd, "per": 1_000_000} for unit in ("input_token", "output_token")]
         body = {
             "provider": "our-gpus", "model_spelling": "m", "rates": rates, "source_url": "https://w.test",
-            "reason": "ours",
+            "reason": "ours", **others,
         }  # fmt: skip
         made: dict[str, Any] = client.post("/v1/offers", json=body).json()
         return made
 
-    assert (enter("0.4")["outcome"], enter("0.4")["outcome"], enter("0")["outcome"]) == (
-        "published", "unchanged", "unpriced",
-    )  # fmt: skip
+    assert [enter("0.4")["outcome"], enter("0.4")["outcome"]] == ["published", "unchanged"]
+    assert enter("0")["code"] == "invalid"
     held = enter("0.1")
     assert held["outcome"] == "held"
     assert client.get(f"/v1/holds/{held['hold']}").json()["offer"] == held["offer"] == "self-hosted:our-gpus/m"
+    both = enter("0.5", valid_from="2100-01-01T00:00:00Z")
+    assert (both["outcome"], client.get(f"/v1/holds/{both['hold']}").json()["diff"] != []) == ("held", True)
+    etag = client.get(f"/v1/holds/{both['hold']}").headers["etag"]
+    client.post(f"/v1/holds/{both['hold']}/reject", json={"reason": "no"}, headers={"If-Match": etag})
+    assert enter("0.45")["outcome"] == "published"
+
+
+def test_an_own_price_ends_when_it_is_said_to(client: TestClient) -> None:
+    """From 2027 there is none, and what was planned for later is taken back; until then everything holds."""
+    rates = [{"unit": "input_token", "usd": "1", "per": 1_000_000}]
+    body = {"provider": "our-gpus", "model_spelling": "z", "source_url": "https://w.test", "reason": "ours"}
+    dearer = [{**rates[0], "usd": "2"}]
+    client.post("/v1/offers", json={**body, "rates": rates})
+    for usd, day in ((dearer, "2026-12-20"), (rates, "2027-03-01")):
+        client.post("/v1/offers", json={**body, "rates": usd, "valid_from": f"{day}T00:00:00Z"})
+    ended = client.post("/v1/offers", json={**body, "rates": None, "valid_from": "2027-01-01T00:00:00Z"})
+    assert ended.json()["outcome"] == "published"
+
+    def costs(day: str) -> str:
+        ask = {"offer": "self-hosted:our-gpus/z", "usage": {"input_tokens": 1_000_000}, "at": f"{day}T00:00:00Z"}
+        answer = client.post("/v1/costs", json=ask).json()
+        return str(answer.get("total_usd") or answer["code"])
+
+    found = [costs(day) for day in ("2026-12-01", "2026-12-31", "2027-01-01", "2027-03-02")]
+    assert found == ["1", "2", "unpriced", "unpriced"]
+    past = client.post("/v1/offers", json={**body, "rates": None, "valid_from": "2026-01-01T00:00:00Z"})
+    problem(past, 422, "invalid")
 
 
 def test_an_own_price_in_another_currency_is_in_dollars_at_the_rate_of_its_day(client: TestClient) -> None:

@@ -29,7 +29,7 @@ def test_what_nobody_causes_is_announced_too(store: Store) -> None:
     prepare(store)
     with store.write() as connection:
         scaled = FeedRefused("models_dev", "scaled", "x1000", "1000")
-        assert [holds.hold_feed(connection, "models_dev", [scaled], NOON)[1] for _ in range(2)] == [True, False]
+        assert [holds.hold_feed(connection, "models_dev", [scaled], NOON).news for _ in range(2)] == [True, False]
         connection.execute(t.sources.update().values(stale_after_hours=24))
         connection.execute(
             t.source_states.insert().values(source="models_dev", last_attempt_at=NOON, last_success_at=NOON)
