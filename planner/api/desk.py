@@ -178,15 +178,15 @@ _ALIASES = {
 
 @router.post("/aliases", responses=_REFUSALS, openapi_extra=described(AliasesIn, _ALIASES))
 def post_aliases(request: Request, body: Annotated[AliasesIn, Depends(body_of(AliasesIn))]) -> Response:
-    """Settle spellings in bulk, all or none."""
-    at = now_of(request)
+    """Settle spellings in bulk, all or none. A price that is doubtful beside others of its model waits from then on."""
+    at, bounds = now_of(request), request.app.state.bounds
     rows = [(row.namespace, row.spelling, row.model) for row in body.aliases]
     fresh = [(row.model, row.name) for row in body.new_models]
     return written(
         request,
         body.model_dump(),
         lambda connection: dict(
-            alias.settle(connection, rows, fresh, at=at, actor=actor_of(request), reason=body.reason)
+            alias.settle(connection, rows, fresh, at=at, actor=actor_of(request), reason=body.reason, bounds=bounds)
         ),
     )
 

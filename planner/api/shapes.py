@@ -187,8 +187,9 @@ def card_shape(card: PriceCard) -> Shape:
     }
 
 
-def change_shape(change: "PriceChange") -> Shape:
+def change_shape(found: "PriceChange") -> Shape:
     """Write a price that began, ended or was to: the card before, the card after, and how each rate moved."""
+    change = found.change
     before, after = change.before, change.after
     moved = () if before is None or after is None else moves(before.rates, after.rates)
     return {
@@ -198,7 +199,7 @@ def change_shape(change: "PriceChange") -> Shape:
         "before": None if before is None else card_shape(before),
         "after": None if after is None else card_shape(after),
         "moves": [move_shape(move) for move in moved],
-        "known_from": time_text(change.recorded_from),
+        "known_from": time_text(found.recorded_from),
     }
 
 

@@ -156,14 +156,19 @@ def settle(words: list[str], file: Path | None, new: list[str], reason: str, *, 
     if not rows:
         raise InvalidInput("aliases", "NAMESPACE:SPELLING=MODEL or --file is needed")
     models = [_new_model(word) for word in new]
-    present = now()
-    done = store_of(read_settings()).tell(
-        lambda connection: alias.settle(connection, rows, models, at=present, actor=actor(), reason=reason)
+    settings = read_settings()
+    present, bounds = now(), settings.bounds()
+    done = store_of(settings).tell(
+        lambda connection: alias.settle(
+            connection, rows, models, at=present, actor=actor(), reason=reason, bounds=bounds
+        )
     )
     if as_json:
         show.json_out(done)
-    else:
-        show.line(f"{done['settled']} of {len(set(rows))} spellings settled anew")
+        return
+    show.line(f"{done['settled']} of {len(set(rows))} spellings settled anew")
+    if done["held"]:
+        show.line(f"{done['held']} prices stand apart from others of their model and wait now: planner holds list")
 
 
 def _new_model(word: str) -> tuple[str, str]:

@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from planner.core.catalogue import Catalogue
+from planner.core.doubt import Bounds
 from planner.core.offer import Route
-from planner.store import aliases, provider_words
+from planner.flows import plans
+from planner.store import aliases, provider_words, recall
 from planner.store.engine import Connection, Store
+from planner.store.publish import reconsider
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,12 @@ def settle(
     at: datetime,
     actor: str,
     reason: str,
+    bounds: Bounds,
 ) -> dict[str, int]:
     """Register models, given as (id, name), and settle spellings, all or none.
+
+    The prices of offers that have a model by now are held against what others ask for it: one that is doubtful then
+    is believed no more, and waits.
 
     Raises:
         InvalidInput: names the first row that cannot be settled.
@@ -56,8 +63,16 @@ def settle(
     registered = [
         aliases.register_model(connection, id_, name, at=at, actor=actor, reason=reason) for id_, name in new_models
     ]
+    before = recall.models_of(connection)
     settled = aliases.settle(connection, rows, at=at, actor=actor, reason=reason)
-    return {"settled": settled, "registered": sum(registered)}
+    after = recall.models_of(connection) if settled else before
+    named = [offer for offer, model in after.items() if model is not None and model != before[offer]]
+    held = 0
+    if named:
+        why = f"{settled} spellings settled: {reason}"
+        held = len(reconsider(connection, named, at=at, actor=actor, reason=why, bounds=bounds, named=True).held)
+        plans.review(connection, at)
+    return {"settled": settled, "registered": sum(registered), "held": held}
 
 
 def pending_providers(store: Store) -> list[provider_words.Word]:

@@ -1,12 +1,13 @@
 """Price cards read straight from the tables: the history of one offer, and the changes of all."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from planner.core.changes import BEGAN, ENDED, Change, differences
 from planner.core.price import Evidence, PriceCard
 from planner.core.rate_form import read_rates
 from planner.store.load import known
@@ -50,22 +51,10 @@ def of_offer(connection: sa.Connection, offer: str, known_at: datetime | None) -
     return [(card_of(row), row.recorded_from.astimezone(UTC)) for row in connection.execute(query)]
 
 
-BEGAN, ENDED, CANCELLED, PROLONGED = "began", "ended", "cancelled", "prolonged"
-KINDS = BEGAN, ENDED, CANCELLED, PROLONGED
-
-
 class PriceChange(NamedTuple):
-    """A price that began, with the one before it, if any; or one that ended without a next, ``after`` None.
+    """One change of a price (`planner.core.changes.Change`), when it was recorded, and where a page may go on."""
 
-    On record, also a price that was cancelled before it began, with the one that holds then instead, if any; and one
-    that was to end and goes on, ``before`` None. ``at`` is when it began or ended, or was to; ``recorded_from`` when
-    that was recorded, ``place`` where a page may go on.
-    """
-
-    kind: str
-    before: PriceCard | None
-    after: PriceCard | None
-    at: datetime
+    change: Change
     recorded_from: datetime
     place: "Place"
 
@@ -83,36 +72,36 @@ def changes(
     before: Place | None,
     limit: int,
 ) -> list[PriceChange]:
-    """Return what began and what ended since a moment, or was recorded to since, newest first.
+    """Return what changed since a moment, newest first.
 
     Args:
         connection: one consistent read.
         since: changes from this moment on.
-        by_record: count a change by when it was recorded, so that corrections of the past appear on the day they were
-            made; otherwise by when the price began to hold, or ceased to.
+        by_record: count a change by when it was recorded, so that corrections of the past, and what was planned and
+            taken back, appear on the day that was done; otherwise by when a price began to hold, or ceased to.
         known_at: what was believed at that moment instead of now.
         before: go on behind this place.
         limit: at most so many.
     """
+    read = _recorded_changes if by_record else _valid_changes
+    return read(connection, since, known_at, before, limit)
+
+
+def _valid_changes(
+    connection: sa.Connection, since: datetime, known_at: datetime | None, before: Place | None, limit: int
+) -> list[PriceChange]:
     card, following = price_cards.c, price_cards.alias()
-    if by_record:
-        # What was recorded stays recorded, also where it was written anew since.
-        counted = sa.true() if known_at is None else card.recorded_from <= known_at
-        followed = known(following, card.recorded_from)
-    else:
-        counted, followed = known(price_cards, known_at), known(following, known_at)
+    counted = known(price_cards, known_at)
     goes_on = sa.exists().where(
-        following.c.offer_id == card.offer_id, following.c.valid_from == card.valid_to, followed
+        following.c.offer_id == card.offer_id, following.c.valid_from == card.valid_to, known(following, known_at)
     )
-    began, ended = (card.recorded_from,) * 2 if by_record else (card.valid_from, card.valid_to)
-    arms = [
-        _arm(BEGAN, began, counted, *_said_something(by_record=by_record)),
-        _arm(ENDED, ended, counted, card.valid_to.is_not(None), ~goes_on),
-        *(_taken_back(known_at) if by_record else ()),
-    ]
-    either = sa.union_all(*arms).subquery()
+    begun = sa.select(card.id, card.valid_from.label("moment"), (card.id * 2).label("number")).where(counted)
+    ended = sa.select(card.id, card.valid_to.label("moment"), (card.id * 2 + 1).label("number")).where(
+        counted, card.valid_to.is_not(None), ~goes_on
+    )
+    either = sa.union_all(begun, ended).subquery()
     query = (
-        sa.select(either.c.moment, either.c.number, card.recorded_to, *_COLUMNS)
+        sa.select(either.c.moment, either.c.number, *_COLUMNS)
         .join(price_cards, card.id == either.c.id)
         .join(quotes, quotes.c.id == card.quote_id)
         .where(either.c.moment >= since)
@@ -124,50 +113,7 @@ def changes(
         query = query.where(sa.or_(either.c.moment < at, sa.and_(either.c.moment == at, either.c.number < number)))
     rows = connection.execute(query).all()
     recorded = _recorded(connection, {row.offer_id for row in rows})
-    return [_change(row, recorded[row.offer_id], row.moment if by_record else known_at) for row in rows]
-
-
-def _arm(kind: str, moment: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Select cards of which one kind of change is told, with the moment it counts by and a number of its own."""
-    number = price_cards.c.id * len(KINDS) + KINDS.index(kind)
-    return sa.select(price_cards.c.id, moment.label("moment"), number.label("number")).where(*where)
-
-
-def _taken_back(known_at: datetime | None) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    """Select cards whose beginning, or whose end, was still to come when it was taken off the record."""
-    card, other = price_cards.c, price_cards.alias()
-    off = card.recorded_to.is_not(None) if known_at is None else card.recorded_to <= known_at
-    same = other.c.offer_id == card.offer_id
-
-    def stands(edge: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[bool], ...]:
-        holds = other.c.valid_from <= edge, sa.or_(other.c.valid_to.is_(None), other.c.valid_to > edge)
-        return same, known(other, card.recorded_to), *holds
-
-    followed = sa.exists().where(
-        same, other.c.valid_from == card.valid_to, other.c.recorded_from < card.recorded_to,
-        sa.or_(other.c.recorded_to.is_(None), other.c.recorded_to >= card.recorded_to),
-    )  # fmt: skip
-    goes_on = sa.exists().where(*stands(card.valid_from), other.c.rates == card.rates)
-    prolonged = sa.exists().where(*stands(card.valid_to))
-    return (
-        _arm(CANCELLED, card.recorded_to, off, card.valid_from >= card.recorded_to, ~goes_on),
-        _arm(PROLONGED, card.recorded_to, off, card.valid_to >= card.recorded_to, ~followed, prolonged),
-    )
-
-
-def _said_something(*, by_record: bool) -> list[sa.ColumnElement[bool]]:
-    """Leave out what was written anew only because it ends earlier now: the same rates from the same moment on."""
-    if not by_record:
-        return []
-    older = price_cards.alias()
-    return [
-        ~sa.exists().where(
-            older.c.offer_id == price_cards.c.offer_id,
-            older.c.valid_from == price_cards.c.valid_from,
-            older.c.rates == price_cards.c.rates,
-            older.c.recorded_to == price_cards.c.recorded_from,
-        )
-    ]
+    return [_valid_change(row, recorded[row.offer_id], known_at) for row in rows]
 
 
 class _Recorded(NamedTuple):
@@ -181,23 +127,68 @@ class _Recorded(NamedTuple):
         """Tell whether it was on record at a moment, or is now."""
         return self.ended is None if at is None else self.began <= at and (self.ended is None or self.ended > at)
 
+    def known_before(self, at: datetime) -> bool:
+        """Tell whether it was on record until just before a moment."""
+        return self.began < at and (self.ended is None or self.ended >= at)
 
-def _change(row: Any, recorded: Iterable[_Recorded], known_at: datetime | None) -> PriceChange:  # noqa: ANN401  # a row of the query above
-    own, place, kind = card_of(row), (row.moment, row.number), KINDS[row.number % len(KINDS)]
-    known_cards = [other.card for other in recorded if other.known(known_at)]
-    if kind in (CANCELLED, PROLONGED):
-        edge = own.valid_from if kind == CANCELLED else own.valid_to
-        if edge is None:
-            raise AssertionError("what is prolonged had an end")
-        instead = next((card for card in known_cards if card.in_force(edge)), None)
-        return PriceChange(
-            kind, own if kind == CANCELLED else None, instead, edge, row.recorded_to.astimezone(UTC), place
-        )
+
+def _valid_change(row: Any, recorded: Iterable[_Recorded], known_at: datetime | None) -> PriceChange:  # noqa: ANN401  # a row of the query above
+    own, place = card_of(row), (row.moment, row.number)
     since = row.recorded_from.astimezone(UTC)
-    if kind == ENDED and own.valid_to is not None:
-        return PriceChange(kind, own, None, own.valid_to, since, place)
-    last = [card for card in known_cards if card.valid_from < own.valid_from]
-    return PriceChange(kind, last[-1] if last else None, own, own.valid_from, since, place)
+    if row.number % 2 and own.valid_to is not None:
+        return PriceChange(Change(ENDED, own.valid_to, own, None), since, place)
+    last = [other.card for other in recorded if other.known(known_at) and other.card.valid_from < own.valid_from]
+    return PriceChange(Change(BEGAN, own.valid_from, last[-1] if last else None, own), since, place)
+
+
+# More changes of one price, recorded in one moment, than any list was ever seen to make.
+CHANGES_MAX = 10_000
+
+
+def _recorded_changes(
+    connection: sa.Connection, since: datetime, known_at: datetime | None, before: Place | None, limit: int
+) -> list[PriceChange]:
+    """Hold the record of each offer against what it was just before, at every moment at which it was written."""
+    card = price_cards.c
+    written = sa.union_all(
+        sa.select(card.offer_id, card.recorded_from.label("moment"), card.id),
+        sa.select(card.offer_id, card.recorded_to, card.id).where(card.recorded_to.is_not(None)),
+    ).subquery()
+    newest = sa.func.max(written.c.id)
+    query = (
+        sa.select(written.c.offer_id, written.c.moment, newest.label("number"))
+        .where(written.c.moment >= since)
+        .group_by(written.c.offer_id, written.c.moment)
+        .order_by(written.c.moment.desc(), newest.desc())
+        .limit(BATCH)
+    )
+    if known_at is not None:
+        query = query.where(written.c.moment <= known_at)
+    found: list[PriceChange] = []
+    place = before
+    while len(found) < limit:
+        page = query
+        if place is not None:
+            at, number = place
+            same = sa.and_(written.c.moment == at, newest * CHANGES_MAX < number)
+            page = query.having(sa.or_(written.c.moment < at, same))
+        rows = connection.execute(page).all()
+        recorded = _recorded(connection, {row.offer_id for row in rows})
+        for row in rows:
+            made = _written(row, recorded[row.offer_id])
+            found += [change for change in reversed(made) if before is None or change.place < before]
+        if len(rows) < BATCH:
+            break
+        place = rows[-1].moment, rows[-1].number * CHANGES_MAX
+    return found[:limit]
+
+
+def _written(row: Any, recorded: Sequence[_Recorded]) -> list[PriceChange]:  # noqa: ANN401  # a row of the query above
+    moment = row.moment
+    was = [one.card for one in recorded if one.known_before(moment)]
+    found = differences(was, [one.card for one in recorded if one.known(moment)], moment)
+    since = moment.astimezone(UTC)
+    return [PriceChange(change, since, (moment, row.number * CHANGES_MAX + n)) for n, change in enumerate(found)]
 
 
 def _recorded(connection: sa.Connection, offers: Iterable[str]) -> dict[str, list[_Recorded]]:

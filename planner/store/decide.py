@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from planner.core.claim import Segment
-from planner.core.doubt import Bounds, Reason, doubts
+from planner.core.doubt import Bounds, Reason, Surroundings, doubts
 from planner.core.identity import canonical_model
 from planner.core.market import Listed, Market
 from planner.core.moves import Move, moves
@@ -29,13 +29,15 @@ CORRECTION = "correction"
 class Change:
     """One offer to decide anew: since when, and what the sources that spoke anew say.
 
-    ``late`` marks a decision about a price heard before: it holds from when it was first heard.
+    ``late`` marks a decision about a price heard before: it holds from when it was first heard. ``named`` marks an
+    offer whose model was settled just now: its price was believed without knowing what others ask for the model.
     """
 
     at: datetime
     claims: dict[str, Spoken] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
     late: bool = False
+    named: bool = False
 
 
 class Case(NamedTuple):
@@ -100,7 +102,7 @@ class Desk:
         self._judged = {(offer, source) for offer, source, _digest in self.verdicts}
         self._aliases = aliases_of(connection)
         self._drafts = {case.offer: self._draft(case, case.claims) for case in cases if case.claims}
-        self._market = self._make_market()
+        self._market = self._make_market(named=any(case.change.named for case in cases))
 
     def decide(self, case: Case, doubted: Doubted) -> tuple[Belief, Redating]:
         """Return whom to believe, and what that changes; while a price waits, the record stands.
@@ -108,6 +110,8 @@ class Desk:
         Whoever is on record goes on speaking for himself while somebody more trusted waits: his rises are published.
         """
         draft = self._drafts[case.offer]
+        if case.change.named:
+            return draft.belief, self._named(case, draft, doubted)
         facts, claims = draft.belief.facts, dict(case.claims)
         while self._doubtful(case, draft, doubted):
             del claims[draft.belief.source]
@@ -117,6 +121,28 @@ class Desk:
                 return replace(draft.belief, facts=facts), case.stands()
             draft = self._draft(case, claims)
         return replace(draft.belief, facts=facts), draft.redating
+
+    def _named(self, case: Case, draft: _Draft, doubted: Doubted) -> Redating:
+        """Return what it changes that an offer has a model now: a price that is doubtful beside others is given up.
+
+        It waits for a person like one that was never believed.
+        """
+        stands = case.stands()
+        if case.open is None or not draft.belief.segments:
+            return stands
+        rates, source = draft.belief.segments[-1].rates, draft.belief.source
+        found = tuple(doubts((), rates, self._at, self._at, self._around(case, draft, rates), self._bounds))
+        if not found:
+            return stands
+        fresh = tuple((unit, price.base) for unit, price in sorted(rates.items()))
+        digest = holds.digest_of(draft.belief.segments)
+        doubted.waiting.append(
+            Waiting(
+                offer=case.offer, source=source, quote=case.claims[source].quote, digest=digest, reasons=found,
+                moves=(), fresh=fresh,
+            )
+        )  # fmt: skip
+        return withdraw(case, self._at)
 
     def _doubtful(self, case: Case, draft: _Draft, doubted: Doubted) -> bool:
         """Tell whether a draft may not be published now, and note what has to be told of it."""
@@ -154,13 +180,17 @@ class Desk:
 
     def _moment(self, case: Case, belief: Belief) -> datetime:
         if case.change.late:
-            verdict = self.verdicts.get((case.offer, belief.source, holds.digest_of(belief.segments)))
-            return case.change.at if verdict is None else verdict.opened_at
+            digest = holds.digest_of(belief.segments)
+            verdict = self.verdicts.get((case.offer, belief.source, digest))
+            if verdict is None:
+                return case.change.at
+            # Said, left and said again, it holds from when it was said again.
+            return max(verdict.opened_at, holds.said_since(self._connection, case.offer, belief.source, digest))
         heard = case.change.claims.get(belief.source)
         return case.change.at if heard is None else heard.observed_at
 
-    def _make_market(self) -> Market | None:
-        if not any(draft.fresh for draft in self._drafts.values()):
+    def _make_market(self, *, named: bool) -> Market | None:
+        if not (named or any(draft.fresh for draft in self._drafts.values())):
             return None
         claimed = {
             offer: self._listed(draft.belief.facts, draft.belief.segments[-1].rates)
@@ -177,9 +207,19 @@ class Desk:
         return Listed(model, facts, rates, self._at)
 
     def _reasons(self, case: Case, draft: _Draft) -> tuple[Reason, ...]:
+        around = self._around(case, draft, draft.fresh[-1].rates)
+        found = (
+            reason
+            for span in draft.fresh
+            for reason in doubts(self._earlier(case, span), span.rates, span.valid_from, self._at, around, self._bounds)
+        )
+        # Several stretches of one claim may be doubted for the same reason.
+        return tuple({(reason.code, *sorted(reason.facts.items())): reason for reason in found}.values())
+
+    def _around(self, case: Case, draft: _Draft, rates: RateTable) -> Surroundings:
         if self._market is None:
             raise AssertionError("a fresh price makes a market")
-        own = self._listed(draft.belief.facts, draft.fresh[-1].rates)
+        own = self._listed(draft.belief.facts, rates)
         others = {
             source: rates
             for source, spoken in case.claims.items()
@@ -188,14 +228,7 @@ class Desk:
             and not self._mistrusted(case.offer, source, spoken)
             and (rates := spoken.claim.rates_at(self._at)) is not None
         }
-        around = self._market.around(case.offer, own, others)
-        found = (
-            reason
-            for span in draft.fresh
-            for reason in doubts(self._earlier(case, span), span.rates, span.valid_from, self._at, around, self._bounds)
-        )
-        # Several stretches of one claim may be doubted for the same reason.
-        return tuple({(reason.code, *sorted(reason.facts.items())): reason for reason in found}.values())
+        return self._market.around(case.offer, own, others)
 
     def _mistrusted(self, offer: str, source: str, spoken: Spoken) -> bool:
         """Tell whether what another source says waits itself, or was rejected: that vouches for nobody."""
@@ -244,14 +277,20 @@ class Desk:
 
 
 def _is_new(span: Span, standing: Sequence[Span], at: datetime) -> bool:
-    """Tell whether a span says anything else than what stands: where it begins, after a gap, or later on."""
+    """Tell whether a span says anything else than what stands: another price, or one where there is none."""
     if _before(standing, span) != span.rates:
         return True
-    last = [known for known in standing if known.valid_from <= span.valid_from][-1:]
-    if any(known.valid_to is not None and known.valid_to < span.valid_from for known in last):
-        return True
-    # What is planned and taken back before it began was nobody's price yet.
-    return any(overlap(known, span) and known.rates != span.rates and known.valid_from <= at for known in standing)
+    covered = span.valid_from
+    for known in standing:
+        if not overlap(known, span):
+            continue
+        # What is planned and taken back before it began was nobody's price yet.
+        if known.valid_from > covered or (known.rates != span.rates and known.valid_from <= at):
+            return True
+        if known.valid_to is None:
+            return False
+        covered = known.valid_to
+    return span.valid_to is None or covered < span.valid_to
 
 
 def _before(spans: Sequence[Span], fresh: Span) -> RateTable | None:

@@ -1,5 +1,6 @@
 """The queue of prices that wait for a person: opened with reasons, seen again, decided, or overtaken."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from planner.core.claim import Segment
+from planner.core.claim_form import read_claim
 from planner.core.doubt import Reason
 from planner.core.errors import Conflict, FeedRefused, NotFound
 from planner.core.guards import about_as_bad
@@ -79,6 +81,17 @@ def digest_of(segments: Sequence[Segment]) -> str:
         for segment in segments
     ]
     return json_text.digest(json_text.dump(said))
+
+
+def said_since(connection: sa.Connection, offer: str, source: str, digest: str) -> datetime:
+    """Return since when a source says these prices of an offer without a break."""
+    q = quotes.c
+    query = sa.select(q.claim, q.observed_at).where(q.offer_id == offer, q.source == source).order_by(q.id.desc())
+    said = itertools.takewhile(
+        lambda row: digest_of(read_claim(json_text.load(row.claim)).segments) == digest, connection.execute(query)
+    )
+    moments: list[datetime] = [row.observed_at for row in said]
+    return min(moments)
 
 
 def verdicts(connection: sa.Connection, offers: Sequence[str]) -> dict[Key, Verdict]:

@@ -85,11 +85,15 @@ def publish(
 
 
 def reconsider(
-    connection: sa.Connection, offers: Sequence[str], *, at: datetime, actor: str, reason: str, bounds: Bounds
-) -> Published:
-    """Decide offers anew from what sources say already, because a person decided about one of their claims."""
+    connection: sa.Connection, offers: Sequence[str], *, at: datetime, actor: str, reason: str, bounds: Bounds,
+    named: bool = False,
+) -> Published:  # fmt: skip
+    """Decide offers anew from what sources say already, because a person decided about one of their claims.
+
+    ``named``: because a person said which model they are of.
+    """
     done, at = Published(), _not_before(connection, at)
-    changes = {offer: Change(at, late=True) for offer in offers}
+    changes = {offer: Change(at, late=not named, named=named) for offer in offers}
     write_revision(connection, changes, ([], []), done, at=at, actor=actor, reason=reason, announce=True, bounds=bounds)
     return done
 

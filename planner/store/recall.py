@@ -117,6 +117,16 @@ def lost_sources(connection: sa.Connection, at: datetime) -> frozenset[str]:
     return frozenset(connection.scalars(sa.select(state.source).where(state.last_success_at <= at - BELIEVED_FOR)))
 
 
+def models_of(connection: sa.Connection) -> dict[str, str | None]:
+    """Return the canonical model of every listed offer, None while its spelling is pending."""
+    aliases, o = aliases_of(connection), t.offers.c
+    query = sa.select(o.id, o.channel_id, o.provider_id, o.model_spelling).where(o.gone_at.is_(None))
+    return {
+        row.id: canonical_model(row.channel_id, row.provider_id, row.model_spelling, aliases)
+        for row in connection.execute(query)
+    }
+
+
 def providers_of(connection: sa.Connection) -> frozenset[str]:
     """Return the providers of the registry."""
     return frozenset(connection.execute(sa.select(t.providers.c.id)).scalars())

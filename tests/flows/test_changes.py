@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from planner.core.claim import Reading, Segment
+from planner.core.doubt import Bounds
 from planner.core.price import PriceCard
 from planner.core.units import Unit
 from planner.flows import history
+from planner.flows.correct import correct_price
 from planner.flows.refresh import refresh_from_file
 from planner.sources import ADAPTERS
 from planner.store.engine import Store
@@ -38,9 +40,10 @@ def test_what_ended_is_a_change_too(ready: Store) -> None:
         while page := history.price_changes(ready, NOON, by_record=by_record, known_at=None, before=place, limit=1):
             (change,) = page
             place = change.place
+            made = change.change
             found += [
-                (card.offer, change.at, change.before is None, change.after is None)
-                for card in (change.after or change.before,)
+                (card.offer, made.at, made.before is None, made.after is None)
+                for card in (made.after or made.before,)
                 if card is not None
             ]
         return found
@@ -71,7 +74,9 @@ def recorded(store: Store, since: datetime, known_at: datetime | None = None) ->
     def paid(card: PriceCard | None) -> str:
         return "-" if card is None else card.rates[Unit.INPUT].base.usd_per_mtok()
 
-    return [(one.kind, (one.at - NOON).days, paid(one.before), paid(one.after)) for one in found]
+    return [
+        (one.change.kind, (one.change.at - NOON).days, paid(one.change.before), paid(one.change.after)) for one in found
+    ]
 
 
 def test_a_planned_price_that_is_taken_back_is_told(ready: Store) -> None:
@@ -84,9 +89,9 @@ def test_a_planned_price_that_is_taken_back_is_told(ready: Store) -> None:
     assert recorded(ready, now, NOON + timedelta(hours=2)) == []
     say(ready, NOON + 2 * DAY, *planned)
     say(ready, NOON + 3 * DAY, planned[0], Segment(later, None, rates("7", "8")))
-    assert recorded(ready, NOON + 3 * DAY) == [("began", 9, "4", "7"), ("cancelled", 9, "6", "7")]
+    assert recorded(ready, NOON + 3 * DAY) == [("replaced", 9, "6", "7")]
     say(ready, NOON + 4 * DAY)
-    assert recorded(ready, NOON + 4 * DAY) == [("ended", 4, "4", "-"), ("cancelled", 9, "7", "-")]
+    assert recorded(ready, NOON + 4 * DAY) == [("cancelled", 9, "7", "-"), ("ended", 4, "4", "-")]
 
 
 def test_an_end_that_is_taken_back_is_told(ready: Store) -> None:
@@ -98,3 +103,28 @@ def test_an_end_that_is_taken_back_is_told(ready: Store) -> None:
     say(ready, NOON + 2 * DAY, Segment(NOON, later, rates("4", "8")), Segment(later, None, rates("6", "8")))
     say(ready, NOON + 3 * DAY, Segment(NOON, later - DAY, rates("4", "8")), Segment(later - DAY, None, rates("6", "8")))
     assert recorded(ready, NOON + 3 * DAY) == [("began", 8, "4", "6")]
+
+
+def test_a_correction_to_the_price_before_is_told(ready: Store) -> None:
+    """4, then 6, then 5; the 6 was 4 in truth: the record changes for its days, although no other card begins."""
+    stretches = [Segment(NOON + n * DAY, NOON + (n + 5) * DAY, rates(usd)) for n, usd in ((0, "4"), (5, "6"))]
+    say(ready, NOON + 20 * DAY, *stretches, Segment(NOON + 10 * DAY, None, rates("5")))
+    with ready.write() as connection:
+        correct_price(
+            connection, "direct:acme/m", Segment(NOON + 5 * DAY, NOON + 10 * DAY, rates("4")), source_url="https://i.test",
+            at=NOON + 21 * DAY, actor="ada", reason="invoice", bounds=Bounds(),
+        )  # fmt: skip
+    assert recorded(ready, NOON + 21 * DAY) == [("began", 5, "6", "4")]
+
+
+def test_pages_of_what_was_recorded_lose_and_repeat_nothing(ready: Store) -> None:
+    """One at a time, the same as all at once."""
+    for day, usd in enumerate(("4", "5", "6")):
+        later = NOON + 50 * DAY
+        say(ready, NOON + day * DAY, Segment(None, later, rates(usd)), Segment(later, None, rates("9")))
+    place, paged = None, []
+    while page := history.price_changes(ready, NOON, by_record=True, known_at=None, before=place, limit=1):
+        paged += page
+        place = page[0].place
+    whole = history.price_changes(ready, NOON, by_record=True, known_at=None, before=None, limit=100)
+    assert (paged, len(paged)) == (whole, 4)

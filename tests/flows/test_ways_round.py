@@ -11,7 +11,7 @@ from planner.core.doubt import Bounds
 from planner.core.errors import Conflict
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import Unit
-from planner.flows import hold
+from planner.flows import alias, hold
 from planner.flows.correct import correct_price
 from planner.store import status
 from planner.store import tables as t
@@ -229,3 +229,45 @@ def test_an_older_answer_ends_no_newer_hold(ready: Store) -> None:
     everything(ready, 50, NOON + DAY)
     assert everything(ready, 11, NOON + DAY - HOUR / 2).sources[0].outcome == "overtaken"
     assert len(hold.queue(ready, state="waiting")) == 1
+
+
+def test_an_approved_price_holds_from_when_it_was_said_again(acme: Store) -> None:
+    """Rejected, left for ten days and said again: reopened and approved, it does not rewrite the days between."""
+    for day, usd in ((0, "4"), (1, "1"), (10, "3"), (20, "1")):
+        say(acme, "a", NOON + day * DAY, claim(rates(usd, "8")))
+        if day == 1:
+            decide_about(acme, 1, hold.REJECT, NOON + DAY)
+    decide_about(acme, 1, hold.REOPEN, NOON + 29 * DAY)
+    decide_about(acme, 1, hold.APPROVE, NOON + 30 * DAY)
+    assert [price(acme, NOON + day * DAY) for day in (5, 15, 19, 20)] == ["4", "3", "3", "1"]
+
+
+def settle(store: Store, spelling: str, at: datetime) -> int:
+    """Say that a spelling means the one model there is, and return how many prices wait for it."""
+    rows = [("acme", spelling, "acme/m")]
+    done = store.tell(
+        lambda connection: alias.settle(connection, rows, [], at=at, actor="a", reason="r", bounds=Bounds())
+    )
+    return done["held"]
+
+
+def test_a_pending_price_is_held_against_its_model_when_that_is_settled(acme: Store) -> None:
+    """A four-hundredth of its sibling, believed while nobody knew the model: it waits; rejected, it stays out."""
+    other = "direct:acme/m-x"
+    cheap = replace(claim(rates("0.01"), "m-x"))
+    say(acme, "a", NOON, claim(rates("4")), cheap, claim(rates("3"), "m-y"))
+    assert price(acme, NOON + HOUR, other) == "0.01"
+    assert [settle(acme, "m-y", NOON + HOUR), settle(acme, "m-x", NOON + HOUR)] == [0, 1]
+    assert (price(acme, NOON + DAY, other), set(codes(acme))) == (None, {"below_sibling"})
+    for day in range(1, 3):
+        facts = replace(cheap.facts, context_tokens=day)
+        say(acme, "a", NOON + day * DAY, claim(rates("4")), replace(cheap, facts=facts), claim(rates("3"), "m-y"))
+        assert (price(acme, NOON + day * DAY, other), set(codes(acme))) == (
+            None,
+            {"below_sibling"} if day == 1 else set(),
+        )
+        if day == 1:
+            decide(acme, hold.REJECT, NOON + day * DAY + HOUR)
+    decide_about(acme, 1, hold.REOPEN, NOON + 5 * DAY)
+    decide_about(acme, 1, hold.APPROVE, NOON + 5 * DAY)
+    assert price(acme, NOON + 6 * DAY, other) == "0.01"
