@@ -221,12 +221,12 @@ class Desk:
             raise AssertionError("a fresh price makes a market")
         own = self._listed(draft.belief.facts, rates)
         others = {
-            source: rates
+            source: claimed
             for source, spoken in case.claims.items()
             if source != draft.belief.source
             and source not in self._lost
             and not self._mistrusted(case.offer, source, spoken)
-            and (rates := spoken.claim.rates_at(self._at)) is not None
+            and (claimed := spoken.claim.rates_at(self._at)) is not None
         }
         return self._market.around(case.offer, own, others)
 

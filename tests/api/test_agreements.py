@@ -34,6 +34,21 @@ def test_a_contract_makes_effective_costs_smaller_and_list_costs_stay(client: Te
     assert again["cost_usd"] == before["cost_usd"]
 
 
+def test_a_renewed_contract_ends_the_one_before(client: TestClient) -> None:
+    """The new discount counts from its day on, also where it is the larger one; another overlap is refused."""
+    body = {
+        "name": "frame", "provider": "mistral", "discount_percent": "10", "valid_from": "2026-01-01T00:00:00Z",
+        "reference": "17", "reason": "signed",
+    }  # fmt: skip
+    client.post("/v1/contracts", json=body)
+    client.post("/v1/contracts", json={**body, "discount_percent": "20", "valid_from": "2026-11-01T00:00:00Z"})
+    found = [row for row in client.get("/v1/contracts").json()["items"] if row["provider"] == "mistral"]
+    assert sorted((row["discount_percent"], row["valid_to"]) for row in found) == [
+        ("10", "2026-11-01T00:00:00Z"), ("20", None),
+    ]  # fmt: skip
+    problem(client.post("/v1/contracts", json={**body, "valid_from": "2026-06-01T00:00:00Z"}), 409, "conflict")
+
+
 def test_paying_with_ones_own_keys_changes_the_brokers_fee(client: TestClient) -> None:
     """Credit costs 5.5 %; own keys nothing below the allowance, and 2.5 % at twice of it."""
 

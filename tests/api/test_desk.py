@@ -151,7 +151,7 @@ def test_pending_spellings_are_settled_in_bulk_all_or_none(client: TestClient) -
     problem(client.post("/v1/aliases", json={"aliases": rows, "reason": "page"}), 422, "invalid")
     fresh = [{"model": "acme/new-1", "name": "New 1"}]
     done = client.post("/v1/aliases", json={"aliases": rows, "new_models": fresh, "reason": "the provider's page"})
-    assert done.json() == {"settled": 2, "registered": 1}
+    assert done.json() == {"settled": 2, "registered": 1, "held": 0}
     assert client.get("/v1/offers", params={"model": "acme/new-1"}).json()["items"][0]["model"] == "acme/new-1"
     after = client.get("/v1/aliases", params={"pending": True}).json()
     # What a documented grammar leads back to a settled spelling is settled with it.

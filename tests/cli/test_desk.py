@@ -110,6 +110,11 @@ def test_agreements_are_entered_listed_and_ended(desk: Planner, tmp_path: Path) 
     )
     assert desk("offers", "set", str(file)).out == "published: self-hosted:our-gpus/llama\n"
     assert desk("cost", "self-hosted:our-gpus/llama", "input_tokens=1000000", "--json").json["total_usd"] == "1"
+    named = 'provider = "our-gpus"\nmodel_spelling = "llama"\nsource_url = "https://wiki.test"\nreason = "ours"\n'
+    file.write_text(named)
+    assert desk("offers", "set", str(file)).code == 2  # a forgotten line ends no price
+    file.write_text(named + 'rates = "withdrawn"\n')
+    assert desk("offers", "set", str(file)).out == "unpriced: self-hosted:our-gpus/llama\n"
     file.write_text("surprise = 1")
     assert desk("offers", "set", str(file)).code == 2
 

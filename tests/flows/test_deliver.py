@@ -187,7 +187,7 @@ def test_who_failed_late_does_not_undo_who_delivered(store: Store) -> None:
 
 
 def test_a_receiver_hears_only_what_it_asked_for(store: Store) -> None:
-    """Kinds are exact; a redirect is not followed; a disabled receiver hears nothing and its messages are dropped."""
+    """Kinds are exact; a redirect is not followed; a disabled receiver hears nothing, until it is enabled again."""
     tell(store, "offer_gone")
     tell(store, "price_fall")
     receiver = Receiver()
@@ -198,9 +198,19 @@ def test_a_receiver_hears_only_what_it_asked_for(store: Store) -> None:
         assert [json.loads(body)["type"] for _headers, body in receiver.heard] == ["planner.price_fall"]
         store.tell(lambda connection: alerts.disable_webhook(connection, hook["id"], at=NOON, actor="ada"))
         walk(store, ways(url), NOON + timedelta(hours=1))
-    assert len(receiver.heard) == 1
-    with pytest.raises(NotFound):
-        store.tell(lambda connection: alerts.disable_webhook(connection, hook["id"], at=NOON, actor="ada"))
+        assert len(receiver.heard) == 1
+        with pytest.raises(NotFound):
+            store.tell(lambda connection: alerts.disable_webhook(connection, hook["id"], at=NOON, actor="ada"))
+        with store.read() as connection:
+            (dead,) = [row["id"] for row in alerts.messages(connection, state="dead")]
+        with pytest.raises(Conflict, match="disabled"):
+            store.tell(lambda connection: alerts.retry(connection, dead, at=NOON, actor="ada"))
+        store.tell(lambda connection: alerts.enable_webhook(connection, hook["id"], at=NOON, actor="ada"))
+        with pytest.raises(Conflict, match="not disabled"):
+            store.tell(lambda connection: alerts.enable_webhook(connection, hook["id"], at=NOON, actor="ada"))
+        store.tell(lambda connection: alerts.retry(connection, dead, at=NOON + timedelta(hours=2), actor="ada"))
+        walk(store, ways(url), NOON + timedelta(hours=2))
+        assert len(receiver.heard) == 2
     for kinds in (["gossip"], []):
         with pytest.raises(InvalidInput):
             subscribe(store, "http://127.0.0.1:9/", kinds)
