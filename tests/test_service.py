@@ -123,10 +123,13 @@ def test_a_worker_that_stops_in_the_middle_of_a_turn_gives_it_up(
         monkeypatch.setenv("PLANNER_DATA_DIR", str(tmp_path))
         command = [sys.executable, "-c", WORKER]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-            assert feed.asked.wait(PATIENCE_SECONDS)
-            process.send_signal(stop)
-            process.send_signal(stop)
-            printed, _nothing = process.communicate(timeout=PATIENCE_SECONDS)
+            try:
+                assert feed.asked.wait(PATIENCE_SECONDS)
+                process.send_signal(stop)
+                process.send_signal(stop)
+                printed, _nothing = process.communicate(timeout=PATIENCE_SECONDS)
+            finally:
+                process.kill()
     assert process.returncode == 0, printed
     assert b"Traceback" not in printed
     (job,) = [job for job in turn.jobs(store) if job["job"] == f"refresh:{SOURCE}"]

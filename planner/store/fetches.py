@@ -63,10 +63,10 @@ def accepted(connection: sa.Connection, source: str, at: datetime) -> Accepted:
     what the source is believed to say counts: the bundled catalogue has quotes of it.
     """
     r, h, q = t.refreshes.c, t.holds.c, t.quotes.c
-    query = sa.select(r.finished_at, r.summary).where(r.source == source, r.outcome != "refused").order_by(r.id)
-    found = [(row.finished_at, json_text.load(row.summary)) for row in connection.execute(query)]
-    counted = [(when, counts) for when, counts in found if "rows_read" in counts]
-    if not counted:
+    # A refresh that found nothing new was no reading, and counted nothing.
+    read = r.source == source, r.outcome != "refused", r.summary != json_text.dump({})
+    first = connection.scalar(sa.select(sa.func.min(r.finished_at)).where(*read))
+    if first is None:
         priced = sa.func.count().filter(q.unpriced.is_(None))
         current = sa.select(sa.func.count(), priced).where(q.source == source, q.withdrawn_at.is_(None))
         rows, offers = connection.execute(current).one()
@@ -77,15 +77,17 @@ def accepted(connection: sa.Connection, source: str, at: datetime) -> Accepted:
         )
     )  # fmt: skip
     since = max(moment for moment in (at - COMPARED_WITH, used) if moment is not None)
-    looked = [counts for when, counts in counted if when >= since] or [counted[-1][1]]
+    query = sa.select(r.summary).where(*read).order_by(r.id.desc())
+    looked = connection.scalars(query.where(r.finished_at >= since)).all() or connection.scalars(query.limit(1)).all()
+    counts = [json_text.load(text) for text in looked]
     # What the bundle named alone is no loss.
-    gone = q.withdrawn_at > max(since, counted[0][0])
+    gone = q.withdrawn_at > max(since, first)
     named = sa.select(q.offer_id).where(
         q.source == source, q.unpriced.is_(None), sa.or_(q.withdrawn_at.is_(None), gone)
     )
     return Accepted(
-        max(int(counts["rows_read"]) for counts in looked),
-        max(int(counts["offers_priced"]) for counts in looked),
+        max(int(row["rows_read"]) for row in counts),
+        max(int(row["offers_priced"]) for row in counts),
         names=frozenset(connection.scalars(named)),
     )
 
