@@ -36,7 +36,7 @@ def prepare(store: Store) -> None:
 
 def publish(store: Store, turn: int) -> int:
     """Publish a list in which every price is another one than a turn before, and some offers come and go."""
-    usd = 1 + turn % 2
+    usd = 2 + turn % 2
     models = {
         f"m{number}": {"cost": {"input": usd, "output": 2 * usd}} for number in range(turn % 3, OFFERS + turn % 3)
     }

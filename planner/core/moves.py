@@ -163,8 +163,6 @@ def falls(before: RateTable, after: RateTable) -> Iterator[Fall]:
     Raises:
         TooManyConditions: the tables cannot be compared in reasonable time.
     """
-    if before == after:
-        return
     where = points((before, after))
     for unit in sorted({*before, *after}):
         was, now = _priced(before, unit), _priced(after, unit)

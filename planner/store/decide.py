@@ -62,6 +62,8 @@ class Case(NamedTuple):
     @property
     def standing(self) -> list[Span]:
         """The record in time order, with what a person corrected laid over it."""
+        if not self.segments:
+            return list(self.spans)
         changes = self.stands()
         kept = [span for span in self.spans if span not in changes.close]
         return sorted([*kept, *changes.write], key=lambda span: span.valid_from)

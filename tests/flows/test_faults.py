@@ -182,7 +182,7 @@ def test_a_source_that_keeps_failing_is_left_alone_for_longer_and_longer(known: 
 
 def test_a_source_says_in_a_word_how_it_is(known: Store) -> None:
     """Fresh, then stale by its own age; frozen where it says nothing new for too long; or never read at all."""
-    row = state(known, "openrouter")
+    row = replace(state(known, "openrouter"), failures=0, retry_at=None)
     assert row.state(NOON + HOUR) == "fresh"
     assert row.state(NOON + timedelta(hours=24)) == "stale"
     read_again = replace(row, last_success_at=NOON + timedelta(days=4))
