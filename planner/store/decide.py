@@ -112,7 +112,7 @@ class Desk:
         Whoever is on record goes on speaking for himself while somebody more trusted waits: his rises are published.
         """
         draft = self._drafts[case.offer]
-        if case.change.named:
+        if case.change.named and not self._waits(case.offer):
             return draft.belief, self._named(case, draft, doubted)
         facts, claims = draft.belief.facts, dict(case.claims)
         while self._doubtful(case, draft, doubted):
@@ -145,6 +145,9 @@ class Desk:
             )
         )  # fmt: skip
         return withdraw(case, self._at)
+
+    def _waits(self, offer: str) -> bool:
+        return any(about == offer and verdict.state == holds.WAITING for (about, *_), verdict in self.verdicts.items())
 
     def _doubtful(self, case: Case, draft: _Draft, doubted: Doubted) -> bool:
         """Tell whether a draft may not be published now, and note what has to be told of it."""

@@ -271,3 +271,11 @@ def test_a_pending_price_is_held_against_its_model_when_that_is_settled(acme: St
     decide_about(acme, 1, hold.REOPEN, NOON + 5 * DAY)
     decide_about(acme, 1, hold.APPROVE, NOON + 5 * DAY)
     assert price(acme, NOON + 6 * DAY, other) == "0.01"
+
+
+def test_a_price_that_waits_goes_on_waiting_when_its_model_is_settled(acme: Store) -> None:
+    """A fall of a pending offer waits before and after somebody says what model it is."""
+    say(acme, "a", NOON, claim(rates("4"), "m-x"))
+    say(acme, "a", NOON + HOUR, claim(rates("1"), "m-x"))
+    settle(acme, "m-x", NOON + 2 * HOUR)
+    assert (price(acme, NOON + DAY, "direct:acme/m-x"), set(codes(acme))) == ("4", {"fall"})
