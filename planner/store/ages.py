@@ -10,6 +10,8 @@ from planner.core.price import PriceCard
 from planner.store import tables as t
 
 STALE_AFTER_HOURS = 24
+# A moment further ahead than this was written by a clock that is wrong.
+CLOCKS_DIFFER_MAX = timedelta(hours=1)
 # What only ever came with the bundled catalogue counts as stale this long after its newest price was seen.
 BUNDLE_FRESH_FOR = timedelta(days=14)
 # A source that was read once and then fell silent is not believed for ever. The bundle is: offline, it is all there is.

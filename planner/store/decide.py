@@ -17,6 +17,7 @@ from planner.core.price import Rate, RateTable
 from planner.core.reconcile import Belief, Ranking, Redating, Span, believe, correct, redate
 from planner.core.units import Unit
 from planner.store import holds, recall
+from planner.store.ages import CLOCKS_DIFFER_MAX
 from planner.store.holds import Waiting
 from planner.store.load import aliases_of, free_offers
 from planner.store.recall import Kept, Spoken
@@ -316,8 +317,10 @@ def overlap(one: Span, other: Span) -> bool:
 def _lay_out(case: Case, segments: Sequence[Segment], moment: datetime, at: datetime) -> Redating:
     """Return what a claim observed at ``moment`` changes on a record."""
     # Time does not run backwards: a claim observed before the span in force began speaks from that beginning. Where a
-    # correction ends, nothing begins: what held before it goes on.
-    said = [span for span, kept in case.spans.items() if kept.source != CORRECTION and span.valid_from <= at]
+    # correction ends, nothing begins: what held before it goes on. What began long after a claim that was just heard
+    # was dated by a clock that was wrong.
+    until = at if case.change.late else min(at, moment + CLOCKS_DIFFER_MAX)
+    said = [span for span, kept in case.spans.items() if kept.source != CORRECTION and span.valid_from <= until]
     starts = [span.valid_from for last, span in zip([None, *said], said, strict=False) if not _goes_on(last, span)]
     return redate(list(case.spans), segments, max([moment, *starts]), case.segments)
 

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from planner.store import json_text
-from planner.store.ages import BELIEVED_FOR, STALE_AFTER_HOURS
+from planner.store.ages import BELIEVED_FOR, CLOCKS_DIFFER_MAX, STALE_AFTER_HOURS
 from planner.store.holds import waiting_by_source
 from planner.store.tables import refreshes, source_states, sources
 
 # A source that failed this often in a row is left alone for longer and longer, up to a day.
 FAILURES_TOLERATED = 3
-CLOCKS_DIFFER_MAX = timedelta(hours=1)
 PAUSE_MAX = timedelta(days=1)
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 

@@ -17,6 +17,7 @@ from planner.store import status
 from planner.store import tables as t
 from planner.store.engine import Store
 from tests.flows.test_hold import everything, priced, ready, send
+from tests.flows.test_hold import price as paid
 from tests.flows.test_hostile import DAY, HOUR, NOON, OFFER, claim, codes, decide, price, say
 from tests.flows.test_hostile import store as acme
 from tests.make import rates
@@ -213,7 +214,7 @@ def test_a_reopened_price_is_held_against_the_newest_list(ready: Store) -> None:
 
 def test_an_answer_dated_by_a_wrong_clock_blocks_nobody(ready: Store) -> None:
     """Read in 2100 by mistake, the source is silent, and is read again by the right clock."""
-    send(ready, priced("7"), datetime(2100, 1, 1, tzinfo=UTC))
+    send(ready, priced("6"), datetime(2100, 1, 1, tzinfo=UTC))
     with ready.read() as connection:
         (row,) = status.source_states_of(connection)
     assert row.state(NOON) == "stale"
@@ -221,6 +222,7 @@ def test_an_answer_dated_by_a_wrong_clock_blocks_nobody(ready: Store) -> None:
     with ready.read() as connection:
         (row,) = status.source_states_of(connection)
     assert (row.last_success_at, row.state(NOON)) == (NOON, "fresh")
+    assert [paid(ready, NOON), paid(ready, NOON + DAY)] == ["7", "7"]
 
 
 def test_an_older_answer_ends_no_newer_hold(ready: Store) -> None:
