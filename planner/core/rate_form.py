@@ -75,15 +75,18 @@ def read_rates(entries: Sequence[Mapping[str, Any]]) -> RateTable:
     return RateTable(prices)
 
 
-def check_tiers(rates: RateTable) -> None:
-    """Refuse rates that a person enters and that leave open what a service tier costs.
+def check_entered(rates: RateTable, *, free: bool) -> None:
+    """Refuse rates that a person enters and that leave open what something costs. ``free``: the offer is curated so.
 
     Raises:
-        InvalidInput: a tier is priced under further conditions only; elsewhere the standard price would be charged.
+        InvalidInput: a tier is priced under further conditions only, elsewhere the standard price would be charged; or
+            everything costs nothing.
     """
     tier = min(rates.conditional_tiers(), default=None)
     if tier is not None:
         raise InvalidInput("rates", f"a band with service_tier {tier} and no other condition is needed too")
+    if not free and all(not price.base.usd for price in rates.values()):
+        raise InvalidInput("rates", "a price of nothing needs an offer that is curated as free")
 
 
 def _read_band(band: Mapping[str, Any], field: str, per: int) -> Band:

@@ -6,7 +6,7 @@ from planner.core.claim import Claim, Reading, Segment
 from planner.core.claim_form import read_facts
 from planner.core.doubt import Bounds, outside
 from planner.core.errors import InvalidInput, NotFound
-from planner.core.rate_form import check_tiers
+from planner.core.rate_form import check_entered
 from planner.core.reconcile import Span, correct
 from planner.store import audit, json_text, recall
 from planner.store.decide import CORRECTION
@@ -40,9 +40,7 @@ def correct_price(
     begins, ends = stretch.valid_from, stretch.valid_to
     if begins is None or ends is None or not begins < ends <= at:
         raise InvalidInput("valid_to", "a correction is about a stretch of the past: valid_from < valid_to <= now")
-    check_tiers(stretch.rates)
-    if offer not in free_offers(connection) and all(not price.base.usd for price in stretch.rates.values()):
-        raise InvalidInput("rates", "a price of nothing needs an offer that is curated as free")
+    check_entered(stretch.rates, free=offer in free_offers(connection))
     beyond = next(iter(outside(stretch.rates)), None)
     if beyond is not None:
         raise InvalidInput("rates", f"{beyond.facts['unit']}: nobody was ever seen to charge that ({beyond.code})")

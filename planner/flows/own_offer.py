@@ -11,7 +11,7 @@ from planner.core.errors import InvalidInput
 from planner.core.fx import to_usd
 from planner.core.offer import OfferFacts, offer_id, valid_feed_id
 from planner.core.price import Band, Rate, RateTable, UnitPrice
-from planner.core.rate_form import check_tiers
+from planner.core.rate_form import check_entered
 from planner.core.reconcile import ENTERED, unpriced_reason
 from planner.flows import plans
 from planner.flows.agreement import fx_known
@@ -67,17 +67,16 @@ def set_offer(
         word = getattr(facts, field)
         if word is not None and not valid_feed_id(word):
             raise InvalidInput(field, "letters, digits and ~ @ . _ : / + - are needed, at most 128")
-    if own.rates is not None:
-        check_tiers(own.rates)
     id_ = offer_id(facts.channel, facts.provider, facts.model_spelling, facts.region)
+    free = id_ in free_offers(connection)
+    if own.rates is not None:
+        check_entered(own.rates, free=free)
     if own.model is not None:
         namespace = facts.provider if facts.channel == "direct" else facts.channel
         aliases.settle(connection, [(namespace, facts.model_spelling, own.model)], at=at, actor=actor, reason=reason)
     rates = None if own.rates is None else _in_usd(connection, own.rates, own.currency, (own.valid_from or at).date())
     if rates is None and own.valid_from is not None and own.valid_from < at:
         raise InvalidInput("valid_from", "a price ends now or later; prices correct is about the past")
-    if rates is not None and id_ not in free_offers(connection) and all(not price.base.usd for price in rates.values()):
-        raise InvalidInput("rates", "a price of nothing needs an offer that is curated as free")
     segments = _among_others(connection, id_, own.valid_from, rates, at)
     claim = Claim(
         offer_id=id_, facts=facts, segments=segments, unpriced=None if segments else "withdrawn",
@@ -88,7 +87,7 @@ def set_offer(
     )
     done = publish(connection, [reading], at=at, actor=actor, reason=f"own offer: {reason}", bounds=bounds)
     waiting = holds.waiting_on(connection, id_, ENTERED)
-    outcome = _outcome(claim, done, free=id_ in free_offers(connection), held=waiting is not None)
+    outcome = _outcome(claim, done, free=free, held=waiting is not None)
     audit.record(
         connection, at=at, actor=actor, action="offer.set", subject=id_, reason=reason,
         after={"revision": done.revision, "model": own.model, "outcome": outcome, "currency": own.currency},
