@@ -3,6 +3,15 @@
 import sqlalchemy as sa
 
 from planner.store.columns import UtcTime, id_column, metadata
+from planner.store.governing import (
+    assignments,
+    attempts,
+    people,
+    policy_drafts,
+    proposals,
+    sessions,
+    sign_ins,
+)
 from planner.store.operations import (
     channel_payments,
     contracts,
@@ -155,6 +164,9 @@ terms = sa.Table(
     sa.Column("curated", sa.Boolean, nullable=False),
     sa.Column("recorded_from", UtcTime, nullable=False),
     sa.Column("recorded_to", UtcTime),
+    sa.Column("recorded_by", sa.Text),  # who entered it; NULL came with planner, or from a feed
+    sa.Column("ended_by", sa.Text),  # the person who ended it: it does not come back by itself
+    sa.Column("unsaid_at", UtcTime),  # when its feed stopped saying it; what narrows stands until a person looks
     sa.CheckConstraint("subject_kind IN ('provider', 'channel', 'offer')", name="subject_kind"),
     sa.Index("ix_terms_subject", "subject_kind", "subject"),
 )
@@ -342,6 +354,8 @@ keys = sa.Table(
     sa.Column("expires_at", UtcTime),
     sa.Column("revoked_at", UtcTime),
     sa.Column("last_used_at", UtcTime),
+    sa.Column("created_by", sa.Text),
+    sa.Column("rotated_to", sa.Text),  # the prefix of the key that takes its place
     sa.CheckConstraint("role IN ('backend', 'finance', 'admin')", name="role"),
 )
 
@@ -361,9 +375,10 @@ audit = sa.Table(
 )
 
 __all__ = [
-    "UtcTime", "alerts", "aliases", "audit", "channel_payments", "channels", "contracts", "deliveries", "fees",
-    "fetches", "free_offers", "fx_rates", "golden_facts", "heads", "holds", "keys", "metadata", "models", "offers",
-    "payloads", "plan_states", "plans", "policies", "price_bands", "price_cards", "provider_spellings", "providers",
-    "quality_bands", "quotes", "refreshes", "replies", "revisions", "scores", "seen_readings", "slots",
-    "source_states", "sources", "terms", "webhooks",
+    "UtcTime", "alerts", "aliases", "assignments", "attempts", "audit", "channel_payments", "channels", "contracts",
+    "deliveries", "fees", "fetches", "free_offers", "fx_rates", "golden_facts", "heads", "holds", "keys", "metadata",
+    "models", "offers", "payloads", "people", "plan_states", "plans", "policies", "policy_drafts", "price_bands",
+    "price_cards", "proposals", "provider_spellings", "providers", "quality_bands", "quotes", "refreshes", "replies",
+    "revisions", "scores", "seen_readings", "sessions", "sign_ins", "slots", "source_states", "sources", "terms",
+    "webhooks",
 ]  # fmt: skip
