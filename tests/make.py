@@ -53,14 +53,19 @@ def offer(id: str, model: str | None = "acme/small", **facts: Any) -> Offer:
 
 def terms(subject: str, kind: str = "provider", **facts: Any) -> Terms:
     """Make a curated row that says the provider does not train, unless told otherwise."""
-    said: dict[str, Any] = {"trains_on_prompts": False, "curated": True, "confidence": Confidence.BROKER_CLAIM, **facts}
+    said: dict[str, Any] = {
+        "trains_on_prompts": False,
+        "curated": True,
+        "confidence": Confidence.BROKER_CLAIM,
+        "source": "test",
+        "source_url": "https://example.com/terms",
+        "observed_at": SINCE,
+        **facts,
+    }
     return Terms(
         id=said.pop("id", f"terms:{kind}:{subject}"),
         subject_kind=kind,
         subject=subject,
-        source="test",
-        source_url="https://example.com/terms",
-        observed_at=SINCE,
         **said,
     )
 

@@ -224,7 +224,7 @@ def _ask(dice: random.Random, offers: list[Offer]) -> Ask:
 
 
 def _policy(dice: random.Random, offers: list[Offer]) -> Policy:
-    pairs = tuple(
+    pairs = frozenset(
         AllowPair(dice.choice(("*", "acme/small")), dice.choice(("*", "direct:*", offers[0].id))) for _ in range(2)
     )
     return Policy(

@@ -26,7 +26,6 @@ from planner.core import errors
 from planner.core.errors import InvalidInput, NotFound
 from planner.core.money import parse_decimal, plain
 from planner.core.offer import Offer
-from planner.core.policy import decide
 from planner.core.price import PriceCard
 from planner.core.units import Unit
 from planner.flows import answer as flow
@@ -159,7 +158,7 @@ def get_offers(  # one parameter per filter of the contract
             and all(value is None or getattr(offer.facts, name) == value for name, value in wanted.items())
             and (tier is None or (label is not None and label.tier == tier))
             and (capability is None or offer.facts.capabilities.get(capability) is True)
-            and (rules is None or not decide(rules, offer, catalogue.terms_of(offer, now)))
+            and (rules is None or not catalogue.refusals_by(rules, offer, now))
         )
 
     def shape(offer: Offer, card: PriceCard | None) -> Shape:

@@ -11,9 +11,11 @@ from planner.core.cost import Cost, Line
 from planner.core.money import PICO, floor_text, pico_text, plain, ratio_text, usd_text
 from planner.core.moves import moves
 from planner.core.offer import Offer
+from planner.core.parties import PartyTerms, Stated
 from planner.core.price import PriceCard
 from planner.core.rate_form import write_rates
-from planner.core.terms import EffectiveTerms, Terms
+from planner.core.terms import Terms
+from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
 from planner.core.tier import MTOK, ModelTier
 from planner.core.units import Direction, Unit
 from planner.store.holds import move_shape
@@ -87,7 +89,7 @@ def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | No
         "lines": [line_shape(line) for line in pick.list_cost.lines],
         "price_version": pick.card.id,
         "evidence": evidence_shape(pick.card),
-        "terms_evidence": list(terms.evidence),
+        "terms_evidence": [id_ for party in terms for id_ in party.evidence],
         "policy_version": ask.policy.version,
     }
 
@@ -272,40 +274,68 @@ def mtok_text(usd: Fraction) -> str:
     return usd_text(usd)
 
 
-def effective_terms_shape(terms: EffectiveTerms) -> Shape:
-    """Write what is known of an offer's terms; null is unknown."""
+def effective_terms_shape(parties: tuple[PartyTerms, ...]) -> Shape:
+    """Write what is known of everybody who sees an offer's prompts; null is unknown.
+
+    The flat facts are the strictest of all parties; beneath them each party by itself.
+    """
+    trains, retains, zdr, publishes = (
+        _strictest([getattr(party, fact) for party in parties], strict=strict)
+        for fact, strict in (
+            ("trains_on_prompts", True), ("retains_prompts", True), ("zdr", False), ("may_publish", True)
+        )
+    )  # fmt: skip
+    days = [party.retention_days for party in parties]
     return {
-        "trains_on_prompts": terms.trains_on_prompts,
-        "broker_may_train": terms.broker_may_train,
-        "retains_prompts": terms.retains_prompts,
-        "retention_days": terms.retention_days,
-        "zdr": terms.zdr,
-        "may_publish": terms.may_publish,
-        "headquarters": terms.headquarters,
-        "confidence": None if terms.confidence is None else terms.confidence.name.lower(),
-        "evidence": list(terms.evidence),
-        "conflicts": list(terms.conflicts),
+        "trains_on_prompts": trains,
+        "retains_prompts": retains,
+        "retention_days": None if None in days else max(day for day in days if day is not None),
+        "zdr": zdr,
+        "may_publish": publishes,
+        "conflicts": sorted({fact for party in parties for fact in party.conflicts}),
+        "evidence": [id_ for party in parties for id_ in party.evidence],
+        "parties": [_party_shape(party) for party in parties],
     }
 
 
+def _strictest(values: list[bool | None], *, strict: bool) -> bool | None:
+    if strict in values:
+        return strict
+    return None if None in values else not strict
+
+
+def _party_shape(party: PartyTerms) -> Shape:
+    return {
+        "party": party.party,
+        "trains_on_prompts": party.trains_on_prompts,
+        "retains_prompts": party.retains_prompts,
+        "retention_days": party.retention_days,
+        "zdr": party.zdr,
+        "may_publish": party.may_publish,
+        "headquarters": _stated_shape(party.headquarters),
+        "data_countries": _stated_shape(party.data_countries),
+        "serving_regions": _stated_shape(party.serving_regions),
+        "certifications": None if party.certifications is None else sorted(party.certifications),
+        "confidence": None if party.confidence is None else party.confidence.name.lower(),
+        "evidence": list(party.evidence),
+        "conflicts": list(party.conflicts),
+    }
+
+
+def _stated_shape(stated: Stated) -> Shape:
+    return {"known": stated.known, "values": sorted(stated.values)}
+
+
 def terms_shape(row: Terms) -> Shape:
-    """Write one row of evidence."""
+    """Write one row of evidence; null is unknown."""
+    sets = {name: None if (value := getattr(row, name)) is None else sorted(value) for name in SETS}
     return {
         "id": row.id,
         "subject_kind": row.subject_kind,
         "subject": row.subject,
-        "trains_on_prompts": row.trains_on_prompts,
-        "broker_may_train": row.broker_may_train,
-        "retains_prompts": row.retains_prompts,
-        "retention_days": row.retention_days,
-        "zdr": row.zdr,
-        "zdr_basis": row.zdr_basis,
-        "zdr_scope": row.zdr_scope,
-        "may_publish": row.may_publish,
-        "requires_user_ids": row.requires_user_ids,
-        "sends_client_ip": row.sends_client_ip,
-        "headquarters": row.headquarters,
-        "policy_url": row.policy_url,
+        **{name: getattr(row, name) for name in (*FLAGS, "retention_days", *WORDS, *URLS)},
+        **sets,
+        "eu_resident": row.eu_resident,
         "source": row.source,
         "source_url": row.source_url,
         "observed_at": time_text(row.observed_at),
@@ -314,5 +344,6 @@ def terms_shape(row: Terms) -> Shape:
         "expires_at": time_text(row.expires_at),
         "confidence": row.confidence.name.lower(),
         "curated": row.curated,
+        "contradictory": row.contradictory,
         "note": row.note,
     }

@@ -8,14 +8,17 @@ from functools import cached_property
 
 from planner.core.agreement import Contract, Fee, discount, gross_up
 from planner.core.claim import ModelFacts, Score
+from planner.core.kept import Kept
 from planner.core.offer import Offer
+from planner.core.parties import PartyTerms, parties
 from planner.core.plan import Plan
-from planner.core.policy import Policy
+from planner.core.policy import Policy, decide
 from planner.core.price import PriceCard
-from planner.core.terms import EffectiveTerms, Terms, effective
+from planner.core.terms import Confidence, Terms
 from planner.core.tier import ModelTier, PricedOffer, TierBands, dearest_output, representative
 
 DEFAULT_QUALITY_INDEX = "artificial_analysis_intelligence"
+KEPT_PARTIES = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +74,29 @@ class Catalogue:
         """Return the price card of an offer in force at a moment."""
         return next((card for card in reversed(self.cards.get(offer, ())) if card.in_force(at)), None)
 
-    def terms_of(self, offer: Offer, at: datetime) -> EffectiveTerms:
-        """Return what is known of an offer's terms at a moment: its own, its provider's and its channel's."""
-        facts = offer.facts
-        rows = (
-            *self.terms.get(("offer", offer.id), ()),
-            *self.terms.get(("provider", facts.provider), ()),
-            *self.terms.get(("channel", facts.channel), ()),
-        )
-        return effective(rows, at, channel=facts.channel)
+    @cached_property
+    def _judged(self) -> Kept:
+        return Kept(KEPT_PARTIES)
+
+    def terms_of(self, offer: Offer, at: datetime, minimum: Confidence | None = None) -> tuple[PartyTerms, ...]:
+        """Return what is known at a moment of everybody who sees an offer's prompts: its provider and its broker.
+
+        ``minimum`` is the weakest evidence that may grant.
+        """
+        facts, own = offer.facts, self.terms.get(("offer", offer.id), ())
+
+        def judge() -> tuple[PartyTerms, ...]:
+            upstream = (*own, *self.terms.get(("provider", facts.provider), ()))
+            broker = self.terms.get(("channel", facts.channel), ())
+            return parties(upstream, broker, at, channel=facts.channel, minimum=minimum)
+
+        # Most offers have no rows of their own, and share the answer with all others on the same way.
+        return judge() if own else self._judged.get_or((facts.provider, facts.channel, at, minimum), judge)
+
+    def refusals_by(self, policy: Policy, offer: Offer, at: datetime) -> tuple[str, ...]:
+        """Return the codes of every rule of a policy that refuses an offer, on the terms known at a moment."""
+        registered = offer.facts.provider in self.providers
+        return decide(policy, offer, lambda minimum: self.terms_of(offer, at, minimum), registered=registered)
 
     def factor(self, offer: Offer, at: datetime) -> Fraction:
         """Return list price -> effective price of an offer: after its discount, with its channel's fees."""

@@ -13,7 +13,6 @@ from planner.core.catalogue import DEFAULT_QUALITY_INDEX, Catalogue
 from planner.core.claim import Score
 from planner.core.offer import Kind, Offer, Route
 from planner.core.plan import Needs, Workload
-from planner.core.policy import decide
 from planner.core.price import RateTable
 from planner.core.tier import ModelTier
 from planner.core.units import Unit
@@ -43,7 +42,7 @@ def standing_codes(offer: Offer, at: datetime) -> Iterator[str]:
 
 def policy_codes(offer: Offer, catalogue: Catalogue, ask: Ask) -> tuple[str, ...]:
     """Return the policy's refusals of one offer, on the terms known on the day of the decision."""
-    return decide(ask.policy, offer, catalogue.terms_of(offer, ask.decided_at))
+    return catalogue.refusals_by(ask.policy, offer, ask.decided_at)
 
 
 def served_tier(offer: Offer, rates: RateTable, wanted: tuple[str, ...]) -> str | None:

@@ -1,9 +1,33 @@
 """What a provider, a channel or one offer does with prompts: tri-state facts with evidence and an expiry."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+
+DIRECT = "direct"
+EVERYBODY = "all_credentials"
+OWN_KEY = "own_key"
+# What the request itself must ask for. Nobody enforces the header yet, so such a row grants nothing.
+BY_HEADER = "request_header"
+BROKER_SCOPE = "broker:"
+
+CERTIFICATIONS = (
+    "soc2_t1", "soc2_t2", "iso27001", "iso27701", "iso42001", "hipaa_baa", "gdpr_dpa", "fedramp", "pci", "c5",
+)  # fmt: skip
+"""Words for what an auditor or a contract attests."""
+
+PURPOSES = ("abuse_monitoring", "debugging", "batch", "product", "unknown")
+"""Why prompts are kept."""
+
+ZDR_BASES = ("broker_list", "provider_default", "contract", "derived", "none")
+"""What a claim of zero data retention rests on."""
+
+EEA = frozenset(
+    {
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI",
+        "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+    }
+)  # fmt: skip
 
 
 class Confidence(IntEnum):
@@ -17,12 +41,18 @@ class Confidence(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """One row of evidence. Every boolean is tri-state: None means nobody has told us.
+    """One row of evidence. Every fact is tri-state: None means nobody has told us.
 
-    ``subject_kind`` is ``provider``, ``channel`` or ``offer``. ``retention_days`` is None while unknown and
-    0 only where nothing is retained. ``zdr`` is zero data retention; ``zdr_scope`` says for whose
-    credentials it and the retention facts hold: ``broker:<channel>`` says nothing about one's own key, or
-    about another broker. Expired evidence is unknown. ``curated`` rows may grant; rows from a feed may only narrow.
+    ``subject_kind`` is ``provider``, ``channel`` or ``offer``. ``zdr`` is zero data retention; ``zdr_scope`` says for
+    whose credentials it and the retention facts hold: ``all_credentials`` or None, ``broker:<channel>`` (through that
+    broker alone), ``own_key`` (with one's own key), ``request_header`` (where the request asks for it).
+    ``headquarters`` is the legal home of who operates the API, ``datacenter_countries`` where prompts are processed or
+    kept, both in ISO 3166 two-letter codes; an empty set of countries says nothing and is stored as None.
+    ``certifications`` is what is held; an empty set means none is. Expired evidence is unknown. ``curated`` rows may
+    grant; rows from a feed may only narrow.
+
+    A row that contradicts itself is read the stricter way, and ``contradictory`` says so: kept for 0 days is kept,
+    nobody knows how long; not kept, and kept for 30 days, is kept for 30 days.
     """
 
     id: str
@@ -32,14 +62,26 @@ class Terms:
     broker_may_train: bool | None = None
     retains_prompts: bool | None = None
     retention_days: int | None = None
+    retention_purpose: str | None = None
     zdr: bool | None = None
     zdr_basis: str | None = None
     zdr_scope: str | None = None
     may_publish: bool | None = None
     requires_user_ids: bool | None = None
     sends_client_ip: bool | None = None
+    moderated: bool | None = None
+    human_review_possible: bool | None = None
     headquarters: str | None = None
+    datacenter_countries: frozenset[str] | None = None
+    serving_region: str | None = None
+    us_jurisdiction_exposure: bool | None = None
+    certifications: frozenset[str] | None = None
+    tee_attested: bool | None = None
+    e2ee: bool | None = None
     policy_url: str | None = None
+    terms_url: str | None = None
+    dpa_url: str | None = None
+    trust_url: str | None = None
     source: str
     source_url: str
     observed_at: datetime
@@ -48,95 +90,43 @@ class Terms:
     expires_at: datetime | None = None
     confidence: Confidence = Confidence.DERIVED
     curated: bool = False
+    contradictory: bool = False
     note: str = ""
 
+    def __post_init__(self) -> None:
+        """Read a contradiction the stricter way."""
+        retains, days = self.retains_prompts, self.retention_days
+        if retains is True and days == 0:
+            self._set(retention_days=None, contradictory=True)
+        elif retains is False and days is not None and days > 0:
+            self._set(retains_prompts=True, contradictory=True)
+        elif retains is None and days is not None:
+            # Days of keeping say that it is kept; 0 days, without a word on keeping, say nothing.
+            self._set(retains_prompts=True if days > 0 else None, retention_days=days or None)
+        elif retains is False:
+            self._set(retention_days=0)
+        if not self.datacenter_countries:
+            self._set(datacenter_countries=None)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EffectiveTerms:
-    """What is known of one offer at one time, after expiry, inheritance and the stricter-wins rule.
+    def _set(self, **facts: object) -> None:
+        for name, value in facts.items():
+            object.__setattr__(self, name, value)
 
-    ``evidence`` are the ids of the rows that were used, ``conflicts`` the facts on which rows disagreed.
-    ``confidence`` is the lowest of the rows used, None without any.
-    """
+    def live(self, at: datetime) -> bool:
+        """Tell whether the evidence has not expired at a moment."""
+        return self.expires_at is None or at < self.expires_at
 
-    trains_on_prompts: bool | None = None
-    broker_may_train: bool | None = None
-    retains_prompts: bool | None = None
-    retention_days: int | None = None
-    zdr: bool | None = None
-    may_publish: bool | None = None
-    headquarters: str | None = None
-    confidence: Confidence | None = None
-    evidence: tuple[str, ...] = ()
-    conflicts: tuple[str, ...] = ()
+    def covers(self, channel: str) -> bool:
+        """Tell whether what the row says of retention holds for who reaches the provider through a channel."""
+        scope = self.zdr_scope
+        if scope == OWN_KEY:
+            return channel == DIRECT
+        return scope in (None, EVERYBODY, f"{BROKER_SCOPE}{channel}")
 
-
-UNKNOWN = EffectiveTerms()
-
-# For each fact, the value that protects less. Where rows disagree it is assumed.
-_STRICT: dict[str, bool] = {
-    "trains_on_prompts": True,
-    "broker_may_train": True,
-    "retains_prompts": True,
-    "zdr": False,
-    "may_publish": True,
-}
-
-
-_AGREED = ("zdr", "retains_prompts")
-
-
-def effective(rows: Iterable[Terms], at: datetime, *, channel: str) -> EffectiveTerms:
-    """Combine the rows about one offer: its own, its provider's and its channel's.
-
-    Args:
-        rows: every row about the three subjects; order does not matter.
-        at: the moment of the decision: rows expired by then say nothing.
-        channel: how the offer is reached; a broker's agreement holds through that broker only.
-
-    Returns:
-        The combined facts. Only curated rows grant a protective fact; a feed's row can only take one
-        away. Where rows disagree the stricter is assumed and the fact is listed in ``conflicts``.
-    """
-    live = sorted((row for row in rows if row.expires_at is None or at < row.expires_at), key=lambda row: row.id)
-    if not live:
-        return UNKNOWN
-    found: dict[str, bool | None] = {}
-    conflicts: list[str] = []
-    for fact, strict in _STRICT.items():
-        said = {value for row in live if (value := _said(row, fact, strict=strict, channel=channel)) is not None}
-        found[fact] = None if not said else strict if strict in said else not strict
-        if len(said) > 1:
-            conflicts.append(fact)
-    retains = found["retains_prompts"]
-    days = [row.retention_days for row in live if row.retention_days is not None and row.retains_prompts]
-    silent = any(row.retains_prompts and row.retention_days is None for row in live)
-    countries = sorted({row.headquarters for row in live if row.headquarters and row.subject_kind != "channel"})
-    if len(countries) > 1:
-        conflicts.append("headquarters")
-    return EffectiveTerms(
-        trains_on_prompts=found["trains_on_prompts"],
-        broker_may_train=found["broker_may_train"],
-        retains_prompts=found["retains_prompts"],
-        zdr=found["zdr"],
-        may_publish=found["may_publish"],
-        # One row that retains without saying for how long leaves the longest time unknown.
-        retention_days=0 if retains is False else None if silent or not days else max(days),
-        headquarters=countries[0] if len(countries) == 1 else None,
-        confidence=min(row.confidence for row in live if row.curated) if any(row.curated for row in live) else None,
-        evidence=tuple(row.id for row in live),
-        conflicts=tuple(conflicts),
-    )
-
-
-def _said(row: Terms, fact: str, *, strict: bool, channel: str) -> bool | None:
-    value: bool | None = getattr(row, fact)
-    if value is None:
-        return None
-    bound = row.zdr_scope is not None and row.zdr_scope.startswith("broker:")
-    # What is not kept under the broker's agreement may well be kept under one's own key.
-    if bound and fact in _AGREED and value is not strict and row.zdr_scope != f"broker:{channel}":
-        return None
-    if value is not strict and not row.curated:
-        return None
-    return value
+    @property
+    def eu_resident(self) -> bool | None:
+        """Whether prompts stay in the European Economic Area, as far as region and countries tell."""
+        outside = self.datacenter_countries is not None and not self.datacenter_countries <= EEA
+        if outside or self.serving_region not in (None, "eu"):
+            return False
+        return True if self.serving_region == "eu" and self.datacenter_countries is not None else None

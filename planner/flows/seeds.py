@@ -11,13 +11,9 @@ from typing import Any
 
 from planner.core.claim import Score
 from planner.core.terms import Confidence, Terms
+from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
 
 _FLAGS = {"yes": True, "no": False, "": None}
-_TERMS_FLAGS = (
-    "trains_on_prompts", "broker_may_train", "retains_prompts", "zdr", "may_publish", "requires_user_ids",
-    "sends_client_ip",
-)  # fmt: skip
-_TERMS_TEXTS = ("zdr_basis", "zdr_scope", "headquarters", "policy_url", "verified_by")
 
 
 def curated_rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -209,8 +205,9 @@ def _days(band: Mapping[str, Any]) -> dict[str, Any]:
 
 def _terms(row: Mapping[str, str]) -> Terms:
     said = "\0".join(f"{name}={value}" for name, value in sorted(row.items()))
-    facts: dict[str, Any] = {flag: _FLAGS[row[flag]] for flag in _TERMS_FLAGS}
-    facts |= {text: row[text] or None for text in _TERMS_TEXTS}
+    facts: dict[str, Any] = {flag: _FLAGS[row[flag]] for flag in FLAGS if flag in row}
+    facts |= {text: row[text] or None for text in (*WORDS, *URLS, "verified_by") if text in row}
+    facts |= {name: frozenset(row[name].split()) for name in SETS if row.get(name)}
     short = hashlib.sha256(said.encode()).hexdigest()[:12]
     return Terms(
         id=f"{row['source']}:{row['subject_kind']}:{row['subject']}:{short}",

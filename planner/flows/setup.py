@@ -8,7 +8,7 @@ from planner.flows import seeds
 from planner.flows.bundle import read_bundle
 from planner.places import seeds_dir
 from planner.sources.mapping import Layout
-from planner.store import audit, fetches, json_text, registry
+from planner.store import audit, fetches, json_text, registry, terms
 from planner.store.engine import Connection, Store
 from planner.store.publish import publish
 from planner.store.revision import bump
@@ -63,7 +63,7 @@ def _load_registry(connection: Connection, folder: Path, at: datetime) -> None:
     rows = seeds.curated_rows(folder)
     changed = registry.write_curated(connection, {**rows, **_as_text(rows)})
     registry.write_policies(connection, seeds.policies(folder), at, ACTOR)
-    registry.write_terms(connection, seeds.terms(folder), at)
+    terms.plant(connection, seeds.terms(folder), at)
     registry.write_scores(connection, seeds.scores(folder))
     after = {**{table: len(listed) for table, listed in rows.items()}, "aliases_changed": changed}
     audit.record(connection, at=at, actor=ACTOR, action="seeds.load", subject=subject, after=after)

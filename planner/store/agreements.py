@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from planner.core.errors import Conflict, InvalidInput, NotFound
 from planner.store import audit, json_text
-from planner.store.load import known
+from planner.store.known import known
 from planner.store.revision import bump
 from planner.store.tables import channel_payments, channels, contracts, fees, fx_rates, models, providers
 

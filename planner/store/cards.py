@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from planner.core.changes import BEGAN, ENDED, Change, differences
 from planner.core.price import Evidence, PriceCard
 from planner.core.rate_form import read_rates
-from planner.store.load import known
+from planner.store.known import known
 from planner.store.tables import price_cards, quotes
 
 BATCH = 500

@@ -20,13 +20,14 @@ from planner.core.offer import Kind, Offer
 from planner.core.plan import Plan
 from planner.core.plan_form import read_plan
 from planner.core.policy import Policy
-from planner.core.policy_form import read_policy
+from planner.core.policy_form import read_policy, resolve
 from planner.core.price import Evidence, PriceCard, RateTable
 from planner.core.rate_form import read_rates
-from planner.core.terms import Confidence, Terms
 from planner.core.tier import PriceBand, QualityBand, TierBands
 from planner.store import tables as t
+from planner.store import terms
 from planner.store.ages import ages_of
+from planner.store.known import known
 from planner.store.revision import read_heads
 
 
@@ -46,7 +47,7 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
         offers=_offers(connection, registry, known_at),
         gone={} if known_at is not None else _gone(connection, registry),
         cards=_cards(connection, known_at) if known_at is not None else ages.aged(_cards(connection, None)),
-        terms=_terms(connection, known_at),
+        terms=terms.load(connection, known_at),
         models=_models(connection),
         providers=_providers(connection),
         scores=_scores(connection, known_at),
@@ -58,14 +59,6 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
         stale_from={} if known_at is not None else ages.stale_from,
         believed_until={} if known_at is not None else ages.believed_until,
     )
-
-
-def known(table: sa.FromClause, known_at: "datetime | sa.ColumnElement[datetime] | None") -> sa.ColumnElement[bool]:
-    """Return the condition for rows on record at a moment, or now. What came with planner was always known."""
-    began, ended = table.c.recorded_from, table.c.recorded_to
-    if known_at is None:
-        return ended.is_(None)
-    return sa.and_(sa.or_(began.is_(None), began <= known_at), sa.or_(ended.is_(None), ended > known_at))
 
 
 def _revision(connection: sa.Connection, known_at: datetime) -> int:
@@ -152,31 +145,6 @@ def _cards(connection: sa.Connection, known_at: datetime | None) -> dict[str, tu
         card = PriceCard(str(id_), offer, valid_from, valid_to, rates_of(rates), evidence)
         found.setdefault(offer, []).append(card)
     return {offer: tuple(listed) for offer, listed in found.items()}
-
-
-def _terms(connection: sa.Connection, known_at: datetime | None) -> dict[tuple[str, str], tuple[Terms, ...]]:
-    found: dict[tuple[str, str], list[Terms]] = {}
-    for row in connection.execute(sa.select(t.terms).where(known(t.terms, known_at)).order_by(t.terms.c.id)):
-        found.setdefault((row.subject_kind, row.subject), []).append(_terms_row(row))
-    return {subject: tuple(rows) for subject, rows in found.items()}
-
-
-def _terms_row(row: sa.Row[Any]) -> Terms:
-    facts = json.loads(row.facts)
-    verified_at = facts.pop("verified_at", None)
-    return Terms(
-        id=row.id,
-        subject_kind=row.subject_kind,
-        subject=row.subject,
-        source=row.source,
-        source_url=row.source_url,
-        observed_at=row.observed_at,
-        expires_at=row.expires_at,
-        confidence=Confidence(row.confidence),
-        curated=row.curated,
-        verified_at=None if verified_at is None else datetime.fromisoformat(verified_at),
-        **facts,
-    )
 
 
 def _models(connection: sa.Connection) -> dict[str, ModelFacts]:
@@ -304,7 +272,7 @@ def _bands(connection: sa.Connection) -> TierBands:
 def _policies(connection: sa.Connection, known_at: datetime | None) -> dict[str, Policy]:
     # In order of version, so that the newest stays.
     rows = connection.execute(sa.select(t.policies).order_by(t.policies.c.name, t.policies.c.version))
-    return {row.name: _policy(row) for row in rows if known_at is None or row.published_at <= known_at}
+    return resolve({row.name: _policy(row) for row in rows if known_at is None or row.published_at <= known_at})
 
 
 def _policy(row: sa.Row[Any]) -> Policy:

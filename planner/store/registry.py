@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from planner.core.claim import Reading, Score
 from planner.core.identity import new_ids
 from planner.core.names import ProviderNames
-from planner.core.terms import Terms
-from planner.store import json_text
+from planner.store import json_text, terms
 from planner.store import tables as t
 
 Rows = Sequence[Mapping[str, Any]]
@@ -21,17 +20,6 @@ _CURATED: tuple[sa.Table, ...] = (
     t.providers, t.channels, t.provider_spellings, t.models, t.aliases, t.free_offers, t.sources, t.fees,
     t.golden_facts, t.price_bands, t.quality_bands, t.plans,
 )  # fmt: skip
-_COLUMNS = {
-    "id",
-    "subject_kind",
-    "subject",
-    "source",
-    "source_url",
-    "observed_at",
-    "expires_at",
-    "confidence",
-    "curated",
-}
 
 
 def write_curated(connection: sa.Connection, rows: Mapping[str, Rows]) -> list[tuple[str, str, str | None, str]]:
@@ -82,49 +70,6 @@ def write_policies(connection: sa.Connection, policies: Rows, at: datetime, acto
             )
         )
     return len(fresh)
-
-
-def write_terms(connection: sa.Connection, rows: Iterable[Terms], at: datetime, *, source: str | None = None) -> int:
-    """Write rows of evidence. With a ``source``, what its feed said before and does not say now is closed.
-
-    Curated rows are closed by people, also those that quote the same source: without them nothing is allowed.
-
-    Returns how many rows were opened or closed. A row is known by its id, which is a digest of what it says.
-    """
-    wanted = {row.id: row for row in rows}
-    terms = t.terms.c
-    live = set(connection.execute(sa.select(terms.id).where(terms.recorded_to.is_(None))).scalars())
-    ever = set(connection.execute(sa.select(terms.id)).scalars())
-    fresh = [_terms_row(row, at) for id_, row in wanted.items() if id_ not in ever]
-    back = [id_ for id_ in wanted if id_ in ever and id_ not in live]
-    gone: list[str] = []
-    if source is not None:
-        said = terms.recorded_to.is_(None), terms.source == source, terms.curated.is_(False)
-        own = connection.execute(sa.select(terms.id).where(*said))
-        gone = [id_ for id_ in own.scalars() if id_ not in wanted]
-    if fresh:
-        connection.execute(sa.insert(t.terms), fresh)
-    for ids, moment in ((back, None), (gone, at)):
-        if ids:
-            change = sa.update(t.terms).where(terms.id == sa.bindparam("b_id")).values(recorded_to=moment)
-            connection.execute(change, [{"b_id": id_} for id_ in ids])
-    return len(fresh) + len(back) + len(gone)
-
-
-def _terms_row(row: Terms, at: datetime) -> dict[str, Any]:
-    facts = {
-        name: value
-        for name in Terms.__slots__
-        if name not in _COLUMNS and (value := getattr(row, name)) not in (None, "")
-    }
-    if row.verified_at is not None:
-        facts["verified_at"] = row.verified_at.isoformat()
-    return {
-        **{name: getattr(row, name) for name in _COLUMNS},
-        "confidence": int(row.confidence),
-        "facts": json_text.dump(facts),
-        "recorded_from": at,
-    }
 
 
 def write_scores(connection: sa.Connection, scores: Iterable[Score]) -> int:
@@ -191,7 +136,7 @@ def register(connection: sa.Connection, readings: Iterable[Reading], at: datetim
             moved += len(rows)
         moved += write_scores(connection, reading.scores)
         if reading.terms:
-            moved += write_terms(connection, reading.terms, at, source=reading.terms[0].source)
+            moved += terms.hear(connection, reading.terms, at)
         found[reading.source] = moved
     return found
 

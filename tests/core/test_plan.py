@@ -11,12 +11,12 @@ from planner.core.errors import InvalidInput, MarginUnreachable, NothingComplian
 from planner.core.offer import Route
 from planner.core.plan import Economics, Needs
 from planner.core.plan_form import read_plan
-from planner.core.policy import AllowPair, Policy, decide
+from planner.core.policy import AllowPair, Policy
 from planner.core.policy_form import read_policy, write_policy, write_rules
 from planner.core.recommend import priced, recommend
 from planner.core.snapshot import compile_catalogue
 from planner.core.strict_json import read
-from planner.core.terms import UNKNOWN, Confidence
+from planner.core.terms import Confidence
 from planner.core.tier import TierBands
 from tests import make
 from tests.make import rates
@@ -100,6 +100,8 @@ def test_policies_survive_being_written_and_read() -> None:
     [
         {"deny_trainning": True}, {"deny_training": "yes"}, {"max_retention_days": True}, {"max_retention_days": -1},
         {"deny_models": "m"}, {"minimum_confidence": "certain"}, {"allow_list": "all"}, {"allow_list": [["m"]]},
+        {"deny_headquarters": ["USA"]}, {"require_certifications": ["iso"]}, {"deny_models": ["m", "m"]},
+        {"allow_list": [["m", "*x"]]}, {"allow_list": [["m*", "x"]]}, {"allow_list": [["m", "x"], ["m", "x"]]},
     ],
 )  # fmt: skip
 def test_unreadable_policies_are_refused(wrong: dict[str, object]) -> None:
@@ -111,9 +113,10 @@ def test_unreadable_policies_are_refused(wrong: dict[str, object]) -> None:
 def test_an_empty_allow_list_admits_nothing() -> None:
     """Nothing on the list means nothing is allowed, not everything."""
     offer = make.offer("direct:acme/small")
-    assert decide(replace(make.OPEN, allow_list=()), offer, UNKNOWN) == ("policy:not_on_allow_list",)
-    pairs = (AllowPair("acme/small", "direct:acme/*"),)
-    assert decide(replace(make.OPEN, allow_list=pairs), offer, UNKNOWN) == ()
+    world = make.catalogue({offer: rates()})
+    nobody, some = replace(make.OPEN, allow_list=frozenset()), frozenset({AllowPair("acme/small", "direct:acme/*")})
+    assert world.refusals_by(nobody, offer, make.NOON) == ("policy:not_on_allow_list",)
+    assert world.refusals_by(replace(make.OPEN, allow_list=some), offer, make.NOON) == ()
 
 
 def test_refusals_fit_their_reason() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from planner.core.policy import decide
 from planner.flows import status
 from planner.flows.refresh import SourceSummary, refresh, refresh_from_file
 from planner.flows.setup import install, know_layouts
@@ -204,7 +203,7 @@ def test_privacy_flags_set_to_best_let_nobody_in(known: Store) -> None:
             catalogue = load_catalogue(connection)
         policy = catalogue.policies["no-training"]
         later = NOON + timedelta(days=2)
-        return {o.id for o in catalogue.offers if not decide(policy, o, catalogue.terms_of(o, later))}
+        return {o.id for o in catalogue.offers if not catalogue.refusals_by(policy, o, later)}
 
     before = admitted()
     document = json.loads(payload("requesty"))

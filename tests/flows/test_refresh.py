@@ -3,7 +3,6 @@
 import gzip
 import itertools
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,8 +23,6 @@ from planner.store.ages import BELIEVED_FOR
 from planner.store.engine import Store
 from planner.store.load import load_catalogue
 from planner.store.recall import catalogue_digest
-from planner.store.registry import write_terms
-from tests import make
 from tests.data import shared
 from tests.loopback import Feed, listing
 
@@ -129,18 +126,6 @@ def test_a_mistake_in_one_adapter_does_not_stop_the_others(ready: Store, monkeyp
         ("refused", "unforeseen"),
         ("published", None),
     ]
-
-
-def test_a_feed_closes_its_own_terms_and_never_curated_ones(store: Store) -> None:
-    """What an admin granted on a feed's word stays granted when the feed is read again, or falls silent."""
-    source = "openrouter_all_providers"
-    granted = make.terms("acme", id="curated")
-    said = replace(granted, id="said", source=source, curated=False)
-    with store.write() as connection:
-        write_terms(connection, [replace(granted, source=source), said], NOON)
-        write_terms(connection, [replace(said, id="said again")], NOON, source=source)
-        live = sa.select(t.terms.c.id).where(t.terms.c.recorded_to.is_(None)).order_by(t.terms.c.id)
-        assert list(connection.execute(live).scalars()) == ["curated", "said again"]
 
 
 def test_refreshing_openrouter_keeps_what_is_compliant(installed_copy: Store) -> None:

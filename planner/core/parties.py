@@ -1,0 +1,174 @@
+"""Who sees a prompt and what is known of each: the provider and, on the way to it, the broker, each judged alone.
+
+How rows of evidence combine, for each fact by itself:
+
+- Only a *granting* row gives a protective fact: a curated one, as strong as the policy demands. Any other live row, of
+  a feed or too weak, can take one away and never give one.
+- A granting row about the offer stands before the curated rows about its provider. Feeds are always heard.
+- Rows that disagree: the stricter one counts, and the fact is listed among the conflicts.
+- Expired rows say nothing, and a fact nobody states is unknown.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from planner.core.terms import DIRECT, Confidence, Terms
+
+UPSTREAM, BROKER = "upstream", "broker"
+OFFER = "offer"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The countries or regions that are stated of a party; ``known`` once a granting row states one."""
+
+    known: bool
+    values: frozenset[str]
+
+    @property
+    def single(self) -> str | None:
+        """The one value everybody states, or None."""
+        return next(iter(self.values)) if self.known and len(self.values) == 1 else None
+
+
+NOTHING = Stated(known=False, values=frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyTerms:
+    """What is known of one party at one time.
+
+    ``trains_on_prompts`` of a broker is whether the broker may train. ``confidence`` is that of the best live curated
+    row. ``evidence`` are the ids of the live rows that were asked, ``conflicts`` the facts on which they disagree.
+    """
+
+    party: str
+    trains_on_prompts: bool | None = None
+    retains_prompts: bool | None = None
+    retention_days: int | None = None
+    zdr: bool | None = None
+    may_publish: bool | None = None
+    headquarters: Stated = NOTHING
+    data_countries: Stated = NOTHING
+    serving_regions: Stated = NOTHING
+    certifications: frozenset[str] | None = None
+    confidence: Confidence | None = None
+    evidence: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+def parties(
+    upstream: Iterable[Terms], broker: Iterable[Terms], at: datetime, *, channel: str, minimum: Confidence | None = None
+) -> tuple[PartyTerms, ...]:
+    """Return what is known of everybody who sees a prompt: the provider, and the broker unless the channel is direct.
+
+    Args:
+        upstream: every row about the offer and about its provider, in any order.
+        broker: every row about the channel.
+        at: the moment of the decision; rows expired by then say nothing.
+        channel: how the offer is reached.
+        minimum: the weakest evidence that may grant.
+    """
+    live = sorted((row for row in upstream if row.live(at)), key=lambda row: row.id)
+    provider = _Judged(live, channel, minimum)
+    found = (provider.facts(UPSTREAM, provider.flag("trains_on_prompts", strict=True)),)
+    if channel == DIRECT:
+        return found
+    between = _Judged(sorted((row for row in broker if row.live(at)), key=lambda row: row.id), channel, minimum)
+    # A broker that trains on what one provider's customers send is as strict a fact wherever it was read.
+    warned = any(row.broker_may_train for row in live)
+    said = [between.flag(fact, strict=True) for fact in ("trains_on_prompts", "broker_may_train")]
+    trains = True if warned or True in said else next((value for value in said if value is not None), None)
+    if warned and False in said:
+        between.conflicts.append("broker_may_train")
+    return (*found, between.facts(BROKER, trains))
+
+
+Value = TypeVar("Value")
+
+
+class _Judged:
+    """The live rows about one party, asked fact by fact."""
+
+    def __init__(self, rows: Sequence[Terms], channel: str, minimum: Confidence | None) -> None:
+        self.rows, self.channel, self.minimum = rows, channel, minimum
+        self.conflicts: list[str] = []
+
+    def grants(self, row: Terms) -> bool:
+        return row.curated and (self.minimum is None or row.confidence >= self.minimum)
+
+    def asked(self, says: Callable[[Terms], Value | None]) -> Iterator[tuple[Terms, Value]]:
+        """Yield the rows that are asked about a fact, each with what it says."""
+        said = [(row, value) for row in self.rows if (value := says(row)) is not None]
+        own = any(row.subject_kind == OFFER and self.grants(row) for row, _value in said)
+        for row, value in said:
+            if not own or row.subject_kind == OFFER or not row.curated:
+                yield row, value
+
+    def flag(self, fact: str, *, strict: bool, scoped: bool = False) -> bool | None:
+        def says(row: Terms) -> bool | None:
+            value: bool | None = getattr(row, fact)
+            if value is None or value is strict:
+                return value
+            return value if self.grants(row) and (not scoped or row.covers(self.channel)) else None
+
+        said = {value for _row, value in self.asked(says)}
+        if len(said) > 1:
+            self.conflicts.append(fact)
+        return None if not said else strict if strict in said else not strict
+
+    def stated(self, fact: str, values: Callable[[Terms], Iterable[str | None]]) -> Stated:
+        said = list(self.asked(lambda row: frozenset(value for value in values(row) if value) or None))
+        found = frozenset[str]().union(*(value for _row, value in said))
+        if len({value for _row, value in said}) > 1:
+            self.conflicts.append(fact)
+        return Stated(any(self.grants(row) for row, _value in said), found)
+
+    def certified(self) -> frozenset[str] | None:
+        said = list(self.asked(lambda row: row.certifications))
+        if len({value for _row, value in said}) > 1:
+            self.conflicts.append("certifications")
+        if not any(self.grants(row) for row, _value in said):
+            return None
+        return frozenset.intersection(*(value for _row, value in said))
+
+    def days(self) -> int | None:
+        """Return the longest time prompts are kept; None where one row that keeps them does not say for how long."""
+        kept = [row for row, retains in self.asked(self._retains) if retains]
+        days = [row.retention_days for row in kept if row.retention_days is not None]
+        return max(days) if days and len(days) == len(kept) else None
+
+    def _retains(self, row: Terms) -> bool | None:
+        value = row.retains_prompts
+        return value if value is not False or (self.grants(row) and row.covers(self.channel)) else None
+
+    def facts(self, party: str, trains: bool | None) -> PartyTerms:  # noqa: FBT001  # the one fact parties differ in
+        retains = self.flag("retains_prompts", strict=True, scoped=True)
+        zdr = self.flag("zdr", strict=False, scoped=True)
+        if zdr is None:
+            zdr = True if (trains, retains) == (False, False) else False if trains or retains else None
+        elif zdr and (trains or retains):
+            zdr = False
+            self.conflicts.append("zdr")
+        if zdr:
+            # What is not kept cannot be trained on either.
+            trains, retains = False, False
+        return PartyTerms(
+            party=party,
+            trains_on_prompts=trains,
+            retains_prompts=retains,
+            retention_days=0 if retains is False else self.days() if retains else None,
+            zdr=zdr,
+            may_publish=self.flag("may_publish", strict=True),
+            headquarters=self.stated("headquarters", lambda row: (row.headquarters,)),
+            data_countries=self.stated("datacenter_countries", lambda row: row.datacenter_countries or ()),
+            serving_regions=self.stated(
+                "serving_region", lambda row: [row.serving_region] if row.serving_region else []
+            ),
+            certifications=self.certified(),
+            confidence=max((row.confidence for row in self.rows if row.curated), default=None),
+            evidence=tuple(row.id for row in self.rows),
+            conflicts=tuple(dict.fromkeys(self.conflicts)),
+        )
