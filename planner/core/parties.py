@@ -172,3 +172,40 @@ class _Judged:
             evidence=tuple(row.id for row in self.rows),
             conflicts=tuple(dict.fromkeys(self.conflicts)),
         )
+
+
+def wider(before: Sequence[PartyTerms], after: Sequence[PartyTerms]) -> tuple[str, ...]:
+    """Return the facts, as ``party.fact``, that protect more after a change of evidence: a policy may let more through.
+
+    Read off the facts alone: a fact that was bad and is unknown, or was unknown and is good, is wider; so are fewer
+    countries, more certifications and stronger evidence.
+    """
+    old = {party.party: party for party in before}
+    found = []
+    for party in after:
+        was = old.get(party.party, PartyTerms(party=party.party))
+        for fact, strict in (
+            ("trains_on_prompts", True),
+            ("retains_prompts", True),
+            ("zdr", False),
+            ("may_publish", True),
+        ):
+            if _protection(getattr(party, fact), strict=strict) > _protection(getattr(was, fact), strict=strict):
+                found.append(f"{party.party}.{fact}")
+        if party.retention_days is not None and (
+            was.retention_days is None or party.retention_days < was.retention_days
+        ):
+            found.append(f"{party.party}.retention_days")
+        for fact in ("headquarters", "data_countries", "serving_regions"):
+            now, then = getattr(party, fact), getattr(was, fact)
+            if now.known > then.known or not now.values >= then.values:
+                found.append(f"{party.party}.{fact}")
+        if party.certifications is not None and not party.certifications <= (was.certifications or frozenset()):
+            found.append(f"{party.party}.certifications")
+        if (party.confidence or 0) > (was.confidence or 0):
+            found.append(f"{party.party}.confidence")
+    return tuple(found)
+
+
+def _protection(value: bool | None, *, strict: bool) -> int:  # noqa: FBT001  # a tri-state fact
+    return 1 if value is None else 0 if value is strict else 2

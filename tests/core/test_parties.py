@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from planner.core.parties import BROKER, UPSTREAM, PartyTerms, parties
+from planner.core.parties import BROKER, UPSTREAM, PartyTerms, Stated, parties, wider
 from planner.core.policy import AllowPair, Policy, at_least_as_strict
 from planner.core.policy_form import resolve
 from planner.core.terms import Confidence, Terms
@@ -198,3 +198,25 @@ def test_a_policy_is_compared_by_its_rules_alone() -> None:
     assert not at_least_as_strict(replace(base, retention_days_max=None), base)
     assert not at_least_as_strict(replace(base, allow_headquarters=None), base)
     assert not at_least_as_strict(replace(base, allow_unknown=True), base)
+
+
+def test_what_protects_more_is_wider() -> None:
+    """From bad to unknown, from unknown to good, fewer days, fewer countries, more papers, stronger evidence."""
+    strict = PartyTerms(
+        party=UPSTREAM, trains_on_prompts=True, retains_prompts=True, retention_days=30, zdr=False,
+        headquarters=Stated(known=True, values=frozenset({"US", "CN"})), certifications=frozenset({"c5"}),
+        confidence=Confidence.BROKER_CLAIM,
+    )  # fmt: skip
+    assert wider([strict], [strict]) == ()
+    assert wider([], [strict]) == (
+        "upstream.retention_days", "upstream.headquarters", "upstream.certifications", "upstream.confidence",
+    )  # fmt: skip
+    steps: dict[str, object] = {
+        "trains_on_prompts": None, "retention_days": 7, "certifications": frozenset({"c5", "pci"}), "zdr": True,
+        "headquarters": Stated(known=True, values=frozenset({"US"})), "confidence": Confidence.CONTRACT,
+        "data_countries": Stated(known=True, values=frozenset()),
+    }  # fmt: skip
+    for fact, value in steps.items():
+        after = replace(strict, **{fact: value})  # type: ignore[arg-type]  # facts by name
+        assert wider([strict], [after]) == (f"upstream.{fact}",)
+    assert wider([strict], [replace(strict, retention_days=None, certifications=None, confidence=None)]) == ()

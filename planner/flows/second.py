@@ -1,0 +1,117 @@
+"""Two pairs of eyes: a change that lets more through than before waits, where asked for, for a second person.
+
+A change is narrow or wide by what it would let through, never by who asks. A narrow one is done at once, always: who
+closes a door needs nobody's leave. The body of a change is stored as it was sent; approving runs the same story that a
+change without a second person runs, on the state it was proposed for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from planner.core.errors import Conflict
+from planner.store import audit, proposals
+from planner.store.engine import Connection
+from planner.store.proposals import Proposal
+
+Reply = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who does something, when and why; ``two_people`` tells whether the house asks for a second person."""
+
+    actor: str
+    at: datetime
+    reason: str
+    two_people: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A change as it was asked for: what kind, about what, its body as JSON, what it would let through, and its basis.
+
+    ``widens`` is empty where it lets nothing through. ``basis`` names the state it was made for: one that is decided
+    on another state by then is outdated.
+    """
+
+    kind: str
+    subject: str
+    body: dict[str, Any]
+    widens: Sequence[str]
+    basis: str
+
+
+class Kind:
+    """One kind of change: how to see what it would do, and how to do it."""
+
+    def __init__(
+        self,
+        wish: Callable[[Connection, str, dict[str, Any], datetime], Wish],
+        do: Callable[[Connection, Wish, By], Reply],
+    ) -> None:
+        """Remember both; ``wish`` reads the body and raises what is wrong with it."""
+        self.wish, self.do = wish, do
+
+
+def change(connection: Connection, kind: Kind, subject: str, body: dict[str, Any], by: By) -> Reply:
+    """Do a change, or let it wait for a second person.
+
+    Returns:
+        What the change answers; or the proposal's number and state, with what it would let through.
+    """
+    wish = kind.wish(connection, subject, body, by.at)
+    if not (by.two_people and wish.widens):
+        return kind.do(connection, wish, by)
+    id_ = proposals.add(
+        connection, wish.kind, wish.subject, wish.body, list(wish.widens), wish.basis, at=by.at, actor=by.actor,
+        reason=by.reason,
+    )  # fmt: skip
+    audit.record(
+        connection, at=by.at, actor=by.actor, action="proposal.add", subject=f"{wish.kind} {wish.subject}",
+        after={"proposal": id_, "body": wish.body, "widens": list(wish.widens)}, reason=by.reason,
+    )  # fmt: skip
+    return {"proposal": id_, "state": proposals.WAITING, "widens": list(wish.widens)}
+
+
+def approve(connection: Connection, id_: int, kinds: Mapping[str, Kind], by: By) -> Reply:
+    """Do a change that waited; the one who proposed it cannot.
+
+    Raises:
+        NotFound: no proposal has this number.
+        Conflict: it was decided before, was proposed by the same person, or what it was made for has changed since.
+    """
+    held = proposals.one(connection, id_)
+    if held["state"] != proposals.WAITING:
+        raise Conflict("proposal", str(id_), f"it is {held['state']}")
+    if held["proposed_by"] == by.actor:
+        raise Conflict("proposal", str(id_), "a second person is needed")
+    kind = kinds[held["kind"]]
+    wish = kind.wish(connection, held["subject"], held["body"], by.at)
+    if wish.basis != held["basis"]:
+        raise Conflict("proposal", str(id_), "what it was made for has changed since; reject it and propose it anew")
+    proposals.decide(connection, id_, proposals.APPROVED, at=by.at, actor=by.actor, decision=by.reason)
+    _note(connection, held, "approve", by)
+    return kind.do(connection, wish, by)
+
+
+def reject(connection: Connection, id_: int, by: By) -> Reply:
+    """End a proposal; who proposed it may take it back.
+
+    Raises:
+        NotFound: no proposal has this number.
+        Conflict: it was decided before.
+    """
+    held = proposals.one(connection, id_)
+    proposals.decide(connection, id_, proposals.REJECTED, at=by.at, actor=by.actor, decision=by.reason)
+    _note(connection, held, "reject", by)
+    return {"proposal": id_, "state": proposals.REJECTED}
+
+
+def _note(connection: Connection, held: Proposal, verb: str, by: By) -> None:
+    audit.record(
+        connection, at=by.at, actor=by.actor, action=f"proposal.{verb}", subject=f"{held['kind']} {held['subject']}",
+        before={"proposal": held["id"], "proposed_by": held["proposed_by"]}, after={"body": held["body"]},
+        reason=by.reason,
+    )  # fmt: skip
