@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from planner import __version__
-from planner.api import agreements, alerting, desk, health, own, polling, questions, reads
+from planner.api import agreements, alerting, desk, health, own, policies, polling, questions, reads
 from planner.api.guard import enter
 from planner.api.limits import Limits
 from planner.api.operations import summary_shape
@@ -19,6 +19,7 @@ from planner.api.problem import problem, refusal
 from planner.api.shapes import Shape
 from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError, what_is_wrong
+from planner.flows import policy
 from planner.flows.current import Current
 from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
@@ -55,6 +56,8 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.polled = Polled(questions.answered, settings.default_policy)
     app.state.bounds = settings.bounds()
     app.state.enabled = tuple(settings.source_urls())
+    app.state.two_people = settings.two_people
+    app.state.kinds = {**policy.KINDS}
     app.state.trusted_hosts = settings.trusted_hosts()
     app.state.refresh = _refresher(opened, settings)
     polling.add_to(app)
@@ -65,6 +68,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         desk.router,
         agreements.router,
         own.router,
+        policies.router,
         alerting.router,
         reads.router,
     ):

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         default="", description="`host:port` of webhook receivers that need not be public, separated by commas"
     )
     default_policy: str = Field(default="no-training", description="policy of a question that names none")
+    two_people: bool = Field(
+        default=False, description="whether a change that lets more through than before waits for a second admin"
+    )
     admin_key: SecretStr | None = Field(default=None, description="a bootstrap key with the admin role")
     key_pepper: SecretStr | None = Field(
         default=None, description="secret mixed into stored keys; unset: kept in a file in the data folder"

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from planner.api.guard import admitted
 from planner.core.errors import InvalidInput
 from planner.flows.write import Request as Write
-from planner.flows.write import tag, write
+from planner.flows.write import tag, tag_of, write
 from planner.store.engine import Connection
 
 KEY_CHARACTERS_MAX = 200
@@ -21,7 +21,11 @@ def actor_of(request: Request) -> str:
 
 
 def written(
-    request: Request, body: object, story: Callable[[Connection], dict[str, Any]], status: int = 200
+    request: Request,
+    body: object,
+    story: Callable[[Connection], dict[str, Any]],
+    status: int = 200,
+    tagged: Callable[[Connection], str] = tag_of,
 ) -> Response:
     """Run a story under the request's ``If-Match`` and ``Idempotency-Key``, and answer with the new ETag."""
     key = request.headers.get("idempotency-key")
@@ -35,10 +39,10 @@ def written(
         match=request.headers.get("if-match"),
         key=key,
     )
-    reply, etag = write(request.app.state.store, asked, story, admitted(request).now)
+    reply, etag = write(request.app.state.store, asked, story, admitted(request).now, tagged)
     return JSONResponse(reply, status, headers={"ETag": etag})
 
 
-def tagged(request: Request, document: dict[str, Any]) -> Response:
-    """Answer a read with the ETag a write can be made for."""
-    return JSONResponse(document, headers={"ETag": tag(request.app.state.store)})
+def tagged(request: Request, document: dict[str, Any], etag: str | None = None) -> Response:
+    """Answer a read with the ETag a write can be made for: that of what was read, or of everything admins write."""
+    return JSONResponse(document, headers={"ETag": etag or tag(request.app.state.store)})

@@ -1,6 +1,6 @@
 """The catalogue at one revision, as values: everything an answer may rest on, read once and never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
@@ -8,6 +8,7 @@ from functools import cached_property
 
 from planner.core.agreement import Contract, Fee, discount, gross_up
 from planner.core.claim import ModelFacts, Score
+from planner.core.errors import UnknownPolicy
 from planner.core.kept import Kept
 from planner.core.offer import Offer
 from planner.core.parties import PartyTerms, parties
@@ -97,6 +98,23 @@ class Catalogue:
         """Return the codes of every rule of a policy that refuses an offer, on the terms known at a moment."""
         registered = offer.facts.provider in self.providers
         return decide(policy, offer, lambda minimum: self.terms_of(offer, at, minimum), registered=registered)
+
+    def policy_of(self, names: Iterable[str]) -> Policy:
+        """Return the policy that is all of these together; several have the number of the state they are read at.
+
+        Raises:
+            UnknownPolicy: no policy has one of these names.
+        """
+        wanted = sorted(set(names))
+        for name in wanted:
+            if name not in self.policies:
+                raise UnknownPolicy(name)
+        if len(wanted) == 1:
+            return self.policies[wanted[0]]
+        parts = tuple(self.policies[name] for name in wanted)
+        joined = "+".join(wanted)
+        # A joint policy has no rules of its own, so it refuses nothing that its parts do not refuse.
+        return Policy(name=joined, version=self.policy_revision, allow_free=True, allow_unknown=True, parts=parts)
 
     def factor(self, offer: Offer, at: datetime) -> Fraction:
         """Return list price -> effective price of an offer: after its discount, with its channel's fees."""

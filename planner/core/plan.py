@@ -105,23 +105,27 @@ OBJECTIVES = ("cheapest", "best_quality", "fastest", "balanced")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A workload profile of a plan, with its needs."""
+    """A workload profile of a plan, with its needs, and policies of its own besides those of the plan."""
 
     id: str
     workload: Workload
     needs: Needs = field(default_factory=Needs)
     objective: str = "cheapest"
     fallbacks: int = 2
+    policies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What customers buy: its economics, its policy and its tasks by id. ``demo`` marks the bundled examples."""
+    """What customers buy: its economics, its policies, all of which must pass, and its tasks by id.
+
+    ``demo`` marks the bundled examples.
+    """
 
     id: str
     name: str
     economics: Economics
-    policy: str
+    policies: tuple[str, ...]
     tasks: tuple[Task, ...] = ()
     allow_tier1: bool = True
     demo: bool = False

@@ -13,7 +13,7 @@ _PLAN_KEYS = {
     "id", "name", "demo", "price_usd", "period", "margin", "payment_fee_percent", "payment_fee_fixed_usd",
     "charges_per_period", "other_costs_usd", "policy", "allow_tier1", "task",
 }  # fmt: skip
-_TASK_KEYS = {"id", "kind", "workload", "needs", "objective", "fallbacks"}
+_TASK_KEYS = {"id", "kind", "workload", "needs", "objective", "fallbacks", "policy"}
 _NEEDS_KEYS = {
     "capabilities", "context_tokens", "input_modalities", "output_modalities", "models", "tiers", "quality",
     "ttft_ms_max", "throughput_tps_min", "regions", "service_tiers",
@@ -32,7 +32,7 @@ def read_plan(document: Mapping[str, Any]) -> Plan:
     return Plan(
         id=document["id"],
         name=document["name"],
-        policy=document["policy"],
+        policies=(document["policy"],),
         allow_tier1=document.get("allow_tier1", True),
         demo=document.get("demo", False),
         tasks=tuple(_read_task(task, where) for task in document.get("task", ())),
@@ -58,6 +58,7 @@ def _read_task(document: Mapping[str, Any], where: str) -> Task:
         needs=_read_needs(document.get("needs", {}), document.get("kind", "chat"), where),
         objective=document.get("objective", "cheapest"),
         fallbacks=document.get("fallbacks", 2),
+        policies=(document["policy"],) if "policy" in document else (),
     )
 
 

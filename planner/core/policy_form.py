@@ -70,6 +70,12 @@ def write_rules(policy: Policy) -> dict[str, Any]:
     return rules
 
 
+def changed_rules(old: Policy, new: Policy) -> tuple[str, ...]:
+    """Return the names of the rules in which two versions differ."""
+    before, after = write_rules(old), write_rules(new)
+    return tuple(sorted(rule for rule in before.keys() | after.keys() if before.get(rule) != after.get(rule)))
+
+
 def write_policy(policy: Policy) -> dict[str, Any]:
     """Write a policy with its name, version, title and rules."""
     return {"name": policy.name, "version": policy.version, "title": policy.title, "rules": write_rules(policy)}

@@ -101,7 +101,7 @@ def ask_of(catalogue: Catalogue, question: Question, default_policy: str, now: d
     return Ask(
         workload=task.workload,
         economics=plan.economics if plan.economics.margin is not None else None,
-        policy=policy_named(catalogue, plan.policy),
+        policy=catalogue.policy_of((*plan.policies, *task.policies)),
         needs=plan_needs(plan, task),
         at=at,
         decided_at=now,

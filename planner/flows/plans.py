@@ -51,7 +51,7 @@ def review(connection: Connection, at: datetime) -> int:
 
 def _state(catalogue: Catalogue, snapshot: Snapshot, plan: Plan, task: Task, at: datetime) -> PlanState:
     try:
-        ask = ask_of(catalogue, Question(plan=plan.id, task=task.id, fallbacks=0), plan.policy, at)
+        ask = ask_of(catalogue, Question(plan=plan.id, task=task.id, fallbacks=0), "", at)
         answer: Answer = snapshot.recommend(ask)
     except NoAnswer as error:
         return PlanState(error.code)

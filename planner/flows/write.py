@@ -36,8 +36,14 @@ def tag_of(connection: Connection) -> str:
     return f'"{heads.catalogue}.{heads.policy}.{heads.keys}"'
 
 
-def write(store: Store, request: Request, story: Callable[[Connection], Reply], at: datetime) -> tuple[Reply, str]:
-    """Run a story and return its reply with the ETag after it.
+def write(
+    store: Store,
+    request: Request,
+    story: Callable[[Connection], Reply],
+    at: datetime,
+    tagged: Callable[[Connection], str] = tag_of,
+) -> tuple[Reply, str]:
+    """Run a story and return its reply with the ETag after it; ``tagged`` gives that of what is written.
 
     Raises:
         Changed: ``If-Match`` names an older state.
@@ -50,13 +56,13 @@ def write(store: Store, request: Request, story: Callable[[Connection], Reply], 
             if known is not None:
                 if known.digest != request.digest:
                     raise Conflict("idempotency_key", request.key[:80], "it was used for another request")
-                return known.body, tag_of(connection)
-        if request.match is not None and request.match not in ("*", tag_of(connection)):
-            raise Changed("state", request.match[:80], f"the newest is {tag_of(connection)}")
+                return known.body, tagged(connection)
+        if request.match is not None and request.match not in ("*", tagged(connection)):
+            raise Changed("state", request.match[:80], f"the newest is {tagged(connection)}")
         reply = story(connection)
         if request.key is not None:
             replies.keep(connection, request.actor, request.key, request.digest, reply, at)
-        return reply, tag_of(connection)
+        return reply, tagged(connection)
 
     return store.tell(whole)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,13 +19,11 @@ from planner.core.identity import OPENROUTER, canonical_model
 from planner.core.offer import Kind, Offer
 from planner.core.plan import Plan
 from planner.core.plan_form import read_plan
-from planner.core.policy import Policy
-from planner.core.policy_form import read_policy, resolve
 from planner.core.price import Evidence, PriceCard, RateTable
 from planner.core.rate_form import read_rates
 from planner.core.tier import PriceBand, QualityBand, TierBands
+from planner.store import policies, terms
 from planner.store import tables as t
-from planner.store import terms
 from planner.store.ages import ages_of
 from planner.store.known import known
 from planner.store.revision import read_heads
@@ -54,8 +52,8 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
         fees=load_fees(connection, known_at),
         contracts=load_contracts(connection, known_at),
         tier_bands=_bands(connection),
-        policies=_policies(connection, known_at),
-        plans=_plans(connection),
+        policies=policies.load(connection, known_at),
+        plans=load_plans(connection, known_at),
         stale_from={} if known_at is not None else ages.stale_from,
         believed_until={} if known_at is not None else ages.believed_until,
     )
@@ -269,16 +267,14 @@ def _bands(connection: sa.Connection) -> TierBands:
     )
 
 
-def _policies(connection: sa.Connection, known_at: datetime | None) -> dict[str, Policy]:
-    # In order of version, so that the newest stays.
-    rows = connection.execute(sa.select(t.policies).order_by(t.policies.c.name, t.policies.c.version))
-    return resolve({row.name: _policy(row) for row in rows if known_at is None or row.published_at <= known_at})
-
-
-def _policy(row: sa.Row[Any]) -> Policy:
-    document = json.loads(row.rules)
-    return read_policy(row.name, row.version, document["title"], document["rules"])
-
-
-def _plans(connection: sa.Connection) -> dict[str, Plan]:
-    return {row.id: read_plan(json.loads(row.document)) for row in connection.execute(sa.select(t.plans))}
+def load_plans(connection: sa.Connection, known_at: datetime | None = None) -> dict[str, Plan]:
+    """Load the plans, each with the policies that were assigned to it and to its tasks since."""
+    assigned = policies.assigned(connection, known_at)
+    found = {}
+    for row in connection.execute(sa.select(t.plans)):
+        plan = read_plan(json.loads(row.document))
+        tasks = tuple(replace(task, policies=assigned.get((plan.id, task.id), task.policies)) for task in plan.tasks)
+        found[plan.id] = replace(
+            plan, tasks=tasks, policies=assigned.get((plan.id, policies.WHOLE_PLAN), plan.policies)
+        )
+    return found
