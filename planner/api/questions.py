@@ -9,7 +9,7 @@ from planner.api.asked import CostIn, ExplanationIn, RankIn, RecommendationIn
 from planner.api.body import body_of, described
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.problem import documented
-from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, standing_shape, time_text
+from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, policy_shape, standing_shape, time_text
 from planner.core import errors
 from planner.core.errors import InvalidInput
 from planner.core.money import usd_text
@@ -78,8 +78,7 @@ def post_explanation(
         ],
         "cost_usd": None if cost_usd is None else usd_text(cost_usd),
         "list_cost_usd": None if list_usd is None else usd_text(list_usd),
-        "policy": ask.policy.name,
-        "policy_version": ask.policy.version,
+        **policy_shape(ask.policy),
         "at": time_text(ask.at),
         **standing_shape(view, now, ask.at, [view.catalogue.card(body.offer, ask.at)]),
     }
@@ -155,8 +154,7 @@ def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))
             for offer, cost_usd, list_usd in ranked
         ],
         "next_cursor": None,
-        "policy": ask.policy.name,
-        "policy_version": ask.policy.version,
+        **policy_shape(ask.policy),
         "at": time_text(ask.at),
         **standing_shape(view, now, ask.at, [view.catalogue.card(offer.id, ask.at) for offer, _cost, _list in ranked]),
     }

@@ -12,6 +12,7 @@ from planner.core.money import PICO, floor_text, pico_text, plain, ratio_text, u
 from planner.core.moves import moves
 from planner.core.offer import Offer
 from planner.core.parties import PartyTerms, Stated
+from planner.core.policy import Policy
 from planner.core.price import PriceCard
 from planner.core.rate_form import write_rates
 from planner.core.terms import Terms
@@ -131,10 +132,19 @@ def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, Mo
         ],
         "enforce": None,
         "objective": ask.objective,
-        "policy": ask.policy.name,
-        "policy_version": ask.policy.version,
+        **policy_shape(ask.policy),
         "at": time_text(ask.at),
         **standing_shape(view, ask.decided_at, ask.at, [answer.choice.card]),
+    }
+
+
+def policy_shape(policy: Policy) -> Shape:
+    """Write under what an answer was decided: the policy, its version, and the versions of all its parts."""
+    return {
+        "policy": policy.name,
+        "policy_version": policy.version,
+        # A joint policy has no rules of its own, and is not one that somebody published.
+        "policies": [{"name": rules.name, "version": rules.version} for rules in policy.rules if "+" not in rules.name],
     }
 
 
