@@ -1,11 +1,10 @@
-"""Keys, policies and the audit trail on the command line."""
+"""Keys and the audit trail on the command line."""
 
 import getpass
 
 from planner.cli import show
-from planner.cli.opened import now, read_settings, store_of, view_of
+from planner.cli.opened import now, read_settings, store_of
 from planner.core.errors import InvalidInput, NotFound, readable
-from planner.core.policy_form import write_policy
 from planner.store import audit, keys
 
 EXIT_BROKEN = 1
@@ -75,17 +74,3 @@ def verify_audit(*, as_json: bool) -> None:
         show.note(f"The audit trail is broken at entry {broken}.")
     if broken is not None:
         raise SystemExit(EXIT_BROKEN)
-
-
-def list_policies(*, as_json: bool) -> None:
-    """Print the policies and their rules."""
-    policies = view_of(read_settings()).catalogue.policies
-    written = [write_policy(policies[name]) for name in sorted(policies)]
-    if as_json:
-        show.json_out(written)
-        return
-    rows = [
-        (policy["name"], policy["version"], ", ".join(f"{rule}={value}" for rule, value in policy["rules"].items()))
-        for policy in written
-    ]
-    show.table("policies", [("name", "left"), ("version", "right"), ("rules", "left")], rows)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from planner.cli import alert_commands, commands
+from planner.cli import alert_commands, commands, policy_commands
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
@@ -25,13 +25,12 @@ cli = typer.Typer(
 db = typer.Typer(help="The database schema.", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
-policies = typer.Typer(help="Privacy policies.", no_args_is_help=True)
 cli.add_typer(db, name="db")
 cli.add_typer(keys, name="keys")
 cli.add_typer(audit, name="audit")
-cli.add_typer(policies, name="policies")
 commands.add_to(cli)
 alert_commands.add_to(cli)
+policy_commands.add_to(cli)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 At = Annotated[
@@ -262,11 +261,3 @@ def audit_verify(as_json: Json = False) -> None:
     from planner.cli import administering
 
     administering.verify_audit(as_json=as_json)
-
-
-@policies.command("list")
-def policies_list(as_json: Json = False) -> None:
-    """List policies with their version and rules."""
-    from planner.cli import administering
-
-    administering.list_policies(as_json=as_json)

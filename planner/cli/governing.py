@@ -1,0 +1,178 @@
+"""Policies on the command line: the same stories as over HTTP, told by whoever has the database."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from planner.cli import show
+from planner.cli.administering import actor
+from planner.cli.opened import file_bytes, now, read_settings, store_of
+from planner.core import policy_files
+from planner.core.errors import InvalidInput
+from planner.core.policy_form import write_policy
+from planner.flows import policy as flow
+from planner.flows import second
+from planner.flows.second import By
+from planner.store import policies, proposals
+from planner.store.engine import Connection
+
+FORMATS = ("toml", "csv")
+Reply = dict[str, Any]
+
+
+def _told(reason: str, story: Callable[[Connection, By], Reply]) -> Reply:
+    settings = read_settings()
+    by = By(actor=actor(), at=now(), reason=reason, two_people=settings.two_people)
+    return store_of(settings).tell(lambda connection: story(connection, by))
+
+
+def _read(story: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  # whatever the story returns
+    with store_of(read_settings()).read() as connection:
+        return story(connection)
+
+
+def _done(reply: Reply, line: str, *, as_json: bool) -> None:
+    if as_json:
+        show.json_out(reply)
+    elif "proposal" in reply and reply.get("state") == proposals.WAITING:
+        wide = ", ".join(reply["widens"])
+        show.line(f"Waits for a second person as proposal {reply['proposal']}: it lets more through ({wide}).")
+    else:
+        show.line(line)
+
+
+def _rules(rules: dict[str, Any]) -> str:
+    return ", ".join(f"{rule}={json.dumps(value, ensure_ascii=False)}" for rule, value in rules.items())
+
+
+def list_policies(*, as_json: bool) -> None:
+    """Print the policies and their rules."""
+    found = _read(policies.load)
+    written = [write_policy(found[name]) for name in sorted(found)]
+    if as_json:
+        show.json_out(written)
+        return
+    rows = [(policy["name"], policy["version"], _rules(policy["rules"])) for policy in written]
+    show.table("policies", [("name", "left"), ("version", "right"), ("rules", "left")], rows)
+
+
+def show_policy(name: str, *, versions: bool, draft: bool, as_json: bool) -> None:
+    """Print a policy rule by rule."""
+    if draft:
+        found = [_read(lambda connection: flow.draft_reply(connection, name, flow.draft_of(connection, name)))]
+    else:
+        rows = _read(lambda connection: policies.versions(connection, name))
+        found = [{**row, "published_at": row["published_at"].isoformat()} for row in rows[: None if versions else 1]]
+    if as_json:
+        show.json_out(found if versions else found[0])
+        return
+    for policy in found:
+        what = f"draft {policy['edit']}" if draft else f"v{policy['version']} of {policy['published_at']}"
+        rules = [(rule, json.dumps(value, ensure_ascii=False)) for rule, value in policy["rules"].items()]
+        show.table(f"{name} {what}: {policy['title']}", [("rule", "left"), ("value", "left")], rules)
+        if draft:
+            show.line(f"differs from the newest version in: {', '.join(policy['changes']) or 'nothing'}")
+
+
+def _format(path: Path | None, given: str | None) -> str:
+    found = given or (path.suffix.lstrip(".") if path is not None else "toml")
+    if found not in FORMATS:
+        raise InvalidInput("format", f"one of {', '.join(FORMATS)} is needed")
+    return found
+
+
+def import_policies(file: Path, given: str | None, reason: str, *, publish: bool, as_json: bool) -> None:
+    """Take policies in from a file."""
+    read = policy_files.read_toml if _format(file, given) == "toml" else policy_files.read_csv
+    try:
+        documents = read(file_bytes(file, "file").decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise InvalidInput("file", "not UTF-8") from None
+    reply = _told(reason, lambda connection, by: flow.take_in(connection, documents, by, at_once=publish))
+    if as_json:
+        show.json_out(reply)
+        return
+    rows = [(line["name"], line["outcome"], ", ".join(line.get("changes", ()))) for line in reply["policies"]]
+    show.table("policies", [("name", "left"), ("outcome", "left"), ("changes", "left")], rows)
+
+
+def export_policies(out: Path | None, given: str | None) -> None:
+    """Write the newest version of every policy to a file or the terminal."""
+    write = policy_files.write_toml if _format(out, given) == "toml" else policy_files.write_csv
+    found = _read(policies.load)
+    text = write([write_policy(found[name]) for name in sorted(found)])
+    if out is None:
+        show.out.out(text, end="", highlight=False)
+    else:
+        out.write_text(text, "utf-8")
+        show.note(f"{len(found)} policies written to {out}")
+
+
+def publish(name: str, reason: str, *, as_json: bool) -> None:
+    """Publish a draft."""
+    reply = _told(reason, lambda connection, by: flow.publish_draft(connection, name, by))
+    _done(reply, f"published {name} v{reply.get('version')}; {reply.get('alerts')} plans moved", as_json=as_json)
+
+
+def discard(name: str, reason: str, *, as_json: bool) -> None:
+    """Throw a draft away."""
+    _done(_told(reason, lambda connection, by: flow.discard_draft(connection, name, by)), "discarded", as_json=as_json)
+
+
+def roll_back(name: str, version: int, reason: str, *, as_json: bool) -> None:
+    """Publish an older version anew."""
+    reply = _told(reason, lambda connection, by: flow.roll_back(connection, name, version, by))
+    line = (
+        f"published {name} v{reply.get('version')}, which says what v{version} said; {reply.get('alerts')} plans moved"
+    )
+    _done(reply, line, as_json=as_json)
+
+
+def assign(plan: str, task: str, names: list[str], reason: str, *, as_json: bool) -> None:
+    """Decide a plan or a task under policies."""
+    reply = _told(reason, lambda connection, by: flow.assign(connection, plan, task, names, by))
+    place = f"{plan}/{task}" if task else plan
+    line = f"{place} is decided under {', '.join(sorted(names)) or 'no policy of its own'}"
+    _done(reply, f"{line}; {reply.get('alerts')} plans moved", as_json=as_json)
+
+
+def list_plans(*, as_json: bool) -> None:
+    """Print who is decided under which policies."""
+    found = _read(flow.plans)
+    rows = [
+        (plan.id, "" if task is None else task.id, ", ".join((plan if task is None else task).policies))
+        for plan in found
+        for task in (None, *plan.tasks)
+    ]
+    if as_json:
+        show.json_out([{"plan": plan, "task": task or None, "policies": names.split(", ") if names else []}
+                       for plan, task, names in rows])  # fmt: skip
+        return
+    show.table("plans", [("plan", "left"), ("task", "left"), ("policies", "left")], rows)
+
+
+def list_proposals(*, every: bool, as_json: bool) -> None:
+    """Print what waits for a second person."""
+    state = None if every else proposals.WAITING
+    rows = _read(lambda connection: proposals.listed(connection, state, limit=1_000))
+    if as_json:
+        show.json_out([{**row, **_times(row)} for row in rows])
+        return
+    columns = ("id", "state", "kind", "subject", "proposed_by", "reason")
+    listed = [[*(row[column] for column in columns), ", ".join(row["widens"])] for row in rows]
+    show.table("proposals", [*((column, "left") for column in columns), ("lets through", "left")], listed)
+
+
+def _times(row: Reply) -> Reply:
+    times = ("proposed_at", "decided_at")
+    return {name: None if row[name] is None else row[name].isoformat() for name in times}
+
+
+def decide(id_: int, reason: str, *, approve: bool, as_json: bool) -> None:
+    """Approve or reject a proposal."""
+
+    def story(connection: Connection, by: By) -> Reply:
+        return second.approve(connection, id_, flow.KINDS, by) if approve else second.reject(connection, id_, by)
+
+    _done(_told(reason, story), f"{'done' if approve else 'rejected'}: proposal {id_}", as_json=as_json)
