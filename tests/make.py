@@ -1,6 +1,7 @@
 """Builders of core values for tests: each makes the smallest thing that is whole."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -111,3 +112,8 @@ def stranger(store: Store, at: datetime = NOON) -> None:
     )
     with store.write() as connection:
         publish(connection, [reading], at=at, actor="test", reason="test")
+
+
+def joined(policy: Policy, *parts: Policy) -> Policy:
+    """Make a policy of which others are parts."""
+    return replace(policy, all_of=frozenset(part.name for part in parts), parts=parts)
