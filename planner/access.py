@@ -81,6 +81,8 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/policies/{name}/discard"): _ADMIN,
     ("POST", "/v1/policies/{name}/publish"): _ADMIN,
     ("POST", "/v1/policies/{name}/rollback"): _ADMIN,
+    ("POST", "/v1/policies/{name}/preview"): _ADMIN,
+    ("GET", "/v1/policies/{name}/price"): _MONEY,
     ("GET", "/v1/policies/{name}/allow-list"): _MONEY,
     ("POST", "/v1/policies/{name}/allow-list"): _ADMIN,
     ("GET", "/v1/plans"): _MONEY,

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from planner import __version__
-from planner.api import agreements, alerting, desk, health, own, policies, polling, questions, reads
+from planner.api import agreements, alerting, desk, health, impacts, own, policies, polling, questions, reads
 from planner.api.guard import enter
 from planner.api.limits import Limits
 from planner.api.operations import summary_shape
@@ -69,6 +69,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         agreements.router,
         own.router,
         policies.router,
+        impacts.router,
         alerting.router,
         reads.router,
     ):

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from planner.cli import show
 from planner.cli.administering import actor
-from planner.cli.opened import file_bytes, now, read_settings, store_of
+from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
 from planner.core import policy_files
 from planner.core.errors import InvalidInput
 from planner.core.policy_form import write_policy
@@ -176,3 +177,56 @@ def decide(id_: int, reason: str, *, approve: bool, as_json: bool) -> None:
         return second.approve(connection, id_, flow.KINDS, by) if approve else second.reject(connection, id_, by)
 
     _done(_told(reason, story), f"{'done' if approve else 'rejected'}: proposal {id_}", as_json=as_json)
+
+
+def preview(name: str, file: Path | None, *, as_json: bool) -> None:
+    """Print what publishing would change."""
+    from planner.api.impacts import move_sentence, preview_shape
+    from planner.flows.preview import preview_policy
+
+    settings, at = read_settings(), now()
+    if file is None:
+        document = _read(lambda connection: flow.draft_of(connection, name)).document
+    else:
+        listed = policy_files.read_toml(file_bytes(file, "file").decode("utf-8-sig", errors="replace"))
+        document = next((one for one in listed if one["name"] == name), None)
+        if document is None:
+            raise InvalidInput("file", f"it has no policy called {name[:64]!a}")
+    _read(lambda connection: flow.checked(connection, name, document["title"], document["rules"]))
+    view = view_of(settings)
+    found = preview_policy(view.catalogue, view.snapshot, name, document["title"], document["rules"], at)
+    if as_json:
+        show.json_out(preview_shape(name, found))
+        return
+    show.line(f"{len(found.leave)} offers leave, {len(found.join)} join, {found.stay} stay"
+              f"{'; it lets more through than before' if found.widens else ''}")  # fmt: skip
+    for move in found.plans:
+        show.line(move_sentence(move))
+
+
+def price(name: str, input_tokens: int, output_tokens: int, *, as_json: bool) -> None:
+    """Print what each rule of a policy costs."""
+    from planner.api.impacts import percent, rule_shape, signed
+    from planner.core.usage import Usage
+    from planner.flows.preview import privacy_price
+
+    view = view_of(read_settings())
+    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+    _policy, found = privacy_price(view.catalogue, view.snapshot, name, usage, now())
+    if as_json:
+        show.json_out([rule_shape(priced) for priced in found])
+        return
+    rows = [
+        (
+            priced.variant.part, priced.variant.rule, len(priced.models.unavailable), len(priced.models.dearer),
+            "" if priced.models.mean_usd is None else signed(Fraction(round(priced.models.mean_usd, 9))),
+            "" if priced.models.mean_share is None else percent(priced.models.mean_share),
+            ", ".join(f"{move.plan}/{move.task} {signed(move.delta_usd)}" for move in priced.plans if move.delta_usd),
+        )
+        for priced in found
+    ]  # fmt: skip
+    columns = (
+        ("policy", "left"), ("rule", "left"), ("models unavailable", "right"), ("models dearer", "right"),
+        ("mean USD/request", "right"), ("mean %", "right"), ("plans, USD/request", "left"),
+    )  # fmt: skip
+    show.table(f"what {name} costs, at {input_tokens} tokens in and {output_tokens} out", columns, rows)

@@ -143,3 +143,28 @@ def proposals_reject(id: Number, reason: Reason, as_json: Json = False) -> None:
     from planner.cli import governing
 
     governing.decide(id, reason, approve=False, as_json=as_json)
+
+
+@policies.command("preview")
+def policies_preview(
+    name: Name,
+    file: Annotated[Path | None, typer.Option(help="TOML with the policy; by default its draft.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what publishing a draft, or a file, would change: offers that leave, and plans that move."""
+    from planner.cli import governing
+
+    governing.preview(name, file, as_json=as_json)
+
+
+@policies.command("price")
+def policies_price(
+    name: Name,
+    input_tokens: Annotated[int, typer.Option(min=0, help="Tokens of one prompt.")] = 3_000,
+    output_tokens: Annotated[int, typer.Option(min=0, help="Tokens of one answer.")] = 1_000,
+    as_json: Json = False,
+) -> None:
+    """Show what each rule of a policy costs, by solving the same questions without it."""
+    from planner.cli import governing
+
+    governing.price(name, input_tokens, output_tokens, as_json=as_json)
