@@ -99,16 +99,40 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/webhooks"): _ADMIN,
     ("POST", "/v1/webhooks/{id}/disable"): _ADMIN,
     ("POST", "/v1/webhooks/{id}/enable"): _ADMIN,
+    ("POST", "/v1/sessions"): _OPEN,
+    ("GET", "/v1/sessions/current"): _ALL,
+    ("DELETE", "/v1/sessions/current"): _ALL,
+    ("GET", "/v1/people"): _ADMIN,
+    ("POST", "/v1/people"): _ADMIN,
+    ("POST", "/v1/people/{login}/disable"): _ADMIN,
+    ("POST", "/v1/people/{login}/enable"): _ADMIN,
+    ("POST", "/v1/people/{login}/role"): _ADMIN,
+    ("POST", "/v1/people/{login}/password"): _ADMIN,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. ``policies`` are those a backend key may name besides the default; None on other roles: any."""
+    """Who asks. ``policies`` are those a backend may name besides the default; None on other roles: any.
+
+    ``kind`` tells a key from a person who signed in.
+    """
 
     name: str
     role: Role
     policies: frozenset[str] | None
+    kind: str = "key"
+
+    @property
+    def actor(self) -> str:
+        """Return who asks, as the audit trail writes it."""
+        return f"{self.kind}:{self.name}"
+
+
+def person(login: str, role: str) -> Principal:
+    """Return the principal of a person who signed in."""
+    reached = Role(role)
+    return Principal(login, reached, frozenset() if reached is Role.BACKEND else None, kind="person")
 
 
 def authenticate(header: str | None, keys: KeyRing, at: datetime) -> Principal:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from planner import __version__
-from planner.api import agreements, alerting, desk, health, impacts, own, policies, polling, questions, reads
+from planner.api import agreements, alerting, desk, health, impacts, own, people, policies, polling, questions, reads, sessions
+from planner.api.browser import site_of
 from planner.api.guard import enter
 from planner.api.limits import Limits
 from planner.api.operations import summary_shape
@@ -23,6 +24,7 @@ from planner.flows import policy
 from planner.flows.current import Current
 from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
+from planner.flows.sign_in import Lasting
 from planner.settings import Settings
 from planner.store.engine import Store, open_store
 
@@ -52,6 +54,9 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
     app.state.store = opened
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
+    app.state.pepper = settings.pepper()
+    lasting = Lasting(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
+    app.state.site = site_of(settings.public_url, settings.host, lasting)
     app.state.default_policy = settings.default_policy
     app.state.polled = Polled(questions.answered, settings.default_policy)
     app.state.bounds = settings.bounds()
@@ -71,6 +76,8 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         policies.router,
         impacts.router,
         alerting.router,
+        sessions.router,
+        people.router,
         reads.router,
     ):
         app.include_router(router)

@@ -4,8 +4,9 @@ import os
 import secrets
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from planner.core.doubt import Bounds
@@ -79,10 +80,31 @@ class Settings(BaseSettings):
     two_people: bool = Field(
         default=False, description="whether a change that lets more through than before waits for a second admin"
     )
+    public_url: str | None = Field(
+        default=None, description="where browsers meet planner, such as `https://planner.example.com`"
+    )
+    session_idle_minutes: int = Field(
+        default=480, ge=5, le=10_080, description="minutes without a request after which a session ends"
+    )
+    session_hours: int = Field(default=168, ge=1, le=720, description="hours after which a session ends in any case")
     admin_key: SecretStr | None = Field(default=None, description="a bootstrap key with the admin role")
     key_pepper: SecretStr | None = Field(
         default=None, description="secret mixed into stored keys; unset: kept in a file in the data folder"
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        own = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if parts.scheme != "https" and not (parts.scheme == "http" and own):
+            raise ValueError("https:// is needed; http:// only on the machine itself")
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if not parts.hostname or "@" in parts.netloc or value.rstrip("/") != origin or origin != origin.lower():
+            raise ValueError("scheme, host and port are needed in lower case, and nothing else")
+        return origin
 
     def url(self) -> str:
         """Return the database URL, the embedded file by default."""

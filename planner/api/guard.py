@@ -10,9 +10,11 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from planner.access import ROLES, Principal, authenticate, check_policy, check_role
-from planner.core.errors import InvalidInput
+from planner.access import ROLES, Principal, authenticate, check_policy, check_role, person
+from planner.api.browser import check_origin, token_of
+from planner.core.errors import InvalidInput, Unauthenticated
 from planner.flows.current import Current, View
+from planner.flows.sign_in import holding
 
 _ADMITTED = "planner.admitted"
 
@@ -32,7 +34,8 @@ async def enter(request: Request, method: str, path: str) -> None:
     """Confirm the view this request answers from, and refuse who may not be here.
 
     Raises:
-        Unauthenticated: no valid key.
+        Unauthenticated: no valid key, and nobody is signed in.
+        CrossSite: a browser would change something, and no page of ours asked for it.
         Forbidden: the key's role does not reach this route.
         Unavailable: the view cannot be confirmed.
     """
@@ -45,9 +48,22 @@ async def enter(request: Request, method: str, path: str) -> None:
     if view is None:
         view = await run_in_threadpool(current.view)
     now = datetime.now(UTC)
-    principal = authenticate(request.headers.get("authorization"), view.keys, now)
+    header = request.headers.get("authorization")
+    token = token_of(request) if header is None else None
+    # A key says who asks, whatever cookie comes with it.
+    principal = authenticate(header, view.keys, now) if token is None else await _signed_in(request, token, now)
     check_role(principal, roles)
     request.scope[_ADMITTED] = Admitted(view, now, principal)
+
+
+async def _signed_in(request: Request, token: str, now: datetime) -> Principal:
+    """Return who is signed in, as the database says at this moment: what was ended anywhere holds nowhere."""
+    state = request.app.state
+    session = await run_in_threadpool(holding, state.store, token, state.site.lasting, now)
+    if session is None:
+        raise Unauthenticated
+    check_origin(request)
+    return person(session.login, session.role)
 
 
 def query_names(dependant: Dependant) -> frozenset[str]:

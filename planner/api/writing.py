@@ -17,7 +17,7 @@ KEY_CHARACTERS_MAX = 200
 
 def actor_of(request: Request) -> str:
     """Return who asks, for the audit trail."""
-    return f"key:{admitted(request).principal.name}"
+    return admitted(request).principal.actor
 
 
 def written(

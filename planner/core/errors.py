@@ -14,12 +14,15 @@ The tree::
     |   `-- MarginUnreachable   compliant offers exist and all cost too much
     |-- AccessRefused           who asks may not
     |   |-- Unauthenticated     no valid key
+    |   |-- SignInRefused       nobody signs in with this
+    |   |-- CrossSite           a browser sent it from elsewhere
     |   |-- Forbidden           the key's role does not reach here
     |   `-- PolicyNotGranted    the key may not name this policy
     |-- Conflict                somebody or something was faster, or was there before
     |   |-- Changed             what a write was based on is not the newest any more
     |   `-- Overtaken           this turn was taken over by somebody else
     |-- TooLarge                a body beyond the limit
+    |-- TooManyRequests         slower, please
     |-- FeedRefused             a source sent what cannot be believed
     |-- SchemaMismatch          the database is of another version
     `-- Unavailable             the answer cannot be confirmed right now; ask again
@@ -192,6 +195,22 @@ class Unauthenticated(AccessRefused):
 
 
 @dataclass(eq=False)
+class SignInRefused(AccessRefused):
+    """Nobody signs in with what was sent. Whether the person, the password or the proof was wrong is not said."""
+
+    code: ClassVar[str] = "sign_in_refused"
+    title: ClassVar[str] = "Nobody signs in with this"
+
+
+@dataclass(eq=False)
+class CrossSite(AccessRefused):
+    """A browser would change something for whoever is signed in, and planner's own pages did not ask for it."""
+
+    code: ClassVar[str] = "cross_site"
+    title: ClassVar[str] = "Only planner's own pages may send this, and as application/json"
+
+
+@dataclass(eq=False)
 class Forbidden(AccessRefused):
     """The key is valid and its role does not reach here."""
 
@@ -247,6 +266,16 @@ class TooLarge(PlannerError):
     title: ClassVar[str] = "The body is too large"
 
     bytes_max: int
+
+
+@dataclass(eq=False)
+class TooManyRequests(PlannerError):
+    """Too many requests came from one caller. ``retry_after_seconds`` says when to ask again."""
+
+    code: ClassVar[str] = "too_many_requests"
+    title: ClassVar[str] = "Too many requests"
+
+    retry_after_seconds: int
 
 
 @dataclass(eq=False)

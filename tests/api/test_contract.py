@@ -230,8 +230,8 @@ def test_a_large_body_is_413(client: TestClient) -> None:
     problem(client.post("/v1/costs", content=b" " * (1 << 21)), 413, "too_large")
 
 
-def test_every_route_needs_a_key_but_two(client: TestClient) -> None:
-    """Anonymous callers, wrong keys and prefix twins get 401 everywhere except at /live and /ready."""
+def test_every_route_needs_a_key_but_the_open_ones(client: TestClient) -> None:
+    """Anonymous callers, wrong keys and prefix twins get 401 everywhere except at /live, /ready and the way in."""
     for (method, path), roles in ROLES.items():
         address = path.replace("{id:path}", "x").replace("{id}", "x").replace("{plan}", "pro").replace("{task}", "chat")
         for header in (None, "Bearer wrong", f"Bearer {ADMIN[:11]}_other", ADMIN):
