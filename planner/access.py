@@ -102,6 +102,8 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/sessions"): _OPEN,
     ("GET", "/v1/sessions/current"): _ALL,
     ("DELETE", "/v1/sessions/current"): _ALL,
+    ("GET", "/v1/sessions/oidc"): _OPEN,
+    ("GET", "/v1/sessions/oidc/callback"): _OPEN,
     ("GET", "/v1/people"): _ADMIN,
     ("POST", "/v1/people"): _ADMIN,
     ("POST", "/v1/people/{login}/disable"): _ADMIN,

@@ -10,7 +10,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from planner import __version__
-from planner.api import agreements, alerting, desk, health, impacts, own, people, policies, polling, questions, reads, sessions
+from planner.api import (
+    agreements,
+    alerting,
+    desk,
+    health,
+    impacts,
+    openid,
+    own,
+    people,
+    policies,
+    polling,
+    questions,
+    reads,
+    sessions,
+)
 from planner.api.browser import site_of
 from planner.api.guard import enter
 from planner.api.limits import Limits
@@ -22,6 +36,7 @@ from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError, what_is_wrong
 from planner.flows import policy
 from planner.flows.current import Current
+from planner.flows.openid import Provider
 from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
 from planner.flows.sign_in import Lasting
@@ -57,6 +72,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.pepper = settings.pepper()
     lasting = Lasting(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
     app.state.site = site_of(settings.public_url, settings.host, lasting)
+    app.state.provider = _provider(settings)
     app.state.default_policy = settings.default_policy
     app.state.polled = Polled(questions.answered, settings.default_policy)
     app.state.bounds = settings.bounds()
@@ -77,6 +93,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         impacts.router,
         alerting.router,
         sessions.router,
+        openid.router,
         people.router,
         reads.router,
     ):
@@ -87,6 +104,16 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Limits)
     return app
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """Return where people sign in elsewhere, if the settings name a place."""
+    if settings.oidc_issuer is None:
+        return None
+    if settings.oidc_client_id is None or settings.public_url is None:
+        raise InvalidInput("PLANNER_OIDC_ISSUER", "PLANNER_OIDC_CLIENT_ID and PLANNER_PUBLIC_URL are needed with it")
+    secret = None if settings.oidc_client_secret is None else settings.oidc_client_secret.get_secret_value()
+    return Provider(settings.oidc_issuer, settings.oidc_client_id, secret, settings.public_url)
 
 
 def _refresher(store: Store, settings: Settings) -> Callable[[str, str, datetime], Shape]:

@@ -13,6 +13,7 @@ from planner.core.doubt import Bounds
 
 DATABASE_FILE = "planner.sqlite3"
 PEPPER_FILE = "key-pepper"
+_OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def default_data_dir() -> Path:
@@ -83,6 +84,11 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None, description="where browsers meet planner, such as `https://planner.example.com`"
     )
+    oidc_issuer: str | None = Field(
+        default=None, description="OpenID provider people sign in at; it must send back to `PLANNER_PUBLIC_URL`"
+    )
+    oidc_client_id: str | None = Field(default=None, description="what the OpenID provider knows planner as")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="secret of planner at the OpenID provider")
     session_idle_minutes: int = Field(
         default=480, ge=5, le=10_080, description="minutes without a request after which a session ends"
     )
@@ -92,13 +98,23 @@ class Settings(BaseSettings):
         default=None, description="secret mixed into stored keys; unset: kept in a file in the data folder"
     )
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            own = parts.scheme == "http" and parts.hostname in _OWN_HOSTS
+            if not parts.hostname or not (parts.scheme == "https" or own) or parts.query or parts.fragment:
+                raise ValueError("an https:// address without a query is needed; http:// only on the machine itself")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _origin(cls, value: str | None) -> str | None:
         if value is None:
             return None
         parts = urlsplit(value)
-        own = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        own = parts.hostname in _OWN_HOSTS
         if parts.scheme != "https" and not (parts.scheme == "http" and own):
             raise ValueError("https:// is needed; http:// only on the machine itself")
         origin = f"{parts.scheme}://{parts.netloc}"

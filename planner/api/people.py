@@ -1,7 +1,6 @@
 """The people who may sign in, as an admin registers and changes them; every change ends where they are signed in."""
 
 import hmac
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -24,17 +23,16 @@ from planner.store.people import Person
 router = APIRouter(prefix="/v1", tags=["people"], route_class=GuardedRoute)
 
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed)
-LOGIN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}$"
-_LOGIN = re.compile(LOGIN)
+_PATTERN = f"^{people.LOGIN.pattern}$"
 
 
 def _login(value: str) -> str:
-    if not _LOGIN.fullmatch(value):
+    if not people.LOGIN.fullmatch(value):
         raise ValueError("letters, digits and . _ @ + - are needed, 200 at most")
     return value
 
 
-Login = Annotated[str, Path(max_length=200)]
+Login = Annotated[str, Path(pattern=_PATTERN)]
 Role = Literal["backend", "finance", "admin"]
 Password = Annotated[SecretStr, Field(min_length=passwords.CHARACTERS_MIN, max_length=passwords.CHARACTERS_MAX)]
 
@@ -42,7 +40,7 @@ Password = Annotated[SecretStr, Field(min_length=passwords.CHARACTERS_MIN, max_l
 class PersonIn(DecisionIn):
     """Somebody new. Without a password they sign in by OpenID, where the login is their address."""
 
-    login: Annotated[str, AfterValidator(_login), Field(json_schema_extra={"pattern": LOGIN})]
+    login: Annotated[str, AfterValidator(_login), Field(json_schema_extra={"pattern": _PATTERN})]
     name: Name
     role: Role
     password: Password | None = None
@@ -93,8 +91,12 @@ def get_people(request: Request) -> Response:
 def post_person(request: Request, body: Annotated[PersonIn, Depends(body_of(PersonIn))]) -> Response:
     """Register somebody."""
     kept = None if body.password is None else passwords.hashed(body.password.get_secret_value())
-    facts = {"login": body.login, "name": body.name, "role": body.role, "password_hash": kept}
-    return _told(request, body, lambda connection, how: people.add(connection, **facts, **how), 201)
+    login, name, role = body.login, body.name, body.role
+    return _told(
+        request, body,
+        lambda connection, how: people.add(connection, login=login, name=name, role=role, password_hash=kept, **how),
+        201,
+    )  # fmt: skip
 
 
 @router.post("/people/{login}/disable", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "left"}))

@@ -45,9 +45,10 @@ def matches(stored: str | None, password: str) -> bool:
     """
     with _turn():
         try:
-            return _hasher.verify(_nobody() if stored is None else stored, password) and stored is not None
+            _hasher.verify(_nobody() if stored is None else stored, password)
         except (VerificationError, InvalidHashError):
             return False
+    return stored is not None
 
 
 def outdated(stored: str) -> bool:

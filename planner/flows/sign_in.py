@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -45,7 +46,9 @@ def by_password(
         TooManyRequests: the login or the peer was tried too often.
         Unavailable: too many sign in at once, or the database does not answer.
     """
-    buckets = _counted(store, login, peer, at)
+    # A login may be as long as somebody likes, and may be a password typed into the wrong field: a digest is kept.
+    limits = {f"login:{sessions.digest_of(login)}": LOGIN_TRIES_MAX, f"peer:{peer_of(peer)}": PEER_TRIES_MAX}
+    counted(store, limits, at)
     with store.read() as connection:
         person = people.find(connection, login)
     # Disabled people cost the same work and hear the same as those nobody knows.
@@ -59,7 +62,7 @@ def by_password(
         found = people.find(connection, login)
         if found is None or found.password_hash != person.password_hash:
             raise SignInRefused
-        for bucket in buckets:
+        for bucket in limits:
             sessions.forgive(connection, bucket, window_start(at))
         if newer is not None:
             people.rehash(connection, found, newer)
@@ -122,14 +125,13 @@ def peer_of(address: str) -> str:
     return address
 
 
-def _counted(store: Store, login: str, peer: str, at: datetime) -> tuple[str, str]:
-    """Count a try before anything is checked, so that many at once do not slip through together."""
+def counted(store: Store, limits: Mapping[str, int], at: datetime) -> None:
+    """Count a try before anything is checked, so that many at once do not slip through together.
+
+    Raises:
+        TooManyRequests: one of the buckets was tried more often than its limit.
+    """
     start = window_start(at)
-    # A login may be as long as somebody likes, and may be a password typed into the wrong field: a digest is kept.
-    limits = {
-        f"login:{sessions.digest_of(login)}": LOGIN_TRIES_MAX,
-        f"peer:{peer_of(peer)}": PEER_TRIES_MAX,
-    }
     over = TooManyRequests(max(1, int((start + WINDOW - at).total_seconds()) + 1))
     with store.read() as connection:
         # Who is over the limit already costs no write.
@@ -143,5 +145,3 @@ def _counted(store: Store, login: str, peer: str, at: datetime) -> tuple[str, st
 
     if not store.tell(story):
         raise over
-    first, second = limits
-    return first, second

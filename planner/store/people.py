@@ -1,5 +1,6 @@
 """People who may sign in: who they are, what they may do, and what an admin changed about them."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,9 @@ import sqlalchemy as sa
 from planner.core.errors import Conflict, NotFound
 from planner.store import audit, revision
 from planner.store.governing import people, sessions
+
+# Compared byte for byte, and readable at a glance: what could be taken for another letter is not one here.
+LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from planner.api import browser
 from planner.app import build
+from planner.core.errors import SignInRefused, TooManyRequests, Unavailable
 from planner.flows import passwords, sign_in
 from planner.flows.sign_in import Lasting
 from planner.settings import Settings
@@ -331,9 +332,9 @@ def test_tries_are_counted_together_by_all_workers(store: Store) -> None:
     """Another login, an address beside the first one in its /64: the same count; a later window begins anew."""
     made(store)
     for number in range(sign_in.PEER_TRIES_MAX):
-        with pytest.raises(sign_in.SignInRefused):
+        with pytest.raises(SignInRefused):
             sign_in.by_password(store, f"x{number}", PASSWORD, f"2001:db8::{number:x}", LASTING, AT)
-    with pytest.raises(sign_in.TooManyRequests) as refused:
+    with pytest.raises(TooManyRequests) as refused:
         sign_in.by_password(store, "ada", PASSWORD, "2001:db8::ffff", LASTING, AT)
     assert refused.value.retry_after_seconds == 8 * 60 + 1
     assert sign_in.by_password(store, "ada", PASSWORD, "2001:db8:0:1::1", LASTING, AT).token
@@ -352,7 +353,7 @@ def test_who_was_disabled_while_the_password_was_checked_does_not_come_in(
         return real(stored, password)
 
     monkeypatch.setattr(passwords, "matches", slow)
-    with pytest.raises(sign_in.SignInRefused):
+    with pytest.raises(SignInRefused):
         sign_in.by_password(store, "ada", PASSWORD, "192.0.2.1", LASTING, AT)
     with store.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
@@ -380,7 +381,7 @@ def test_at_most_two_passwords_are_checked_at_once(monkeypatch: pytest.MonkeyPat
         taken += 1
     try:
         assert taken == passwords.AT_ONCE + passwords.WAITING_MAX
-        with pytest.raises(sign_in.Unavailable):
+        with pytest.raises(Unavailable):
             passwords.matches(None, PASSWORD)
     finally:
         for _ in range(taken):
@@ -389,7 +390,7 @@ def test_at_most_two_passwords_are_checked_at_once(monkeypatch: pytest.MonkeyPat
     assert passwords._turns.acquire(blocking=False)
     assert passwords._turns.acquire(blocking=False)
     try:
-        with pytest.raises(sign_in.Unavailable):
+        with pytest.raises(Unavailable):
             passwords.hashed(PASSWORD)
     finally:
         passwords._turns.release()
