@@ -1,7 +1,7 @@
 """People sign in, stay signed in, and stop being so at once; other sites and impatient callers get nowhere."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +12,10 @@ from starlette.testclient import TestClient
 
 from planner.api import browser
 from planner.app import build
-from planner.core.errors import SignInRefused, TooManyRequests, Unavailable
 from planner.flows import passwords, sign_in
 from planner.flows.sign_in import Lasting
 from planner.settings import Settings
-from planner.store import audit, people, sessions
+from planner.store import audit, people
 from planner.store.engine import Store
 from planner.store.governing import attempts
 from planner.store.governing import sessions as table
@@ -27,7 +26,6 @@ from tests.api.test_contract import ADMIN, problem
 URL = "https://planner.example.com"
 COOKIE = "__Host-planner"
 PASSWORD = "correct horse battery"
-AT = datetime(2026, 11, 26, 9, 7, tzinfo=UTC)
 LASTING = Lasting(timedelta(hours=8), timedelta(days=7))
 KEY = {"Authorization": f"Bearer {ADMIN}"}
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -304,95 +302,3 @@ def test_on_the_machine_itself_the_cookie_goes_over_http(installed_copy: Store) 
     for wrong in ("http://planner.example.com", f"{URL}/app", "https://u@x.example", "planner", "https://X.example"):
         with pytest.raises(ValidationError):
             settings(public_url=wrong)
-
-
-def made(store: Store, login: str = "ada") -> people.Person:
-    """Register somebody straight in the store."""
-    kept = passwords.hashed(PASSWORD)
-    return store.tell(
-        lambda connection: people.add(
-            connection, login=login, name="Ada", role="admin", password_hash=kept, at=AT, actor="t", reason="r"
-        )
-    )
-
-
-def test_a_session_ends_idle_and_in_any_case(store: Store) -> None:
-    """Eight hours without a request, or seven days with them; on both databases."""
-    made(store)
-    token = sign_in.by_password(store, "ada", PASSWORD, "192.0.2.1", LASTING, AT).token
-    assert sign_in.holding(store, token, LASTING, AT + timedelta(hours=8) - timedelta(seconds=1)) is not None
-    assert sign_in.holding(store, token, LASTING, AT + timedelta(hours=17)) is None
-    token = sign_in.by_password(store, "ada", PASSWORD, "192.0.2.1", LASTING, AT).token
-    for hour in range(0, 7 * 24, 7):
-        assert sign_in.holding(store, token, LASTING, AT + timedelta(hours=hour)) is not None
-    assert sign_in.holding(store, token, LASTING, AT + timedelta(days=7)) is None
-
-
-def test_tries_are_counted_together_by_all_workers(store: Store) -> None:
-    """Another login, an address beside the first one in its /64: the same count; a later window begins anew."""
-    made(store)
-    for number in range(sign_in.PEER_TRIES_MAX):
-        with pytest.raises(SignInRefused):
-            sign_in.by_password(store, f"x{number}", PASSWORD, f"2001:db8::{number:x}", LASTING, AT)
-    with pytest.raises(TooManyRequests) as refused:
-        sign_in.by_password(store, "ada", PASSWORD, "2001:db8::ffff", LASTING, AT)
-    assert refused.value.retry_after_seconds == 8 * 60 + 1
-    assert sign_in.by_password(store, "ada", PASSWORD, "2001:db8:0:1::1", LASTING, AT).token
-    assert sign_in.by_password(store, "ada", PASSWORD, "2001:db8::ffff", LASTING, AT + sign_in.WINDOW).token
-
-
-def test_who_was_disabled_while_the_password_was_checked_does_not_come_in(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The person is looked at again in the transaction that begins the session."""
-    made(store)
-    real = passwords.matches
-
-    def slow(stored: str | None, password: str) -> bool:
-        store.tell(lambda connection: people.disable(connection, "ada", at=AT, actor="t", reason="r"))
-        return real(stored, password)
-
-    monkeypatch.setattr(passwords, "matches", slow)
-    with pytest.raises(SignInRefused):
-        sign_in.by_password(store, "ada", PASSWORD, "192.0.2.1", LASTING, AT)
-    with store.read() as connection:
-        assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
-
-
-def test_a_password_is_hashed_anew_under_new_parameters(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever signs in after the parameters went up is stored under them, and stays signed in elsewhere."""
-    made(store)
-    before = sign_in.by_password(store, "ada", PASSWORD, "192.0.2.1", LASTING, AT).token
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=2, memory_cost=64, parallelism=1))
-    sign_in.by_password(store, "ada", PASSWORD, "192.0.2.1", LASTING, AT)
-    with store.read() as connection:
-        kept = people.find(connection, "ada")
-        assert sessions.find(connection, before, at=AT, idle=LASTING.idle) is not None
-    assert kept is not None
-    assert kept.password_hash is not None
-    assert ",t=2," in kept.password_hash
-    assert sign_in.by_password(store, "ada", PASSWORD, "192.0.2.1", LASTING, AT).token
-
-
-def test_at_most_two_passwords_are_checked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes when the waiting places are taken hears so at once, and holds no thread."""
-    taken = 0
-    while passwords._places.acquire(blocking=False):
-        taken += 1
-    try:
-        assert taken == passwords.AT_ONCE + passwords.WAITING_MAX
-        with pytest.raises(Unavailable):
-            passwords.matches(None, PASSWORD)
-    finally:
-        for _ in range(taken):
-            passwords._places.release()
-    monkeypatch.setattr(passwords, "WAIT_SECONDS", 0.0)
-    assert passwords._turns.acquire(blocking=False)
-    assert passwords._turns.acquire(blocking=False)
-    try:
-        with pytest.raises(Unavailable):
-            passwords.hashed(PASSWORD)
-    finally:
-        passwords._turns.release()
-        passwords._turns.release()
-    assert passwords.matches(None, PASSWORD) is False
