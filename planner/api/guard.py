@@ -1,5 +1,6 @@
 """Routes that cannot be registered without a row in the access table, and that ask it before they answer."""
 
+import contextlib
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from planner.access import ROLES, Principal, authenticate, check_policy, check_role, person
 from planner.api.browser import check_origin, token_of
-from planner.core.errors import InvalidInput, Unauthenticated
+from planner.core.errors import InvalidInput, Unauthenticated, Unavailable
 from planner.flows.current import Current, View
 from planner.flows.sign_in import holding
 
@@ -30,8 +31,10 @@ class Admitted(NamedTuple):
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-async def enter(request: Request, method: str, path: str) -> None:
+async def enter(request: Request, method: str, path: str, *, outlives: bool = False) -> None:
     """Confirm the view this request answers from, and refuse who may not be here.
+
+    ``outlives`` are reads of the catalogue: without a database they go on from the last view, marked.
 
     Raises:
         Unauthenticated: no valid key, and nobody is signed in.
@@ -43,10 +46,13 @@ async def enter(request: Request, method: str, path: str) -> None:
     if roles is None:
         return
     current: Current = request.app.state.current
-    view = current.fresh() if current.quick else None
+    view = None
+    if current.quick:
+        with contextlib.suppress(Unavailable):
+            view = current.fresh()
     # Asking a server, and loading and compiling a new revision, takes too long for the event loop.
     if view is None:
-        view = await run_in_threadpool(current.view)
+        view = await run_in_threadpool(current.last if outlives else current.view)
     now = datetime.now(UTC)
     header = request.headers.get("authorization")
     token = token_of(request) if header is None else None
@@ -86,6 +92,8 @@ def check_query(request: Request, names: frozenset[str]) -> None:
 class GuardedRoute(APIRoute):
     """A route that enforces its row of the access table."""
 
+    outlives = False
+
     def get_route_handler(self) -> Handler:
         """Wrap the route's handler: access first, then the names of what is asked, then parsing."""
         handler, names = super().get_route_handler(), query_names(self.dependant)
@@ -101,7 +109,7 @@ class GuardedRoute(APIRoute):
         path = self.path_format_of_table()
 
         async def guarded(request: Request) -> Response:
-            await enter(request, request.method, path)
+            await enter(request, request.method, path, outlives=self.outlives)
             return await handler(request)
 
         return guarded
@@ -116,6 +124,12 @@ class GuardedRoute(APIRoute):
             if (method, self.path) not in ROLES:
                 raise LookupError(f"{method} {self.path} has no row in the access table")
         return self.path
+
+
+class ReadRoute(GuardedRoute):
+    """A guarded route that reads the catalogue, and goes on without a database."""
+
+    outlives = True
 
 
 class PathRoute(GuardedRoute):
@@ -165,6 +179,9 @@ def granted(request: Request, policy: str | None) -> None:
 
     Raises:
         PolicyNotGranted: the key was not granted it.
+        Unavailable: the newest rules of the policy cannot be known right now.
     """
     if policy is not None:
+        if view_of(request).cut_off:
+            raise Unavailable("the database does not answer")
         check_policy(admitted(request).principal, policy, request.app.state.default_policy)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BeforeValidator
 
 from planner.api.asked import moment
-from planner.api.guard import GuardedRoute, granted, known_view, now_of, view_of
+from planner.api.guard import ReadRoute, granted, known_view, now_of, view_of
 from planner.api.pages import Cursor, Limit, cursor_of, page, read_cursor
 from planner.api.problem import documented
 from planner.api.shapes import (
@@ -32,7 +32,7 @@ from planner.flows import answer as flow
 from planner.flows import history
 from planner.flows.current import View
 
-router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=GuardedRoute)
+router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=ReadRoute)
 
 _REFUSALS = documented(errors.NotFound)
 _Text = Annotated[str | None, Query(max_length=400)]

@@ -153,13 +153,13 @@ def standing_shape(
 ) -> Shape:
     """Write what every answer that rests on the catalogue carries: stale where one of its prices is.
 
-    An answer without prices is stale where everything is. ``at`` is the moment whose prices it shows, where it is not
-    the present.
+    An answer without prices is stale where everything is, and every answer of a worker without a database is. ``at``
+    is the moment whose prices it shows, where it is not the present.
     """
     sources = {card.evidence.source for card in cards if card is not None}
     return {
         "revision": view.catalogue.revision,
-        "stale": view.catalogue.stale(now, *sources),
+        "stale": view.cut_off or view.catalogue.stale(now, *sources),
         "valid_until": time_text(view.valid_until(now if at is None else at, now)),
     }
 

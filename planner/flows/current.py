@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from planner.core.catalogue import Catalogue
@@ -12,6 +12,7 @@ from planner.core.errors import Unavailable
 from planner.core.kept import Kept
 from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.store.ages import ages_of
+from planner.store.bounded import patience
 from planner.store.engine import Store
 from planner.store.keys import KeyRing, load_keys
 from planner.store.load import load_catalogue
@@ -24,13 +25,16 @@ AGES_EVERY_SECONDS = 60.0
 AGES_AHEAD = timedelta(days=1)
 # Questions about what was believed are rare, and each needs a catalogue of its own in memory.
 PAST_VIEWS = 3
+# Loading takes a second or two; a round trip of it that needs this long is a link that stalls.
+LOAD_SECONDS_MAX = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What one request sees from its beginning to its end: a revision, its compiled form, and the keys.
 
-    ``past`` marks what was believed earlier: it never changes any more.
+    ``past`` marks what was believed earlier: it never changes any more. ``cut_off`` marks the last view of a worker
+    that can confirm nothing: good for reading the catalogue, and for nothing that a policy decides.
     """
 
     heads: Heads
@@ -38,6 +42,7 @@ class View:
     snapshot: Snapshot
     keys: KeyRing
     past: bool = False
+    cut_off: bool = False
 
     def valid_until(self, at: datetime, decided_at: datetime) -> datetime | None:
         """Return the next moment at which an answer may change by itself, or None where none is known."""
@@ -61,16 +66,18 @@ class Current:
         *,
         admin_key: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         """Remember where to look; nothing is loaded before the first request for a view."""
         self._store, self._pepper = store, pepper
         self._now, self._monotonic = now, monotonic
-        self._admin_key = admin_key
+        self._admin_key, self._lease_seconds = admin_key, lease_seconds
         # A read of the embedded file takes microseconds; one of a server must not block an event loop.
         self.quick = store.is_sqlite
         self._watch = Watch(store)
         self._lock = threading.Lock()
         self._view: View | None = None
+        self._failed_at = 0.0
         self._confirmed = self._aged = 0.0
         self._outgrown = False
         self._past = Kept(PAST_VIEWS)
@@ -103,12 +110,27 @@ class Current:
         """Return the newest view, loading it if need be.
 
         Raises:
-            Unavailable: the database does not answer and the lease of the last confirmation has run out.
+            Unavailable: the database does not answer and the lease of the last confirmation has run out, or it is an
+                older one than before.
         """
         try:
             return self.fresh() or self._load()
         except Unavailable as error:
             return self._leased(error)
+
+    def last(self) -> View:
+        """Return the newest view, or the last one there was, marked, where nothing can be confirmed.
+
+        Raises:
+            Unavailable: there never was one.
+        """
+        try:
+            return self.view()
+        except Unavailable:
+            held = self._view
+            if held is None:
+                raise
+            return replace(held, cut_off=True)
 
     def known(self, view: View, known_at: datetime) -> View:
         """Return what was believed at a moment, as a view of its own. Keys are always today's."""
@@ -126,24 +148,34 @@ class Current:
         self._watch.forget()
 
     def _load(self) -> View:
-        # One thread loads; whoever waited for it finds the work done.
+        # One thread loads; whoever waited for it finds the work done, or shares its failure.
+        came = time.monotonic()
         with self._lock:
-            done = self.fresh()
-            if done is not None:
-                return done
-            asked = self._monotonic()
-            heads = self._watch.heads()
-            with self._store.read() as connection:
-                catalogue = load_catalogue(connection)
-                keys = load_keys(connection, self._pepper, self._admin_key)
-            # The numbers are read before the rows: rows that moved in between are loaded again next time.
-            self._view = View(heads, catalogue, compile_catalogue(catalogue), keys)
-            self._confirmed = self._aged = asked
-            self._outgrown = False
-            return self._view
+            if came <= self._failed_at:
+                raise Unavailable("the database does not answer")
+            try:
+                return self.fresh() or self._compiled()
+            except Unavailable:
+                self._failed_at = time.monotonic()
+                raise
 
-    def _leased(self, error: Exception) -> View:
+    def _compiled(self) -> View:
+        asked = self._monotonic()
+        heads = self._watch.heads()
+        with patience(LOAD_SECONDS_MAX), self._store.read() as connection:
+            catalogue = load_catalogue(connection)
+            keys = load_keys(connection, self._pepper, self._admin_key)
+        # The numbers are read before the rows: rows that moved in between are loaded again next time.
+        view = View(heads, catalogue, compile_catalogue(catalogue), keys)
+        self._confirmed = self._aged = asked
+        self._outgrown = False
+        self._view = view
+        return view
+
+    def _leased(self, error: Unavailable) -> View:
         held = self._view
-        if held is None or self._monotonic() - self._confirmed > LEASE_SECONDS:
+        if held is None or not self._watch.newest(held.heads):
+            raise error
+        if self._monotonic() - self._confirmed > self._lease_seconds:
             raise Unavailable("the database does not answer") from error
         return held

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from planner.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from planner.store.bounded import Bounded
 
 BUSY_SECONDS = 30
 TRIES_MAX = 5
@@ -20,6 +21,8 @@ _AGAIN = frozenset({"40001", "40P01"})
 
 # Nobody waits for a row longer than for SQLite's file; who stopped in the middle of a transaction loses it.
 _POSTGRESQL = f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=120s"
+# A host that went away without a word is found out in as long.
+_LINK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 
 Result = TypeVar("Result")
 Connection = sa.Connection
@@ -115,10 +118,15 @@ def open_store(url: str, *, create: bool = False) -> Store:
         engine = sa.create_engine(
             made.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": _POSTGRESQL},
+            connect_args={"connect_timeout": 5, "options": _POSTGRESQL, **_LINK},
         )
+        sa.event.listen(engine, "do_connect", _bounded)
         return Store(engine, url)
     raise InvalidInput("database_url", "sqlite:///file or postgresql://… is needed")
+
+
+def _bounded(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> Bounded:
+    return Bounded.connect(*arguments, **options)
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

@@ -1,21 +1,34 @@
 """Reading whether anything changed, as cheaply as the database allows: this read stands in front of every answer."""
 
+import os
 import sqlite3
 import threading
+import time
 
 import psycopg
 
 from planner.core.errors import Unavailable
+from planner.store.bounded import Bounded, patience
 from planner.store.engine import Store
-from planner.store.revision import Heads
+from planner.store.revision import Heads, Marks
 
 _QUERY = "SELECT catalogue, policy, keys FROM heads WHERE id = 1"
+# A read of one row takes a millisecond; a link that needs this long is as good as cut.
+READ_SECONDS_MAX = 1.5
+# After a wait in vain nobody waits again for so long, or every thread would, one after the other.
+QUIET_SECONDS = 1.0
+_LINK = {
+    "connect_timeout": 2, "tcp_user_timeout": 2_000, "keepalives_idle": 5, "keepalives_interval": 1,
+    "keepalives_count": 2,
+}  # fmt: skip
 
 
 class Watch:
     """Reads the three numbers outside SQLAlchemy.
 
-    One connection, one thread at a time; after an error the connection is opened anew.
+    One connection, one thread at a time. A connection that turns out to be dead is opened anew at once: a database
+    that can be reached is asked, whatever became of the link of before. Who waited for a read that failed shares its
+    failure, so that a stalled link holds nobody for longer than one read.
     """
 
     def __init__(self, store: Store) -> None:
@@ -23,42 +36,82 @@ class Watch:
         self._store = store
         self._lock = threading.Lock()
         self._sqlite: sqlite3.Connection | None = None
-        self._postgres: psycopg.Connection[tuple[int, int, int]] | None = None
+        self._file: tuple[int, int] | None = None
+        self._postgres: Bounded | None = None
+        self._marks = Marks()
+        self._failed_at = self._quiet_until = 0.0
 
     def heads(self) -> Heads:
         """Return the three numbers as committed now.
 
         Raises:
-            Unavailable: the database does not answer.
+            Unavailable: the database does not answer, or is an older one than before.
         """
+        came = time.monotonic()
         with self._lock:
+            if came <= self._failed_at or came < self._quiet_until:
+                raise Unavailable("the database does not answer")
+            began = time.monotonic()
             try:
                 row = self._read_sqlite() if self._store.is_sqlite else self._read_postgres()
             except (sqlite3.Error, psycopg.Error, OSError) as error:
-                self.forget()
+                self._close()
+                self._failed_at = time.monotonic()
+                if self._failed_at - began >= READ_SECONDS_MAX:
+                    self._quiet_until = self._failed_at + QUIET_SECONDS
                 raise Unavailable("the database does not answer") from error
-        if row is None:
-            raise Unavailable("the database holds no catalogue yet")
-        return Heads(*row)
+            if row is None:
+                raise Unavailable("the database holds no catalogue yet")
+            # In the order of the reads: two threads must not take each other's older numbers for a restored backup.
+            return self._marks.see(Heads(*row))
+
+    def newest(self, held: Heads) -> bool:
+        """Tell whether the database has said nothing newer than these numbers, and is not refused."""
+        return self._marks.newest(held)
 
     def _read_sqlite(self) -> tuple[int, int, int] | None:
+        path = self._store.engine.url.database or ""
+        found = os.stat(path)  # noqa: PTH116  # half the time of a Path, before every answer
+        if (found.st_dev, found.st_ino) != self._file:
+            # Another file took the place of the one that is open, a backup perhaps: the old one would never move again.
+            replaced = self._file is not None
+            self._close()
+            if replaced:
+                self._store.close()
+            self._sqlite = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=2)
+            self._file = (found.st_dev, found.st_ino)
+        # Opened read-only, so that a vanished file is an error and never a new empty database.
         if self._sqlite is None:
-            # Read-only, so that a vanished file is an error and never a new empty database.
-            self._sqlite = sqlite3.connect(
-                f"file:{self._store.engine.url.database}?mode=ro", uri=True, check_same_thread=False, timeout=2
-            )
+            raise sqlite3.OperationalError("closed")
         row: tuple[int, int, int] | None = self._sqlite.execute(_QUERY).fetchone()
         return row
 
     def _read_postgres(self) -> tuple[int, int, int] | None:
-        if self._postgres is None or self._postgres.closed:
-            url = self._store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-            self._postgres = psycopg.connect(url, autocommit=True, connect_timeout=2)
-        return self._postgres.execute(_QUERY).fetchone()
+        began = time.monotonic()
+        if self._postgres is not None and not self._postgres.closed:
+            try:
+                return self._ask(self._postgres)
+            except psycopg.Error:
+                self._close()
+                if time.monotonic() - began >= READ_SECONDS_MAX:
+                    raise
+        url = self._store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._postgres = Bounded.connect(url, autocommit=True, **_LINK)  # type: ignore[arg-type]  # libpq's own names
+        return self._ask(self._postgres)
 
-    def forget(self) -> None:
-        """Close the connection; the next read opens another."""
+    @staticmethod
+    def _ask(connection: Bounded) -> tuple[int, int, int] | None:
+        with patience(READ_SECONDS_MAX):
+            row: tuple[int, int, int] | None = connection.execute(_QUERY).fetchone()
+        return row
+
+    def _close(self) -> None:
         for connection in (self._sqlite, self._postgres):
             if connection is not None:
                 connection.close()
-        self._sqlite = self._postgres = None
+        self._sqlite = self._postgres = self._file = None
+
+    def forget(self) -> None:
+        """Close the connection; the next read opens another."""
+        with self._lock:
+            self._close()

@@ -22,6 +22,7 @@ from tests.conftest import NOW
 from tests.databases import postgres_database
 from tests.kill import prepare, publish
 
+ASKED = "/v1/plans/pro/tasks/chat/recommendation"
 ADMIN = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -120,7 +121,7 @@ def test_no_view_was_ever_held_without_a_database(cut: tuple[Store, Outage]) -> 
 
 
 def test_callers_see_503_and_when_to_ask_again(cut: tuple[Store, Outage]) -> None:
-    """Past the lease every guarded route is 503 with Retry-After, /live still answers, and nobody restarts anything."""
+    """Past the lease a constrained question is 503 with Retry-After; the catalogue is read on, marked stale."""
     store, outage = cut
     clock = Clock()
     app = build(Settings(admin_key=SecretStr(ADMIN), key_pepper=SecretStr("pepper")), store)
@@ -129,11 +130,14 @@ def test_callers_see_503_and_when_to_ask_again(cut: tuple[Store, Outage]) -> Non
         app.state.current = Current(store, b"pepper", lambda: NOW, admin_key=ADMIN, monotonic=clock)
         assert client.get("/v1/models").status_code == 200
         with outage:
-            assert client.get("/v1/models").status_code == 200
+            assert client.get(ASKED).status_code == 404  # there is no such plan, says the leased view
             clock.seconds += LEASE_SECONDS + 1
-            answer = client.get("/v1/models")
+            answer = client.get(ASKED)
             assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             assert int(answer.headers["retry-after"]) > 0
+            read = client.get("/v1/models")
+            assert (read.status_code, read.json()["stale"]) == (200, True)
+            assert client.get("/v1/offers?policy=no-training").status_code == 503
             assert client.get("/ready").status_code == 503
             assert client.get("/live").status_code == 200
         assert client.get("/v1/models").status_code == 200
