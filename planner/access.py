@@ -92,6 +92,8 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/v1/proposals/{id}"): _ADMIN,
     ("POST", "/v1/proposals/{id}/approve"): _ADMIN,
     ("POST", "/v1/proposals/{id}/reject"): _ADMIN,
+    ("GET", "/v1/audit"): _ADMIN,
+    ("GET", "/v1/audit/verify"): _ADMIN,
     ("GET", "/v1/alerts"): _MONEY,
     ("GET", "/v1/alerts/deliveries"): _MONEY,
     ("POST", "/v1/alerts/deliveries/{id}/retry"): _ADMIN,

@@ -24,6 +24,7 @@ from planner.api import (
     questions,
     reads,
     sessions,
+    trail,
 )
 from planner.api.browser import site_of
 from planner.api.guard import enter
@@ -95,6 +96,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         sessions.router,
         openid.router,
         people.router,
+        trail.router,
         reads.router,
     ):
         app.include_router(router)

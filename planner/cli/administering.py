@@ -5,7 +5,9 @@ import getpass
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of
 from planner.core.errors import InvalidInput, NotFound, readable
-from planner.store import audit, keys
+from planner.flows import trail
+from planner.store import keys, revision
+from planner.store.audit import Wanted
 
 EXIT_BROKEN = 1
 ROLES = ("backend", "finance", "admin")
@@ -61,16 +63,47 @@ def list_keys(*, as_json: bool) -> None:
     show.table("keys", [(column, "left") for column in columns], [[row[column] for column in columns] for row in rows])
 
 
-def verify_audit(*, as_json: bool) -> None:
-    """Check the hash chain of the audit trail; a broken link exits 1."""
-    store = store_of(read_settings())
-    with store.read() as connection:
-        broken = audit.verify(connection)
+def verify_audit(expect: str | None, *, as_json: bool) -> None:
+    """Check the hash chain of the audit trail; a broken link, or an expected entry that is gone, exits 1."""
+    found = trail.check(store_of(read_settings()), expect)
+    broken = found.broken_at
     if as_json:
-        show.json_out({"whole": broken is None, "broken_at": broken})
+        show.json_out(
+            {"whole": broken is None, "entries": found.entries, "last_seq": found.last_seq,
+             "last_hash": found.last_hash, "broken_at": broken}
+        )  # fmt: skip
     elif broken is None:
-        show.line("The audit trail is whole.")
+        show.line(f"The audit trail is whole. To find out later whether its end was cut off, write down {_mark(found)}")
     else:
         show.note(f"The audit trail is broken at entry {broken}.")
     if broken is not None:
         raise SystemExit(EXIT_BROKEN)
+
+
+def _mark(found: trail.Chain) -> str:
+    return f"{found.last_seq}:{found.last_hash}"
+
+
+def list_audit(wanted: Wanted, limit: int, *, as_json: bool) -> None:
+    """Print the newest entries of the audit trail."""
+    found = trail.entries(store_of(read_settings()), wanted, None, limit)
+    if as_json:
+        show.json_out([{**entry, "at": entry["at"].isoformat()} for entry in found])
+        return
+    columns = ("seq", "at", "actor", "action", "subject", "reason")
+    rows = [[entry[column] for column in columns] for entry in found]
+    show.table("audit", [("seq", "right"), *((column, "left") for column in columns[1:])], rows)
+
+
+def database_restored(reason: str, *, as_json: bool) -> None:
+    """Say that a restored database is to hold: workers that have seen a newer one accept it from now on."""
+    if not readable(reason):
+        raise InvalidInput("reason", "a reason of printable characters is needed")
+    present = now()
+    numbers = store_of(read_settings()).tell(
+        lambda connection: revision.restored(connection, at=present, actor=actor(), reason=reason)
+    )
+    if as_json:
+        show.json_out(numbers._asdict())
+    else:
+        show.line("Workers accept this database from now on.")

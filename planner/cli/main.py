@@ -257,8 +257,38 @@ def keys_list(as_json: Json = False) -> None:
 
 
 @audit.command("verify")
-def audit_verify(as_json: Json = False) -> None:
+def audit_verify(
+    expect: Annotated[
+        str | None, typer.Option(help="SEQ:HASH of an entry written down before; it must still be there.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Check the hash chain of the audit trail."""
     from planner.cli import administering
 
-    administering.verify_audit(as_json=as_json)
+    administering.verify_audit(expect, as_json=as_json)
+
+
+@audit.command("list")
+def audit_list(
+    actor: Annotated[str | None, typer.Option(help="Only what this actor did.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, such as policy.publish.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only what was done to this.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Entries to print.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Print the newest entries of the audit trail."""
+    from planner.cli import administering
+    from planner.store.audit import Wanted
+
+    administering.list_audit(Wanted(actor, action, subject), limit, as_json=as_json)
+
+
+@db.command("restored")
+def db_restored(
+    reason: Annotated[str, typer.Option(help="Why a backup was restored, for the audit trail.")], as_json: Json = False
+) -> None:
+    """Say that a database restored from a backup is to hold; until then workers that saw a newer one refuse it."""
+    from planner.cli import administering
+
+    administering.database_restored(reason, as_json=as_json)

@@ -1,0 +1,219 @@
+"""The promise: what was revoked is gone everywhere, and a worker that cannot know says so after its lease."""
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from starlette.testclient import TestClient
+
+from planner.app import build
+from planner.core.errors import Unavailable
+from planner.flows.current import Current
+from planner.settings import Settings
+from planner.store import audit
+from planner.store.engine import Store, open_store
+from planner.store.migrate import upgrade
+from planner.store.revision import Heads, Marks, bump, read_heads, restored
+from planner.store.watch import Watch
+from tests.conftest import NOW
+from tests.databases import postgres_database
+from tests.kill import prepare, publish
+from tests.revocation import revoke
+
+ADMIN = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
+ASKED = "/v1/plans/pro/tasks/chat/recommendation"
+LEASE_SECONDS = 1.0
+PATIENCE_SECONDS = 30
+
+
+def test_no_answer_that_starts_after_a_revocation_uses_what_was_revoked(store: Store) -> None:
+    """Four processes under load: providers denied, terms ended and keys revoked are gone with the next request."""
+    record, revocations, _seconds = revoke(store, 9, seed=1)
+    assert (revocations, record.violations, record.failures) == (9, [], [])
+    assert record.answered > 0
+
+
+class Link:
+    """A link to a server that can stall: it stays open, takes what is sent, and passes nothing on."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._there, self.stalled, self._closed = (host, port), threading.Event(), threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+
+    @contextmanager
+    def open(self) -> Iterator["Link"]:
+        """Take connections."""
+        accepting = threading.Thread(target=self._accept)
+        accepting.start()
+        try:
+            yield self
+        finally:
+            self._closed.set()
+            self._listener.shutdown(socket.SHUT_RDWR)
+            for thread in (accepting, *self._threads):
+                thread.join()
+            self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                here, _address = self._listener.accept()
+            except OSError:
+                return
+            self._threads.append(threading.Thread(target=self._carry, args=(here,)))
+            self._threads[-1].start()
+
+    def _carry(self, here: socket.socket) -> None:
+        with here, socket.create_connection(self._there) as there:
+            while not self._closed.is_set():
+                readable, _w, _x = select.select([here, there], [], [], 0.05)
+                for end in readable:
+                    try:
+                        sent = end.recv(65_536)
+                    except OSError:
+                        return
+                    if not sent:
+                        return
+                    # What is sent into a stalled link is lost, as behind a firewall that forgot it.
+                    if not self.stalled.is_set():
+                        (there if end is here else here).sendall(sent)
+
+
+@pytest.fixture
+def linked(postgres: str) -> Iterator[tuple[Store, Store, Link]]:
+    """A prepared PostgreSQL database, opened directly and through a link that can stall."""
+    with postgres_database(postgres) as url:
+        upgrade(url)
+        direct = open_store(url)
+        prepare(direct)
+        publish(direct, 0)
+        made = make_url(url)
+        with Link(made.host or "", made.port or 0).open() as link:
+            cut = open_store(made.set(port=link.port).render_as_string(hide_password=False))
+            yield direct, cut, link
+            cut.close()
+        direct.close()
+
+
+def test_a_worker_behind_a_stalled_link_serves_for_the_lease_and_then_reads_only(
+    linked: tuple[Store, Store, Link],
+) -> None:
+    """It answers, then it is 503 with Retry-After; the catalogue is read on, marked; afterwards all is well again."""
+    direct, cut, link = linked
+    app = build(Settings(admin_key=SecretStr(ADMIN), key_pepper=SecretStr("pepper")), cut)
+    with TestClient(app, headers={"Authorization": f"Bearer {ADMIN}"}) as client:
+        app.state.current = Current(cut, b"pepper", lambda: NOW, admin_key=ADMIN, lease_seconds=LEASE_SECONDS)
+        assert client.get(ASKED).status_code == 404  # there is no such plan
+        link.stalled.set()
+        direct.tell(lambda connection: bump(connection, policy=True))
+        end = time.monotonic() + PATIENCE_SECONDS
+        while (answer := client.get(ASKED)).status_code != 503:
+            assert time.monotonic() < end
+        assert int(answer.headers["retry-after"]) > 0
+        read = client.get("/v1/models")
+        assert (read.status_code, read.json()["stale"]) == (200, True)
+        link.stalled.clear()
+        while client.get(ASKED).status_code != 404:
+            assert time.monotonic() < end
+        assert app.state.current.view().heads.policy == 1
+
+
+def test_a_stalled_link_holds_nobody_for_long(linked: tuple[Store, Store, Link]) -> None:
+    """Twenty who ask at once share one wait in vain; they do not wait one after the other."""
+    _direct, cut, link = linked
+    watch = Watch(cut)
+    watch.heads()
+    link.stalled.set()
+    refused: list[float] = []
+
+    def ask() -> None:
+        with pytest.raises(Unavailable):
+            watch.heads()
+        refused.append(time.monotonic())
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+    watch.forget()
+    # One wait lasts 1.5 seconds; twenty, one after the other, half a minute.
+    assert len(refused) == len(threads)
+
+
+def test_a_dead_connection_is_no_outage(linked: tuple[Store, Store, Link]) -> None:
+    """Whose connection was ended asks again at once, and does not answer from before a revocation."""
+    direct, _cut, _link = linked
+    current = Current(direct, b"pepper", lambda: NOW)
+    before = current.view()
+    with direct.engine.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    direct.tell(lambda connection: bump(connection, policy=True))
+    assert current.view().heads.policy == before.heads.policy + 1
+    current.close()
+
+
+def test_a_view_that_is_known_to_be_outdated_has_no_lease(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database said that there is something newer and then could not be read: nothing is answered from before."""
+    prepare(store)
+    publish(store, 0)
+    current = Current(store, b"pepper", lambda: NOW)
+    current.view()
+    store.tell(lambda connection: bump(connection, policy=True))
+
+    def away(*_arguments: object) -> None:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr("planner.flows.current.load_catalogue", away)
+    with pytest.raises(Unavailable):
+        current.view()
+    current.close()
+
+
+def test_a_restored_backup_is_refused_until_somebody_says_that_it_holds(store: Store) -> None:
+    """Lower numbers are refused, also after changes in the restored database; the word of a person is on record."""
+    prepare(store)
+    publish(store, 0)
+    for _ in range(3):
+        store.tell(lambda connection: bump(connection, policy=True))
+    current = Current(store, b"pepper", lambda: NOW)
+    held = current.view()
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE heads SET policy = 1")
+    with pytest.raises(Unavailable, match="restored"):
+        current.view()
+    assert current.last().cut_off
+    for _ in range(3):
+        store.tell(lambda connection: bump(connection, policy=True))
+    with pytest.raises(Unavailable, match="restored"):
+        current.view()
+    store.tell(lambda connection: restored(connection, at=NOW, actor="test", reason="the disk broke"))
+    assert current.view().heads.policy > held.heads.policy
+    with store.read() as connection:
+        assert audit.happened(connection, "database.restored", "database")
+        assert audit.verify(connection) is None
+        numbers = read_heads(connection)
+    assert numbers.policy == numbers.keys
+    current.close()
+
+
+def test_a_second_restore_is_past_the_first() -> None:
+    """Marks of a state that the second backup does not know are left behind as well."""
+    marks = Marks()
+    for found in (Heads(9, 2_000, 2_000), Heads(3, 2_500, 2_500), Heads(4, 2_501, 2_500)):
+        assert marks.see(found) == found
+    assert marks.newest(Heads(4, 2_501, 2_500))
+    with pytest.raises(Unavailable):
+        marks.see(Heads(5, 2_500, 2_500))
+    assert not marks.newest(Heads(4, 2_501, 2_500))
