@@ -63,7 +63,8 @@ def test_the_trail_is_read_in_pages_newest_first(installed_copy: Store) -> None:
     """Every entry once, filters exact, and the answer of a check is what a later one may expect."""
     write(installed_copy, 7, "pager")
     with open_client(installed_copy) as client:
-        seen, cursor = [], ""
+        seen: list[tuple[str, int]] = []
+        cursor: str | None = ""
         while cursor is not None:
             answer = client.get(f"/v1/audit?actor=pager&limit=3{cursor}").json()
             seen += [(entry["subject"], entry["before"]) for entry in answer["items"]]

@@ -77,7 +77,8 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
     [
         (), ("up",), ("serve",), ("worker",), ("refresh",), ("recommend",), ("cost",), ("tiers",), ("status",),
         ("bundle",), ("db",), ("db", "upgrade"), ("db", "check"), ("keys",), ("keys", "create"), ("keys", "revoke"),
-        ("keys", "list"), ("audit",), ("audit", "verify"), ("audit", "list"), ("db", "restored"), ("policies",), ("policies", "list"),
+        ("keys", "list"), ("audit",), ("audit", "verify"), ("policies",), ("policies", "list"),
+        ("audit", "list"), ("db", "restored"),
         ("holds",), ("holds", "list"), ("holds", "approve"), ("holds", "reject"), ("aliases", "pending"),
         ("aliases", "settle"), ("prices", "history"), ("prices", "changes"), ("prices", "correct"),
         ("contracts", "list"), ("contracts", "add"), ("contracts", "end"), ("fees", "list"), ("fees", "add"),
@@ -257,7 +258,13 @@ def test_a_key_is_shown_once_listed_without_secret_and_revoked(planner: Planner)
     assert planner("keys", "revoke", prefix).code == 2
     assert planner("keys", "create", "--name", "x", "--role", "root").code == 2
     assert "whole" in planner("audit", "verify").out
-    assert planner("audit", "verify", "--json").json == {"whole": True, "broken_at": None}
+    found = planner("audit", "verify", "--json").json
+    assert (found["whole"], found["broken_at"]) == (True, None)
+    expect = f"{found['last_seq']}:{found['last_hash']}"
+    assert planner("audit", "verify", "--expect", expect).code == 0
+    assert planner("audit", "verify", "--expect", f"{found['last_seq'] + 1}:{found['last_hash']}").code == 1
+    assert [entry["action"] for entry in planner("audit", "list", "--json").json][:2] == ["key.revoke", "key.create"]
+    assert planner("db", "restored", "--reason", "a drill", "--json").json["policy"] > 0
     assert planner("db", "upgrade", "--json").json == {"schema": REVISION, "bundle": True}
 
 
