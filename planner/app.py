@@ -14,6 +14,7 @@ from planner.api import (
     agreements,
     alerting,
     desk,
+    evidence,
     health,
     impacts,
     openid,
@@ -35,6 +36,7 @@ from planner.api.problem import problem, refusal
 from planner.api.shapes import Shape
 from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError, what_is_wrong
+from planner.flows import evidence as evidence_flow
 from planner.flows import policy
 from planner.flows.current import Current
 from planner.flows.openid import Provider
@@ -79,7 +81,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.bounds = settings.bounds()
     app.state.enabled = tuple(settings.source_urls())
     app.state.two_people = settings.two_people
-    app.state.kinds = {**policy.KINDS}
+    app.state.kinds = {**policy.KINDS, **evidence_flow.KINDS}
     app.state.trusted_hosts = settings.trusted_hosts()
     app.state.refresh = _refresher(opened, settings)
     polling.add_to(app)
@@ -92,6 +94,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         own.router,
         policies.router,
         impacts.router,
+        evidence.router,
         alerting.router,
         sessions.router,
         openid.router,

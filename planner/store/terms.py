@@ -132,3 +132,34 @@ def _mark(connection: sa.Connection, ids: Iterable[str], at: datetime | None) ->
     listed = [{"b_id": id_} for id_ in ids]
     if listed:
         connection.execute(sa.update(t.terms).where(t.terms.c.id == sa.bindparam("b_id")).values(unsaid_at=at), listed)
+
+
+def one(connection: sa.Connection, id_: str) -> Terms | None:
+    """Return a row on record by its id."""
+    row = connection.execute(sa.select(t.terms).where(t.terms.c.id == id_, t.terms.c.recorded_to.is_(None))).first()
+    return None if row is None else read(row)
+
+
+def known_subject(connection: sa.Connection, kind: str, subject: str) -> bool:
+    """Tell whether there is such a provider, channel or offer, also one nobody lists any more."""
+    table = {"provider": t.providers, "channel": t.channels, "offer": t.offers}[kind]
+    return connection.execute(sa.select(table.c.id).where(table.c.id == subject)).first() is not None
+
+
+def listed(
+    connection: sa.Connection,
+    *,
+    subject: str | None = None,
+    source: str | None = None,
+    after: str = "",
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    """Return rows on record in the order of their ids, with who entered each and whether its feed still says it."""
+    columns = t.terms.c
+    query = sa.select(t.terms).where(columns.recorded_to.is_(None), columns.id > after)
+    if subject is not None:
+        query = query.where(columns.subject == subject)
+    if source is not None:
+        query = query.where(columns.source == source)
+    rows = connection.execute(query.order_by(columns.id).limit(limit))
+    return [{"row": read(row), "recorded_by": row.recorded_by, "unsaid_at": row.unsaid_at} for row in rows]

@@ -1,0 +1,130 @@
+"""Evidence as files people keep: CSV with the columns of the seeds, and TOML with the same words."""
+
+import csv
+import io
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from planner.core.errors import InvalidInput
+from planner.core.terms import Terms
+from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
+
+Entry = tuple[str, str, str, dict[str, Any]]
+"""(place in the file, subject kind, subject, what is said)."""
+_EVIDENCE = ("source_url", "verified_at", "expires_at", "confidence", "note")
+COLUMNS = ("subject_kind", "subject", *FLAGS, "retention_days", *WORDS, *SETS, *URLS, *_EVIDENCE)
+_CELLS = {"yes": True, "no": False}
+_NONE = "none"
+
+
+def write_csv(rows: Iterable[Terms]) -> str:
+    """Write rows as CSV; what nobody knows is an empty cell."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(value) for value in _values(row).values()])
+    return out.getvalue()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(value) or _NONE
+    return "" if value is None else str(value)
+
+
+def _values(row: Terms) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS}
+    values |= {name: None if values[name] is None else sorted(values[name]) for name in SETS}
+    # Seeds were observed by their source and verified by nobody yet; the day counts all the same.
+    values["verified_at"] = (row.verified_at or row.observed_at).isoformat()
+    values["expires_at"] = None if row.expires_at is None else row.expires_at.isoformat()
+    return {**values, "confidence": row.confidence.name.lower(), "note": row.note or None}
+
+
+def write_toml(rows: Iterable[Terms]) -> str:
+    """Write rows as TOML; what nobody knows is left out."""
+    blocks = []
+    for row in rows:
+        said = {name: value for name, value in _values(row).items() if value is not None}
+        lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items()]
+        blocks.append("\n".join(["[[terms]]", *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def read_csv(text: str) -> list[Entry]:
+    """Read rows from CSV; columns may come in any order, and those that say nothing may be missing.
+
+    Raises:
+        InvalidInput: names the line that cannot be read.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(text), strict=True))
+    except csv.Error as error:
+        raise InvalidInput("file", f"not CSV: {error}") from None
+    heading = rows[0] if rows else []
+    unknown = sorted(set(heading) - set(COLUMNS))
+    if unknown or len(set(heading)) < len(heading) or not {"subject_kind", "subject"} <= set(heading):
+        raise InvalidInput("line 1", f"the columns are {', '.join(COLUMNS)}")
+    found = []
+    for number, row in enumerate(rows[1:], 2):
+        place = f"line {number}"
+        if len(row) != len(heading):
+            raise InvalidInput(place, f"{len(heading)} columns are needed")
+        cells = {name: cell for name, cell in zip(heading, row, strict=True) if cell}
+        found.append(_entry(place, {name: _value(place, name, cell) for name, cell in cells.items()}))
+    return found
+
+
+def _value(place: str, name: str, cell: str) -> object:
+    if name in FLAGS:
+        if cell not in _CELLS:
+            raise InvalidInput(f"{place}: {name}", "yes, no or nothing is needed")
+        return _CELLS[cell]
+    if name == "retention_days":
+        if not (cell.isascii() and cell.isdigit() and len(cell) < 10):  # noqa: PLR2004  # far above any number of days
+            raise InvalidInput(f"{place}: {name}", "a number of days is needed")
+        return int(cell)
+    if name in SETS:
+        return [] if cell == _NONE else cell.split()
+    return cell
+
+
+def read_toml(text: str) -> list[Entry]:
+    """Read rows from TOML.
+
+    Raises:
+        InvalidInput: not TOML, or not tables of terms; names the one that is wrong.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput("file", f"not TOML: {error}") from None
+    listed = document.pop("terms", None)
+    if document or not isinstance(listed, list) or not listed:
+        raise InvalidInput("file", "tables called [[terms]] are needed, and nothing else")
+    return [_entry(f"terms {number}", row) for number, row in enumerate(listed, 1)]
+
+
+def _entry(place: str, row: Mapping[str, Any]) -> Entry:
+    said = dict(row)
+    kind, subject = said.pop("subject_kind", None), said.pop("subject", None)
+    if not isinstance(kind, str) or not isinstance(subject, str):
+        raise InvalidInput(place, "subject_kind and subject are needed")
+    for name in ("verified_at", "expires_at"):
+        if isinstance(said.get(name), str):
+            said[name] = _moment(f"{place}: {name}", said[name])
+    return place, kind, subject, said
+
+
+def _moment(place: str, text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(place, "a day such as 2026-11-23, or a moment, is needed") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
