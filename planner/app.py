@@ -29,6 +29,7 @@ from planner.api import (
 )
 from planner.api.browser import site_of
 from planner.api.guard import enter
+from planner.api.hosts import Hosts
 from planner.api.limits import Limits
 from planner.api.operations import summary_shape
 from planner.api.polled import Polled
@@ -107,6 +108,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.add_exception_handler(PlannerError, _planner_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_middleware(Hosts, allowed=settings.hosts())
     app.add_middleware(Limits)
     return app
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 from fractions import Fraction
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,6 +82,11 @@ class Settings(BaseSettings):
     two_people: bool = Field(
         default=False, description="whether a change that lets more through than before waits for a second admin"
     )
+    allowed_hosts: str = Field(
+        default="",
+        description="further host names to answer for, separated by commas, `*` for any; "
+        "unset: any, unless planner listens on loopback only",
+    )
     public_url: str | None = Field(
         default=None, description="where browsers meet planner, such as `https://planner.example.com`"
     )
@@ -139,6 +145,17 @@ class Settings(BaseSettings):
         """Return the webhook receivers that need not be public."""
         return tuple(host.strip() for host in self.webhook_hosts.split(",") if host.strip())
 
+    def hosts(self) -> tuple[str, ...]:
+        """Return the host names to answer for; ``*`` stands for any.
+
+        On loopback only this machine can reach planner, and its browsers may be led here by any site's name: there,
+        only loopback's own names are answered for unless others are said. Elsewhere, who runs planner knows the names.
+        """
+        said = [name.strip() for name in self.allowed_hosts.split(",") if name.strip()]
+        public = [] if self.public_url is None else [_bracketed(urlsplit(self.public_url).hostname or "")]
+        own = (*map(_bracketed, sorted(_OWN_HOSTS)), _bracketed(self.host))
+        return (*own, *public, *(said or ([] if _is_loopback(self.host) else ["*"])))
+
     def pepper(self) -> bytes:
         """Return the key pepper; an embedded install makes one at its first call and keeps it for its owner."""
         if self.key_pepper is not None:
@@ -153,3 +170,14 @@ class Settings(BaseSettings):
             with os.fdopen(descriptor, "wb") as file:
                 file.write(secrets.token_hex(32).encode())
         return path.read_bytes()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,5 +1,6 @@
 """Fixtures that many tests share: databases on both engines, and one installed catalogue to read from."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +14,9 @@ from planner.flows.setup import install
 from planner.store.engine import Store, open_store
 from planner.store.migrate import upgrade
 from tests.databases import postgres_database, postgres_server
+
+# The test client calls every application by this name.
+os.environ.setdefault("PLANNER_ALLOWED_HOSTS", "testserver")
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

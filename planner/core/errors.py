@@ -22,6 +22,7 @@ The tree::
     |   |-- Changed             what a write was based on is not the newest any more
     |   `-- Overtaken           this turn was taken over by somebody else
     |-- TooLarge                a body beyond the limit
+    |-- UnknownHost             the request is for a host this is not
     |-- TooManyRequests         slower, please
     |-- FeedRefused             a source sent what cannot be believed
     |-- SchemaMismatch          the database is of another version
@@ -276,6 +277,14 @@ class TooManyRequests(PlannerError):
     title: ClassVar[str] = "Too many requests"
 
     retry_after_seconds: int
+
+
+@dataclass(eq=False)
+class UnknownHost(PlannerError):
+    """The ``Host`` of the request is missing, there twice, malformed, or not one this installation answers for."""
+
+    code: ClassVar[str] = "unknown_host"
+    title: ClassVar[str] = "This host is not answered for here"
 
 
 @dataclass(eq=False)
