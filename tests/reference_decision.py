@@ -74,8 +74,9 @@ def party(rules: Policy, rows: list[Terms], channel: str, training: list[object]
     trains = stricter(training, TRAINING[0])
     zdr = False if trains or retains else True if (zdr, trains, retains) == (None, False, False) else zdr
     trains, retains = (False, False) if zdr else (trains, retains)
-    kept = [row.retention_days for row, value in said["retains_prompts"] if value]
-    days = 0 if retains is False else None if not retains or None in kept else max(day or 0 for day in kept)
+    kept = [(row.retention_days, grants(row, rules)) for row, value in said["retains_prompts"] if value]
+    days = [0] if retains is False else [day for day, _ in kept if day is not None]
+    sure = retains is False or (len(days) == len(kept) and any(good and day is not None for day, good in kept))
     levels, limit = [row.confidence for row in rows if row.curated], rules.retention_days_max
     known = {fact: any(grants(row, rules) for row, _ in listed) for fact, listed in said.items()}
     places = [
@@ -84,16 +85,16 @@ def party(rules: Policy, rows: list[Terms], channel: str, training: list[object]
         ("serving_region", rules.require_serving_regions, frozenset[str](), "serving_region")]  # fmt: skip
     unknown = (
         (rules.deny_training and trains is None) or (rules.require_zdr and zdr is None)
-        or (limit is not None and days is None) or (rules.minimum_confidence and not levels)
+        or (limit is not None and not sure) or (rules.minimum_confidence and not levels)
         or (rules.require_certifications and not known["certifications"])
         or any((allow is not None or deny) and not known[fact] for fact, allow, deny, _ in places)
     )  # fmt: skip
     found = {word for word, hit in {
         code: rules.deny_training and trains, "retains_prompts": rules.require_zdr and zdr is False,
         "may_publish": rules.deny_training and any(value for _, value in said["may_publish"]),
-        "retention_days": limit is not None and days is not None and days > limit,
-        "certification": known["certifications"]
-        and any(rules.require_certifications - (row.certifications or set()) for row, _ in said["certifications"]),
+        "retention_days": limit is not None and any(day > limit for day in days),
+        "certification": any(rules.require_certifications - (row.certifications or set())
+                             for row, _ in said["certifications"]),
         "weak_evidence": not rules.allow_unknown and levels and max(levels) < (rules.minimum_confidence or 0),
         "unknown_terms": not rules.allow_unknown and unknown}.items() if hit}  # fmt: skip
     for fact, allow, deny, place_code in places:

@@ -40,20 +40,25 @@ NOTHING = Stated(known=False, values=frozenset())
 class PartyTerms:
     """What is known of one party at one time.
 
-    ``trains_on_prompts`` of a broker is whether the broker may train. ``confidence`` is that of the best live curated
-    row. ``evidence`` are the ids of the live rows that were asked, ``conflicts`` the facts on which they disagree.
+    ``trains_on_prompts`` of a broker is whether the broker may train. ``retention_days`` and ``certifications`` are
+    known once a granting row states them; ``days_stated``, the most days anybody states, and ``papers_stated``, what
+    nobody denies, refuse even where they are not: few days are a promise, many are a warning. ``confidence`` is that of
+    the best live curated row. ``evidence`` are the ids of the live rows that were asked, ``conflicts`` the facts on
+    which they disagree.
     """
 
     party: str
     trains_on_prompts: bool | None = None
     retains_prompts: bool | None = None
     retention_days: int | None = None
+    days_stated: int | None = None
     zdr: bool | None = None
     may_publish: bool | None = None
     headquarters: Stated = NOTHING
     data_countries: Stated = NOTHING
     serving_regions: Stated = NOTHING
     certifications: frozenset[str] | None = None
+    papers_stated: frozenset[str] | None = None
     confidence: Confidence | None = None
     evidence: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -126,19 +131,26 @@ class _Judged:
             self.conflicts.append(fact)
         return Stated(any(self.grants(row) for row, _value in said), found)
 
-    def certified(self) -> frozenset[str] | None:
+    def certified(self) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+        """Return the papers that are known to be held, and those that nobody who speaks of papers denies."""
         said = list(self.asked(lambda row: row.certifications))
         if len({value for _row, value in said}) > 1:
             self.conflicts.append("certifications")
-        if not any(self.grants(row) for row, _value in said):
-            return None
-        return frozenset.intersection(*(value for _row, value in said))
+        if not said:
+            return None, None
+        stated = frozenset.intersection(*(value for _row, value in said))
+        return stated if any(self.grants(row) for row, _value in said) else None, stated
 
-    def days(self) -> int | None:
-        """Return the longest time prompts are kept; None where one row that keeps them does not say for how long."""
+    def days(self) -> tuple[int | None, int | None]:
+        """Return for how many days prompts are known to be kept, and the most days that anybody states.
+
+        Known only where a granting row states them and no row keeps prompts without saying for how long.
+        """
         kept = [row for row, retains in self.asked(self._retains) if retains]
         days = [row.retention_days for row in kept if row.retention_days is not None]
-        return max(days) if days and len(days) == len(kept) else None
+        most = max(days, default=None)
+        granted = any(self.grants(row) and row.retention_days is not None for row in kept)
+        return most if granted and len(days) == len(kept) else None, most
 
     def _retains(self, row: Terms) -> bool | None:
         value = row.retains_prompts
@@ -155,11 +167,14 @@ class _Judged:
         if zdr:
             # What is not kept cannot be trained on either.
             trains, retains = False, False
+        days, most = (0, 0) if retains is False else self.days()
+        held, stated = self.certified()
         return PartyTerms(
             party=party,
             trains_on_prompts=trains,
             retains_prompts=retains,
-            retention_days=0 if retains is False else self.days() if retains else None,
+            retention_days=days,
+            days_stated=most,
             zdr=zdr,
             may_publish=self.flag("may_publish", strict=True),
             headquarters=self.stated("headquarters", lambda row: (row.headquarters,)),
@@ -167,14 +182,17 @@ class _Judged:
             serving_regions=self.stated(
                 "serving_region", lambda row: [row.serving_region] if row.serving_region else []
             ),
-            certifications=self.certified(),
+            certifications=held,
+            papers_stated=stated,
             confidence=max((row.confidence for row in self.rows if row.curated), default=None),
             evidence=tuple(row.id for row in self.rows),
             conflicts=tuple(dict.fromkeys(self.conflicts)),
         )
 
 
-def wider(before: Sequence[PartyTerms], after: Sequence[PartyTerms]) -> tuple[str, ...]:
+def wider(  # noqa: C901  # one branch per fact
+    before: Sequence[PartyTerms], after: Sequence[PartyTerms]
+) -> tuple[str, ...]:
     """Return the facts, as ``party.fact``, that protect more after a change of evidence: a policy may let more through.
 
     Read off the facts alone: a fact that was bad and is unknown, or was unknown and is good, is wider; so are fewer
@@ -196,12 +214,16 @@ def wider(before: Sequence[PartyTerms], after: Sequence[PartyTerms]) -> tuple[st
             was.retention_days is None or party.retention_days < was.retention_days
         ):
             found.append(f"{party.party}.retention_days")
+        if was.days_stated is not None and (party.days_stated is None or party.days_stated < was.days_stated):
+            found.append(f"{party.party}.days_stated")
         for fact in ("headquarters", "data_countries", "serving_regions"):
             now, then = getattr(party, fact), getattr(was, fact)
             if now.known > then.known or not now.values >= then.values:
                 found.append(f"{party.party}.{fact}")
         if party.certifications is not None and not party.certifications <= (was.certifications or frozenset()):
             found.append(f"{party.party}.certifications")
+        if was.papers_stated is not None and not (party.papers_stated or _ANY) <= was.papers_stated:
+            found.append(f"{party.party}.papers_stated")
         if (party.confidence or 0) > (was.confidence or 0):
             found.append(f"{party.party}.confidence")
     return tuple(found)
@@ -209,3 +231,7 @@ def wider(before: Sequence[PartyTerms], after: Sequence[PartyTerms]) -> tuple[st
 
 def _protection(value: bool | None, *, strict: bool) -> int:  # noqa: FBT001  # a tri-state fact
     return 1 if value is None else 0 if value is strict else 2
+
+
+# Where nobody speaks of papers, none is denied.
+_ANY = frozenset({"*"})

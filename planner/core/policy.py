@@ -138,7 +138,7 @@ def _terms_codes(policy: Policy, party: PartyTerms) -> Iterator[str]:  # noqa: C
             yield "policy:retains_prompts"
     if policy.retention_days_max is not None:
         unknown |= party.retention_days is None
-        if party.retention_days is not None and party.retention_days > policy.retention_days_max:
+        if party.days_stated is not None and party.days_stated > policy.retention_days_max:
             yield "policy:retention_days"
     for stated, allowed, denied, code in (
         (party.headquarters, policy.allow_headquarters, policy.deny_headquarters, "policy:headquarters"),
@@ -151,7 +151,7 @@ def _terms_codes(policy: Policy, party: PartyTerms) -> Iterator[str]:  # noqa: C
                 yield code
     if policy.require_certifications:
         unknown |= party.certifications is None
-        if party.certifications is not None and not policy.require_certifications <= party.certifications:
+        if party.papers_stated is not None and not policy.require_certifications <= party.papers_stated:
             yield "policy:certification"
     if policy.minimum_confidence is not None and not policy.allow_unknown:
         unknown |= party.confidence is None

@@ -111,7 +111,7 @@ def test_order_never_matters() -> None:
 @pytest.mark.parametrize("minimum", [None, Confidence.VERIFIED])
 def test_a_feed_never_lets_anybody_in(minimum: Confidence | None) -> None:
     """One more row of a feed, whatever it says, adds no candidate."""
-    for seed in SOME:
+    for seed in range(3_000):
         given, dice = world(seed), random.Random(seed)
         offer = dice.choice(given.offers)
         kind, subject = dice.choice(
@@ -120,3 +120,24 @@ def test_a_feed_never_lets_anybody_in(minimum: Confidence | None) -> None:
         feed = replace(row(dice, kind, subject, 9), curated=False)
         given = given._replace(policy=replace(given.policy, minimum_confidence=minimum))
         assert allowed(given._replace(rows=(*given.rows, feed))) <= allowed(given), seed
+
+
+def test_better_evidence_demanded_never_lets_anybody_in() -> None:
+    """Raising the minimum turns grants into warnings, and nothing else."""
+    for seed in range(3_000):
+        given = world(seed)
+        raised = replace(given.policy, minimum_confidence=Confidence.CONTRACT)
+        assert allowed(given._replace(policy=raised)) <= allowed(given), seed
+
+
+def test_few_days_are_a_promise_and_a_feed_promises_nothing() -> None:
+    """Kept for one day, says a feed: unknown. Kept for ninety, says anybody: too long, whoever else is silent."""
+    offer = make.offer("direct:acme/small")
+    short = make.terms("acme", id="feed", curated=False, retains_prompts=True, retention_days=1)
+    silent, long = make.terms("acme", id="silent"), replace(short, id="long", retention_days=90)
+    rules = Policy(name="p", version=1, retention_days_max=30, allow_free=True)
+    for rows in ((short,), (silent, short)):
+        assert decided(World((offer,), rows, rules)) == [("policy:unknown_terms",)]
+    vague = replace(short, id="vague", retention_days=None)
+    assert decided(World((offer,), (long, vague), replace(rules, allow_unknown=True))) == [("policy:retention_days",)]
+    assert decided(World((offer,), (replace(short, curated=True),), rules)) == [()]

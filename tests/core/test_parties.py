@@ -220,3 +220,7 @@ def test_what_protects_more_is_wider() -> None:
         after = replace(strict, **{fact: value})  # type: ignore[arg-type]  # facts by name
         assert wider([strict], [after]) == (f"upstream.{fact}",)
     assert wider([strict], [replace(strict, retention_days=None, certifications=None, confidence=None)]) == ()
+    warned = replace(strict, days_stated=90, papers_stated=frozenset({"c5"}))
+    for fact, value in {"days_stated": 30, "papers_stated": None}.items():
+        assert wider([warned], [replace(warned, **{fact: value})]) == (f"upstream.{fact}",)  # type: ignore[arg-type]  # by name
+    assert wider([strict], [replace(strict, days_stated=None)]) == ()
