@@ -165,6 +165,7 @@ def test_an_export_is_taken_in_again_without_a_change(client: TestClient, instal
         ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\nsecret = 1\n', "terms 1: terms"),
         ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\nnote = 1\n', "terms 1: note"),
         ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\nverified_at = 1\n', "terms 1: verified_at"),
+        ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "x"\nconfidence = "sure"\n', "terms 1: confidence"),
         ("toml", '[[terms]]\nsubject_kind = "model"\nsubject = "x"\nzdr = true\n', "terms 1: source_url"),
     ],
 )  # fmt: skip
