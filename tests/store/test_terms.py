@@ -79,7 +79,8 @@ def test_rows_are_read_as_they_were_written(store: Store, at: object) -> None:
     """Every fact comes back, sets and moments too."""
     row = make.terms(
         "acme", datacenter_countries=frozenset({"FI", "DE"}), certifications=frozenset(), zdr=False, e2ee=True,
-        retains_prompts=True, retention_days=0, verified_by="ada", verified_at=NOON, expires_at=LATER, note="n", serving_region="eu",
+        retains_prompts=True, retention_days=0, verified_by="ada", verified_at=NOON, expires_at=LATER, note="n",
+        serving_region="eu",
     )  # fmt: skip
     with store.write() as connection:
         terms.insert(connection, [row], NOON)
