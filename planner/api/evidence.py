@@ -7,15 +7,15 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from planner.api import files
 from planner.api.asked import Moment
 from planner.api.body import Name, body_of, described
 from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute
 from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
-from planner.api.policies import by, text_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape, terms_shape, time_text
-from planner.api.writing import tagged, written
+from planner.api.writing import by, tagged, written
 from planner.core import errors, terms_files
 from planner.core.terms import Terms
 from planner.core.terms_files import Entry
@@ -27,12 +27,10 @@ from planner.store.engine import Connection
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge)
-_Format = Annotated[Literal["csv", "toml"], Query(alias="format", description="csv or toml")]
 _Flag = bool | None
 _Words = Annotated[list[Name], Field(max_length=300)]
 _READERS: dict[str, Callable[[str], list[Entry]]] = {"csv": terms_files.read_csv, "toml": terms_files.read_toml}
 _WRITERS: dict[str, Callable[[Iterable[Terms]], str]] = {"csv": terms_files.write_csv, "toml": terms_files.write_toml}
-_MEDIA = {"toml": "application/toml", "csv": "text/csv; charset=utf-8"}
 
 
 class TermsIn(DecisionIn):
@@ -102,30 +100,24 @@ def get_terms(
 
 
 @router.get("/terms/export", responses=_REFUSALS)
-def get_export(request: Request, format_: _Format = "csv") -> Response:
+def get_export(request: Request, format_: files.Format = "csv") -> Response:
     """Return the curated evidence as a file; importing it again changes nothing."""
     with request.app.state.store.read() as connection:
         held = terms.load(connection)
     rows = [row for place in sorted(held) for row in held[place] if row.curated and says_something(row)]
-    headers = {"Content-Disposition": f'attachment; filename="terms.{format_}"'}
-    return Response(_WRITERS[format_](rows), media_type=_MEDIA[format_], headers=headers)
+    return files.attached("terms", format_, _WRITERS[format_](rows))
 
 
 @router.post(
     "/terms/import",
     responses=_REFUSALS,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {media: {"schema": {"type": "string"}} for media in ("text/csv", "application/toml")},
-        }
-    },
+    openapi_extra=files.DESCRIBED,
 )
 def post_import(
     request: Request,
-    text: Annotated[str, Depends(text_of)],
+    text: Annotated[str, Depends(files.text_of)],
     reason: Annotated[str, Query(min_length=1, max_length=1_000)],
-    format_: _Format = "csv",
+    format_: files.Format = "csv",
 ) -> Response:
     """Take evidence in from a file, all or none; what is on record already is left alone."""
     entries, who = _READERS[format_](text), by(request, reason)

@@ -7,19 +7,18 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from planner.api import files
 from planner.api.body import Name, Sent, body_of, described
 from planner.api.desk import DecisionIn
-from planner.api.guard import GuardedRoute, now_of
+from planner.api.guard import GuardedRoute
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
 from planner.api.shapes import Shape, time_text
-from planner.api.writing import actor_of, tagged, written
+from planner.api.writing import by, tagged, written
 from planner.core import errors, policy_files
-from planner.core.errors import InvalidInput
 from planner.core.policy_form import write_policy
 from planner.flows import policy as flow
 from planner.flows import second
-from planner.flows.second import By
 from planner.store import policies, proposals
 from planner.store.engine import Connection
 
@@ -28,12 +27,10 @@ router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge)
 _PAIRS_MAX = 10_000
 _PolicyName = Annotated[str, Path(max_length=63, description="name of a policy")]
-_Format = Annotated[Literal["toml", "csv"], Query(alias="format", description="toml or csv")]
 _READERS: dict[str, Callable[[str], list[dict[str, Any]]]] = {
     "toml": policy_files.read_toml,
     "csv": policy_files.read_csv,
 }
-_MEDIA = {"toml": "application/toml", "csv": "text/csv; charset=utf-8"}
 
 
 class PolicyIn(DecisionIn):
@@ -67,11 +64,6 @@ class AssignIn(DecisionIn):
     """The policies a plan or a task is decided under; all of them must pass."""
 
     policies: Annotated[list[Name], Field(max_length=flow.POLICIES_MAX)]
-
-
-def by(request: Request, reason: str) -> By:
-    """Return who does something, when and why."""
-    return By(actor=actor_of(request), at=now_of(request), reason=reason, two_people=request.app.state.two_people)
 
 
 def policy_tag(name: str) -> Callable[[Connection], str]:
@@ -108,42 +100,21 @@ def get_policies(request: Request) -> Response:
 
 
 @router.get("/policies/export", responses=_REFUSALS)
-def get_export(request: Request, format_: _Format = "toml") -> Response:
+def get_export(request: Request, format_: files.Format = "toml") -> Response:
     """Return the newest version of every policy as a file; importing it again changes nothing."""
     with request.app.state.store.read() as connection:
         found = policies.load(connection)
     listed = [write_policy(found[name]) for name in sorted(found)]
     write = policy_files.write_toml if format_ == "toml" else policy_files.write_csv
-    headers = {"Content-Disposition": f'attachment; filename="policies.{format_}"'}
-    return Response(write(listed), media_type=_MEDIA[format_], headers=headers)
+    return files.attached("policies", format_, write(listed))
 
 
-_FILE = {
-    "requestBody": {
-        "required": True,
-        "content": {media: {"schema": {"type": "string"}} for media in ("application/toml", "text/csv")},
-    }
-}
-
-
-async def text_of(request: Request) -> str:
-    """Read a file sent as the body.
-
-    Raises:
-        InvalidInput: not UTF-8.
-    """
-    try:
-        return (await request.body()).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInput("file", "not UTF-8") from None
-
-
-@router.post("/policies/import", responses=_REFUSALS, openapi_extra=_FILE)
+@router.post("/policies/import", responses=_REFUSALS, openapi_extra=files.DESCRIBED)
 def post_import(
     request: Request,
-    text: Annotated[str, Depends(text_of)],
+    text: Annotated[str, Depends(files.text_of)],
     reason: Annotated[str, Query(min_length=1, max_length=1_000)],
-    format_: _Format = "toml",
+    format_: files.Format = "toml",
     publish: Annotated[bool, Query(description="publish at once instead of saving drafts")] = False,
 ) -> Response:
     """Take policies in from a file, all or none, as drafts by default."""

@@ -6,8 +6,9 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from planner.api.guard import admitted
+from planner.api.guard import admitted, now_of
 from planner.core.errors import InvalidInput
+from planner.flows.second import By
 from planner.flows.write import Request as Write
 from planner.flows.write import tag, tag_of, write
 from planner.store.engine import Connection
@@ -18,6 +19,11 @@ KEY_CHARACTERS_MAX = 200
 def actor_of(request: Request) -> str:
     """Return who asks, for the audit trail."""
     return admitted(request).principal.actor
+
+
+def by(request: Request, reason: str) -> By:
+    """Return who does something, when and why."""
+    return By(actor=actor_of(request), at=now_of(request), reason=reason, two_people=request.app.state.two_people)
 
 
 def written(

@@ -83,13 +83,17 @@ def _format(path: Path | None, given: str | None) -> str:
     return found
 
 
+def _text(file: Path) -> str:
+    try:
+        return file_bytes(file, "file").decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInput("file", "not UTF-8") from None
+
+
 def import_policies(file: Path, given: str | None, reason: str, *, publish: bool, as_json: bool) -> None:
     """Take policies in from a file."""
     read = policy_files.read_toml if _format(file, given) == "toml" else policy_files.read_csv
-    try:
-        documents = read(file_bytes(file, "file").decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise InvalidInput("file", "not UTF-8") from None
+    documents = read(_text(file))
     reply = _told(reason, lambda connection, by: flow.take_in(connection, documents, by, at_once=publish))
     if as_json:
         show.json_out(reply)
@@ -188,7 +192,7 @@ def preview(name: str, file: Path | None, *, as_json: bool) -> None:
     if file is None:
         document = _read(lambda connection: flow.draft_of(connection, name)).document
     else:
-        listed = policy_files.read_toml(file_bytes(file, "file").decode("utf-8-sig", errors="replace"))
+        listed = policy_files.read_toml(_text(file))
         document = next((one for one in listed if one["name"] == name), None)
         if document is None:
             raise InvalidInput("file", f"it has no policy called {name[:64]!a}")

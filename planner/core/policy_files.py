@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from planner.core.errors import InvalidInput
+from planner.core.tables import csv_rows, toml_tables, toml_value
 
 Document = dict[str, Any]
 """A policy as written: ``name``, ``title`` and ``rules``."""
@@ -20,17 +20,10 @@ def write_toml(policies: Iterable[Mapping[str, Any]]) -> str:
     """Write policies as TOML."""
     blocks = []
     for policy in policies:
-        lines = ["[[policy]]", f"name = {_toml(policy['name'])}", f"title = {_toml(policy['title'])}", ""]
-        lines += ["[policy.rules]", *(f"{rule} = {_toml(value)}" for rule, value in policy["rules"].items())]
+        lines = ["[[policy]]", f"name = {toml_value(policy['name'])}", f"title = {toml_value(policy['title'])}", ""]
+        lines += ["[policy.rules]", *(f"{rule} = {toml_value(value)}" for rule, value in policy["rules"].items())]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    # Strings, whole numbers and booleans are written alike in JSON and TOML, but for one control character.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def read_toml(text: str) -> list[Document]:
@@ -39,15 +32,8 @@ def read_toml(text: str) -> list[Document]:
     Raises:
         InvalidInput: not TOML, or not policies; names the one that is wrong.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput("file", f"not TOML: {error}") from None
-    listed = document.pop("policy", None)
-    if document or not isinstance(listed, list) or not listed:
-        raise InvalidInput("file", "tables called [[policy]] are needed, and nothing else")
     found = []
-    for number, policy in enumerate(listed, 1):
+    for number, policy in enumerate(toml_tables(text, "policy"), 1):
         unknown = sorted(set(policy) - _KEYS)
         name, rules = policy.get("name"), policy.get("rules", {})
         if unknown or not isinstance(name, str) or not isinstance(rules, dict):
@@ -78,10 +64,7 @@ def read_csv(text: str) -> list[Document]:
     Raises:
         InvalidInput: names the line that cannot be read.
     """
-    try:
-        rows = list(csv.reader(io.StringIO(text), strict=True))
-    except csv.Error as error:
-        raise InvalidInput("file", f"not CSV: {error}") from None
+    rows = csv_rows(text)
     if not rows or tuple(rows[0]) != COLUMNS:
         raise InvalidInput("line 1", f"the columns are {', '.join(COLUMNS)}")
     found: dict[str, Document] = {}

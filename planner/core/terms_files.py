@@ -2,13 +2,12 @@
 
 import csv
 import io
-import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from planner.core.errors import InvalidInput
+from planner.core.tables import csv_rows, toml_tables, toml_value
 from planner.core.terms import Terms
 from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
 
@@ -52,7 +51,7 @@ def write_toml(rows: Iterable[Terms]) -> str:
     blocks = []
     for row in rows:
         said = {name: value for name, value in _values(row).items() if value is not None}
-        lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items()]
+        lines = [f"{name} = {toml_value(value)}" for name, value in said.items()]
         blocks.append("\n".join(["[[terms]]", *lines]))
     return "\n\n".join(blocks) + "\n"
 
@@ -63,10 +62,7 @@ def read_csv(text: str) -> list[Entry]:
     Raises:
         InvalidInput: names the line that cannot be read.
     """
-    try:
-        rows = list(csv.reader(io.StringIO(text), strict=True))
-    except csv.Error as error:
-        raise InvalidInput("file", f"not CSV: {error}") from None
+    rows = csv_rows(text)
     heading = rows[0] if rows else []
     unknown = sorted(set(heading) - set(COLUMNS))
     if unknown or len(set(heading)) < len(heading) or not {"subject_kind", "subject"} <= set(heading):
@@ -101,14 +97,7 @@ def read_toml(text: str) -> list[Entry]:
     Raises:
         InvalidInput: not TOML, or not tables of terms; names the one that is wrong.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput("file", f"not TOML: {error}") from None
-    listed = document.pop("terms", None)
-    if document or not isinstance(listed, list) or not listed:
-        raise InvalidInput("file", "tables called [[terms]] are needed, and nothing else")
-    return [_entry(f"terms {number}", row) for number, row in enumerate(listed, 1)]
+    return [_entry(f"terms {number}", row) for number, row in enumerate(toml_tables(text, "terms"), 1)]
 
 
 def _entry(place: str, row: Mapping[str, Any]) -> Entry:
