@@ -111,6 +111,15 @@ def ask_of(catalogue: Catalogue, question: Question, default_policy: str, now: d
     )
 
 
+def plan_ask(catalogue: Catalogue, plan: Plan, task: Task, at: datetime) -> Ask:
+    """Return what a stored plan and task asks now, without a chain.
+
+    Raises:
+        UnknownPolicy: it is decided under a policy that does not exist.
+    """
+    return ask_of(catalogue, Question(plan=plan.id, task=task.id, fallbacks=0), "", at)
+
+
 def plan_needs(plan: Plan, task: Task) -> Needs:
     """Return a task's needs under its plan: without ``allow_tier1`` the plan never sees tier 1."""
     if plan.allow_tier1:

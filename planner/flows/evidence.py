@@ -13,6 +13,7 @@ from planner.core.parties import wider
 from planner.core.terms import DIRECT, Confidence, Terms
 from planner.core.terms_files import Entry
 from planner.core.terms_form import ENTERED, read_entry, read_facts, same_words, write_facts
+from planner.flows import second
 from planner.flows.second import By, Kind, Reply, Wish, change
 from planner.store import audit, terms
 from planner.store.engine import Connection
@@ -62,22 +63,21 @@ def take_in(connection: Connection, entries: Sequence[Entry], by: By) -> Reply:
         InvalidInput: names the place in the file that cannot be.
     """
     held = [row for rows in terms.load(connection).values() for row in rows if row.curated]
-    told: list[Reply] = []
+    lines: list[Reply] = []
     for place, kind, subject, said in entries:
         try:
             row = read_entry(kind, subject, said, at=by.at, by=by.actor)
-            if any(same_words(row, other) for other in held):
-                told.append({"place": place, "outcome": "unchanged", "subject": subject})
-                continue
-            told.append(
-                {"place": place, "outcome": "entered", "subject": subject, **enter(connection, kind, subject, said, by)}
-            )
-        except (InvalidInput, NotFound) as error:
-            field, problem = (
-                (error.field, error.problem) if isinstance(error, InvalidInput) else ("subject", str(error))
-            )
-            raise InvalidInput(f"{place}: {field}", problem) from None
-    return {"terms": told}
+            line = {"place": place, "outcome": "unchanged", "subject": subject}
+            if not any(same_words(row, other) for other in held):
+                _check(connection, kind, subject)
+                done = second.change_unseen(connection, KINDS[ENTER], f"{kind} {subject}", _written(row), by)
+                line |= {"outcome": "entered", **done}
+        except InvalidInput as error:
+            raise InvalidInput(f"{place}: {error.field}", error.problem) from None
+        except NotFound as error:
+            raise InvalidInput(f"{place}: subject", str(error)) from None
+        lines.append(line)
+    return second.told(connection, {"terms": lines}, by)
 
 
 # --- the changes --------------------------------------------------------------------------------------------
@@ -213,14 +213,10 @@ def _done(connection: Connection, wish: Wish, by: By, ended: list[Terms], added:
         before=[_written(row) for row in ended], after=[_written(row) for row in added], reason=by.reason,
     )  # fmt: skip
     bump(connection, policy=True)
-    # Compiling needs numpy, which the commands that share this module need not wait for.
-    from planner.flows import plans  # noqa: PLC0415
-
     return {
         "entered": [row.id for row in added],
         "ended": [row.id for row in ended],
         "widens": list(wish.widens),
-        "alerts": plans.review(connection, by.at),
     }
 
 

@@ -9,7 +9,7 @@ from planner.core.errors import NoAnswer
 from planner.core.money import ratio_text, usd_text
 from planner.core.plan import Plan, Task
 from planner.core.snapshot import Snapshot, compile_catalogue
-from planner.flows.answer import Question, ask_of
+from planner.flows.answer import plan_ask
 from planner.store import alerts, plan_states
 from planner.store.engine import Connection
 from planner.store.load import load_catalogue
@@ -51,7 +51,7 @@ def review(connection: Connection, at: datetime) -> int:
 
 def _state(catalogue: Catalogue, snapshot: Snapshot, plan: Plan, task: Task, at: datetime) -> PlanState:
     try:
-        ask = ask_of(catalogue, Question(plan=plan.id, task=task.id, fallbacks=0), "", at)
+        ask = plan_ask(catalogue, plan, task, at)
         answer: Answer = snapshot.recommend(ask)
     except NoAnswer as error:
         return PlanState(error.code)

@@ -9,7 +9,8 @@ from planner.core.errors import Conflict, InvalidInput, NotFound, UnknownPolicy,
 from planner.core.plan import Plan
 from planner.core.policy import Policy, at_least_as_strict
 from planner.core.policy_form import changed_rules, read_policy, resolve, write_rules
-from planner.flows.second import By, Kind, Reply, Wish, change
+from planner.flows import second
+from planner.flows.second import By, Kind, Reply, Wish, change, change_unseen
 from planner.store import audit, policies
 from planner.store.engine import Connection
 from planner.store.load import load_catalogue, load_plans
@@ -192,20 +193,7 @@ def _do_publish(connection: Connection, wish: Wish, by: By) -> Reply:
         before=None if old is None else written(old), after=wish.body, reason=by.reason,
     )  # fmt: skip
     bump(connection, policy=True)
-    return {
-        "name": name,
-        "version": version,
-        **wish.body,
-        "widens": list(wish.widens),
-        "alerts": _review(connection, by),
-    }
-
-
-def _review(connection: Connection, by: By) -> int:
-    # Compiling needs numpy, which the commands that share this module need not wait for.
-    from planner.flows import plans  # noqa: PLC0415
-
-    return plans.review(connection, by.at)
+    return {"name": name, "version": version, **wish.body, "widens": list(wish.widens)}
 
 
 # --- assigning --------------------------------------------------------------------------------------------
@@ -258,7 +246,7 @@ def _do_assign(connection: Connection, wish: Wish, by: By) -> Reply:
         after={"policies": sorted(names)}, reason=by.reason,
     )  # fmt: skip
     bump(connection, policy=True)
-    return {"plan": plan, "task": task or None, "policies": sorted(names), "alerts": _review(connection, by)}
+    return {"plan": plan, "task": task or None, "policies": sorted(names)}
 
 
 def plans(connection: Connection) -> list[Plan]:
@@ -286,11 +274,12 @@ def take_in(connection: Connection, documents: Sequence[dict[str, Any]], by: By,
         if name in held and written(held[name]) == written(policy):
             told.append({"name": name, "outcome": "unchanged", "version": held[name].version})
         elif at_once:
-            told.append({"outcome": "published", "name": name, **publish(connection, name, written(policy), by)})
+            done = change_unseen(connection, KINDS[PUBLISH], name, written(policy), by)
+            told.append({"outcome": "published", "name": name, **done})
         else:
             made = save_draft(connection, name, policy.title, write_rules(policy), by)
             told.append({"outcome": "draft", "name": name, "changes": made["changes"]})
-    return {"policies": told}
+    return second.told(connection, {"policies": told}, by) if at_once else {"policies": told}
 
 
 KINDS: dict[str, Kind] = {PUBLISH: Kind(_wish_publish, _do_publish), ASSIGN: Kind(_wish_assign, _do_assign)}

@@ -15,9 +15,7 @@ from planner.core.policy_form import read_policy, resolve
 from planner.core.privacy_price import RulePrice, Variant, cheapest, price, variants
 from planner.core.snapshot import Snapshot
 from planner.core.usage import Usage
-from planner.flows.answer import Question, ask_of, policy_named
-
-EMPTY = Policy(name="", version=0, allow_free=True, allow_unknown=True)
+from planner.flows.answer import plan_ask, policy_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +77,11 @@ def preview_policy(
     old = catalogue.policies.get(name)
     new = read_policy(name, 1 if old is None else old.version + 1, title, rules)
     after = replace(catalogue, policies=resolve({**catalogue.policies, name: new}))
-    before_rules, after_rules = old or EMPTY, after.policies[name]
+    after_rules = after.policies[name]
     leave: dict[str, tuple[str, ...]] = {}
     join, stay = [], 0
     for offer in catalogue.offers:
-        was = old is None or not catalogue.refusals_by(before_rules, offer, at)
+        was = old is None or not catalogue.refusals_by(old, offer, at)
         codes = after.refusals_by(after_rules, offer, at)
         if was and codes:
             leave[offer.id] = codes
@@ -94,10 +92,10 @@ def preview_policy(
     touched = {policy for policy, rules_ in after.policies.items() if any(part.name == name for part in rules_.rules)}
     # Prices, tiers and needs are the same before and after, so one compiled catalogue answers both.
     moves = tuple(
-        PlanMove(plan.id, task.id, told(catalogue, snapshot, plan, task, at), told(after, snapshot, plan, task, at))
+        PlanMove(plan.id, task.id, *(_told(snapshot, plan_ask(known, plan, task, at)) for known in (catalogue, after)))
         for plan, task in _decided_under(catalogue, touched)
     )
-    widens = old is not None and not at_least_as_strict(after_rules, before_rules)
+    widens = old is not None and not at_least_as_strict(after_rules, old)
     return Preview(leave=leave, join=tuple(join), stay=stay, plans=moves, widens=widens)
 
 
@@ -106,11 +104,6 @@ def _decided_under(catalogue: Catalogue, names: set[str]) -> Iterator[tuple[Plan
         for task in plan.tasks:
             if names & {*plan.policies, *task.policies}:
                 yield plan, task
-
-
-def told(catalogue: Catalogue, snapshot: Snapshot, plan: Plan, task: Task, at: datetime) -> Told:
-    """Return what a plan and task is told now."""
-    return _told(snapshot, ask_of(catalogue, Question(plan=plan.id, task=task.id, fallbacks=0), "", at))
 
 
 def _told(snapshot: Snapshot, ask: Ask) -> Told:
@@ -147,10 +140,7 @@ def privacy_price(
         return cheapest((item.offer.model, item.cost_usd) for item in snapshot.rank(ask))
 
     under = costs(policy)
-    asks = [
-        (plan, task, ask_of(catalogue, Question(plan=plan.id, task=task.id, fallbacks=0), "", at))
-        for plan, task in _decided_under(catalogue, {name})
-    ]
+    asks = [(plan, task, plan_ask(catalogue, plan, task, at)) for plan, task in _decided_under(catalogue, {name})]
     now = [_told(snapshot, ask) for _plan, _task, ask in asks]
     found = []
     for variant in variants(policy):

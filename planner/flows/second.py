@@ -59,8 +59,14 @@ def change(connection: Connection, kind: Kind, subject: str, body: dict[str, Any
     """Do a change, or let it wait for a second person.
 
     Returns:
-        What the change answers; or the proposal's number and state, with what it would let through.
+        What the change answers, with how many alerts its effect on plans caused; or the proposal's number and state,
+        with what it would let through.
     """
+    return told(connection, change_unseen(connection, kind, subject, body, by), by)
+
+
+def change_unseen(connection: Connection, kind: Kind, subject: str, body: dict[str, Any], by: By) -> Reply:
+    """Do one of many changes, or let it wait, and leave it to the caller to see what all of them did: `told`."""
     wish = kind.wish(connection, subject, body, by.at)
     if not (by.two_people and wish.widens):
         return kind.do(connection, wish, by)
@@ -73,6 +79,16 @@ def change(connection: Connection, kind: Kind, subject: str, body: dict[str, Any
         after={"proposal": id_, "body": wish.body, "widens": list(wish.widens)}, reason=by.reason,
     )  # fmt: skip
     return {"proposal": id_, "state": proposals.WAITING, "widens": list(wish.widens)}
+
+
+def told(connection: Connection, reply: Reply, by: By) -> Reply:
+    """Complete the reply of changes with how many alerts their effect on plans caused; what waits has none yet."""
+    if reply.get("state") == proposals.WAITING:
+        return reply
+    # Compiling needs numpy, which the commands that share this module need not wait for.
+    from planner.flows import plans  # noqa: PLC0415
+
+    return {**reply, "alerts": plans.review(connection, by.at)}
 
 
 def approve(connection: Connection, id_: int, kinds: Mapping[str, Kind], by: By) -> Reply:
@@ -93,7 +109,7 @@ def approve(connection: Connection, id_: int, kinds: Mapping[str, Kind], by: By)
         raise Conflict("proposal", str(id_), "what it was made for has changed since; reject it and propose it anew")
     proposals.decide(connection, id_, proposals.APPROVED, at=by.at, actor=by.actor, decision=by.reason)
     _note(connection, held, "approve", by)
-    return kind.do(connection, wish, by)
+    return told(connection, kind.do(connection, wish, by), by)
 
 
 def reject(connection: Connection, id_: int, by: By) -> Reply:
