@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
+from planner.flows import passwords
 from planner.flows.setup import install
 from planner.store.engine import Store, open_store
 from planner.store.migrate import upgrade
@@ -74,3 +76,14 @@ def installed_copy(installed: Store, tmp_path: Path) -> Iterator[Store]:
     opened = open_store(f"sqlite:///{path}")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def quick_hashes() -> Iterator[None]:
+    """The same algorithm for passwords with less work, for tests that hash hundreds of times."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    passwords._nobody.cache_clear()
+    yield
+    patch.undo()
+    passwords._nobody.cache_clear()

@@ -13,7 +13,7 @@ from planner.core.kept import Kept
 from planner.core.offer import Offer
 from planner.core.parties import PartyTerms, parties
 from planner.core.plan import Plan
-from planner.core.policy import Policy, decide
+from planner.core.policy import Policy, all_of, decide
 from planner.core.price import PriceCard
 from planner.core.terms import Confidence, Terms
 from planner.core.tier import ModelTier, PricedOffer, TierBands, dearest_output, representative
@@ -112,9 +112,7 @@ class Catalogue:
         if len(wanted) == 1:
             return self.policies[wanted[0]]
         parts = tuple(self.policies[name] for name in wanted)
-        joined = "+".join(wanted)
-        # A joint policy has no rules of its own, so it refuses nothing that its parts do not refuse.
-        return Policy(name=joined, version=self.policy_revision, allow_free=True, allow_unknown=True, parts=parts)
+        return all_of("+".join(wanted), self.policy_revision, parts)
 
     def factor(self, offer: Offer, at: datetime) -> Fraction:
         """Return list price -> effective price of an offer: after its discount, with its channel's fees."""

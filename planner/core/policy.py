@@ -70,11 +70,16 @@ class Policy:
 
     @property
     def rules(self) -> tuple["Policy", ...]:
-        """This policy and every part of it, each once, by name and version."""
-        found = {self.name: self}
-        for part in self.parts:
-            found |= {rule.name: rule for rule in part.rules}
-        return tuple(sorted(found.values(), key=lambda rule: (rule.name, rule.version)))
+        """This policy and every part of it, each once, in the order of their names and versions."""
+        if not self.parts:
+            return (self,)
+        found = dict.fromkeys((self, *(rule for part in self.parts for rule in part.rules)))
+        return tuple(sorted(found, key=lambda rule: (rule.name, rule.version)))
+
+
+def all_of(name: str, version: int, parts: tuple[Policy, ...] = ()) -> Policy:
+    """Return a policy without rules of its own: it refuses what its parts refuse, and without parts nothing."""
+    return Policy(name=name, version=version, allow_free=True, allow_unknown=True, parts=parts)
 
 
 TermsUnder = Callable[[Confidence | None], tuple[PartyTerms, ...]]

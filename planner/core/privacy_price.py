@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from planner.core.policy import Policy
+from planner.core.policy import Policy, all_of
 
 # For each rule, the value with which it asks nothing.
 _ASKS_NOTHING: dict[str, object] = {
@@ -44,8 +44,7 @@ def variants(policy: Policy) -> Iterator[Variant]:
         for rule, nothing in _ASKS_NOTHING.items():
             if getattr(part, rule) != nothing:
                 yield Variant(part.name, rule, _with_part(policy, replace(part, **{rule: nothing, "parts": ()})))  # type: ignore[arg-type]  # rules by name
-    nobody = Policy(name=policy.name, version=policy.version, allow_free=True, allow_unknown=True)
-    yield Variant(policy.name, EVERYTHING, nobody)
+    yield Variant(policy.name, EVERYTHING, all_of(policy.name, policy.version))
 
 
 def _with_part(policy: Policy, changed: Policy) -> Policy:

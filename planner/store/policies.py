@@ -1,5 +1,6 @@
 """Policies as they are kept: published versions that never change, drafts, and who is decided under which."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -71,7 +72,6 @@ def newest(connection: sa.Connection, name: str) -> int | None:
 def publish(connection: sa.Connection, name: str, document: Document, *, at: datetime, by: str) -> int:
     """Publish the next version of a policy and return its number. The primary key lets two writers not both do so."""
     version = (newest(connection, name) or 0) + 1
-    # What is decided today never rests on a version of tomorrow, whatever the clock of who published it said.
     connection.execute(
         sa.insert(t.policies).values(
             name=name, version=version, rules=json_text.dump(document), published_at=at, published_by=by
@@ -158,11 +158,12 @@ def unknown_names(connection: sa.Connection, policy: Policy) -> list[tuple[str, 
         offers = sorted(_ids(connection, t.offers))
         found += [("allow_list", pair.model) for pair in sorted(policy.allow_list) if pair.model not in models | {"*"}]
         known_ids = set(offers)
-        for pair in sorted(policy.allow_list):
-            pattern = pair.offer_pattern
+        for _model, pattern in sorted(policy.allow_list):
             start = pattern[:-1]
-            there = any(id_.startswith(start) for id_ in offers) if pattern.endswith("*") else pattern in known_ids
-            if not there:
+            # In the order of the ids, whatever begins with a text follows it at once.
+            place = bisect_left(offers, start)
+            first = offers[place : place + 1] if pattern.endswith("*") else []
+            if not (pattern in known_ids or any(id_.startswith(start) for id_ in first)):
                 found.append(("allow_list", pattern))
     return found
 

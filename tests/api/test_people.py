@@ -31,15 +31,7 @@ KEY = {"Authorization": f"Bearer {ADMIN}"}
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_hashes() -> Iterator[None]:
-    """The same algorithm with less work: these tests hash hundreds of times."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    passwords._nobody.cache_clear()
-    yield
-    patch.undo()
-    passwords._nobody.cache_clear()
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 
 def settings(**more: Any) -> Settings:

@@ -172,6 +172,18 @@ def test_parts_must_pass_as_well_in_any_order() -> None:
         assert "policy:not_on_allow_list" in world.refusals_by(policy, offer, NOON)
 
 
+def test_no_part_hides_another_of_its_name() -> None:
+    """Two versions of one policy side by side: what either refuses is refused, in any order."""
+    offer = make.offer("direct:acme/a")
+    world = make.catalogue({offer: make.rates()})
+    old, new = (
+        replace(make.OPEN, name="a"),
+        replace(make.OPEN, name="a", version=2, deny_models=frozenset({"acme/small"})),
+    )
+    for whole in (make.joined(make.OPEN, old, new), make.joined(make.OPEN, new, old), make.joined(new, old)):
+        assert world.refusals_by(whole, offer, NOON) == ("policy:model_denied",)
+
+
 def test_an_allow_list_knows_models_ids_and_prefixes() -> None:
     """A pair admits its own model, by an exact id or a prefix of it; a star stands for any model."""
     offer = make.offer("openrouter:acme/small@fp8", channel="openrouter")

@@ -1,6 +1,5 @@
 """Signing in on both databases: tries are counted, sessions end, and what changed meanwhile counts."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,15 +19,7 @@ AT = datetime(2026, 11, 26, 9, 7, tzinfo=UTC)
 LASTING = Lasting(timedelta(hours=8), timedelta(days=7))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_hashes() -> Iterator[None]:
-    """The same algorithm with less work: these tests hash hundreds of times."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    passwords._nobody.cache_clear()
-    yield
-    patch.undo()
-    passwords._nobody.cache_clear()
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 
 def made(store: Store, login: str = "ada") -> people.Person:
