@@ -10,6 +10,7 @@ from planner.store import tables as t
 from planner.store.engine import Store
 from tests.api.test_policies import RULES, WHY, open_client, put
 from tests.conftest import NOW
+from tests.databases import lift_append_only
 
 
 def write(store: Store, count: int, actor: str = "somebody") -> None:
@@ -48,6 +49,7 @@ def test_what_was_altered_or_cut_off_is_found(store: Store) -> None:
         found = audit.check(connection)
     mark = (found.last_seq, found.last_hash)
     with store.write() as connection:
+        lift_append_only(connection)
         connection.execute(sa.delete(t.audit).where(t.audit.c.seq == 5))
     with store.read() as connection:
         assert audit.check(connection).broken_at is None
