@@ -29,6 +29,13 @@ def load(connection: sa.Connection, known_at: datetime | None = None) -> dict[tu
     return {subject: tuple(rows) for subject, rows in found.items()}
 
 
+def about(connection: sa.Connection, kind: str, subject: str) -> tuple[Terms, ...]:
+    """Load the rows on record about one subject."""
+    columns = t.terms.c
+    query = sa.select(t.terms).where(known(t.terms, None), columns.subject_kind == kind, columns.subject == subject)
+    return tuple(read(row) for row in connection.execute(query.order_by(columns.id)))
+
+
 def read(row: sa.Row[Any]) -> Terms:
     """Read one stored row."""
     columns = {name: getattr(row, name) for name in _COLUMNS}
