@@ -112,6 +112,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/sessions"): _OPEN,
     ("GET", "/v1/sessions/current"): _ALL,
     ("DELETE", "/v1/sessions/current"): _ALL,
+    ("POST", "/v1/sessions/current/password"): _ALL,
     ("GET", "/v1/sessions/oidc"): _OPEN,
     ("GET", "/v1/sessions/oidc/callback"): _OPEN,
     ("GET", "/v1/people"): _ADMIN,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field, SecretStr
 from starlette.responses import JSONResponse, Response
 
-from planner.api.body import Name, Sent, checked, described, read_json
+from planner.api.body import Name, Sent, body_of, checked, described, read_json
 from planner.api.browser import check_entrance, give, take_back, token_of
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.problem import documented
@@ -15,7 +15,7 @@ from planner.api.shapes import Shape, time_text
 from planner.core import errors
 from planner.core.errors import NotFound
 from planner.flows import sign_in
-from planner.flows.passwords import CHARACTERS_MAX
+from planner.flows.passwords import CHARACTERS_MAX, CHARACTERS_MIN
 from planner.store.sessions import Session
 
 router = APIRouter(prefix="/v1", tags=["people"], route_class=GuardedRoute)
@@ -28,6 +28,13 @@ class SignInIn(Sent):
 
     login: Name
     password: Annotated[SecretStr, Field(min_length=1, max_length=CHARACTERS_MAX)]
+
+
+class OwnPasswordIn(Sent):
+    """The password somebody has, and the one they want."""
+
+    password: Annotated[SecretStr, Field(min_length=1, max_length=CHARACTERS_MAX)]
+    new_password: Annotated[SecretStr, Field(min_length=CHARACTERS_MIN, max_length=CHARACTERS_MAX)]
 
 
 async def _sign_in_of(request: Request) -> SignInIn:
@@ -75,6 +82,22 @@ def delete_session(request: Request) -> Response:
     _current(request)
     sign_in.end(request.app.state.store, token_of(request) or "", now_of(request))
     return take_back(request, Response(status_code=204))
+
+
+@router.post(
+    "/sessions/current/password",
+    responses=documented(errors.NotFound, errors.SignInRefused, errors.CrossSite, errors.TooManyRequests),
+    openapi_extra=described(
+        OwnPasswordIn, {"password": "correct horse battery", "new_password": "staple correct horse"}
+    ),
+)
+def post_password(request: Request, body: Annotated[OwnPasswordIn, Depends(body_of(OwnPasswordIn))]) -> Response:
+    """Give oneself another password; one is signed in anew here, and nowhere else any more."""
+    begun = sign_in.change_password(
+        request.app.state.store, _current(request).login, body.password.get_secret_value(),
+        body.new_password.get_secret_value(), request.app.state.site.lasting, now_of(request),
+    )  # fmt: skip
+    return give(request, JSONResponse(session_shape(begun.session)), begun.token)
 
 
 def peer(request: Request) -> str:
