@@ -1,5 +1,6 @@
 """The admin's desk: prices that wait, spellings that are pending, sources and their refreshes."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -141,10 +142,7 @@ def get_aliases(
     if pending:
         start = int(read_cursor(cursor, r"[0-9]{1,9}") or 0)
         found = [row for row in alias.pending(view.catalogue) if namespace in (None, row.namespace)]
-        shown = [
-            {"namespace": row.namespace, "spelling": row.spelling, "offers": row.offers, "example": row.example}
-            for row in found[start : start + limit]
-        ]
+        shown = [asdict(row) for row in found[start : start + limit]]
         more = cursor_of(str(start + limit)) if len(found) > start + limit else None
         waiting = sum(row.offers for row in found)
         return tagged(

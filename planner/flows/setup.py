@@ -13,7 +13,7 @@ from planner.store.engine import Connection, Store
 from planner.store.publish import publish
 from planner.store.revision import bump
 
-ACTOR = "planner"
+ACTOR = seeds.PLANNER
 BUNDLES = "catalogue-*.jsonl.gz"
 
 
