@@ -19,6 +19,7 @@ from planner.core import errors, policy_files
 from planner.core.policy_form import write_policy
 from planner.flows import policy as flow
 from planner.flows import second
+from planner.flows.kinds import KINDS
 from planner.store import policies, proposals
 from planner.store.engine import Connection
 
@@ -297,8 +298,12 @@ def post_proposal_approve(
     request: Request, id: Number, body: Annotated[DecisionIn, Depends(body_of(DecisionIn))]
 ) -> Response:
     """Do what was proposed; whoever proposed it cannot."""
-    who, kinds = by(request, body.reason), request.app.state.kinds
-    return written(request, body.model_dump(), lambda connection: second.approve(connection, id, kinds, who))
+    who = by(request, body.reason)
+    try:
+        return written(request, body.model_dump(), lambda connection: second.approve(connection, id, KINDS, who))
+    except second.Outdated:
+        request.app.state.store.tell(lambda connection: second.outdate(connection, id, who))
+        raise
 
 
 @router.post("/proposals/{id}/reject", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "no"}))

@@ -14,6 +14,7 @@ from planner.core.errors import InvalidInput
 from planner.core.policy_form import write_policy
 from planner.flows import policy as flow
 from planner.flows import second
+from planner.flows.kinds import KINDS
 from planner.flows.second import By
 from planner.store import policies, proposals
 from planner.store.engine import Connection
@@ -178,9 +179,14 @@ def decide(id_: int, reason: str, *, approve: bool, as_json: bool) -> None:
     """Approve or reject a proposal."""
 
     def story(connection: Connection, by: By) -> Reply:
-        return second.approve(connection, id_, flow.KINDS, by) if approve else second.reject(connection, id_, by)
+        return second.approve(connection, id_, KINDS, by) if approve else second.reject(connection, id_, by)
 
-    _done(_told(reason, story), f"{'done' if approve else 'rejected'}: proposal {id_}", as_json=as_json)
+    try:
+        told = _told(reason, story)
+    except second.Outdated:
+        _told(reason, lambda connection, by: second.outdate(connection, id_, by))
+        raise
+    _done(told, f"{'done' if approve else 'rejected'}: proposal {id_}", as_json=as_json)
 
 
 def preview(name: str, file: Path | None, *, as_json: bool) -> None:

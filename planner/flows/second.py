@@ -6,11 +6,11 @@ change without a second person runs, on the state it was proposed for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from planner.core.errors import Conflict
+from planner.core.errors import Conflict, InvalidInput, NotFound
 from planner.store import audit, proposals
 from planner.store.engine import Connection
 from planner.store.proposals import Proposal
@@ -41,6 +41,10 @@ class Wish:
     body: dict[str, Any]
     widens: Sequence[str]
     basis: str
+
+
+class Outdated(Conflict):
+    """What a proposal was made for has changed since; it is to be ended as outdated: `outdate`."""
 
 
 class Kind:
@@ -96,7 +100,8 @@ def approve(connection: Connection, id_: int, kinds: Mapping[str, Kind], by: By)
 
     Raises:
         NotFound: no proposal has this number.
-        Conflict: it was decided before, was proposed by the same person, or what it was made for has changed since.
+        Conflict: it was decided before, or was proposed by the same person.
+        Outdated: what it was made for has changed since.
     """
     held = proposals.one(connection, id_)
     if held["state"] != proposals.WAITING:
@@ -104,12 +109,28 @@ def approve(connection: Connection, id_: int, kinds: Mapping[str, Kind], by: By)
     if held["proposed_by"] == by.actor:
         raise Conflict("proposal", str(id_), "a second person is needed")
     kind = kinds[held["kind"]]
-    wish = kind.wish(connection, held["subject"], held["body"], by.at)
-    if wish.basis != held["basis"]:
-        raise Conflict("proposal", str(id_), "what it was made for has changed since; reject it and propose it anew")
+    try:
+        wish = kind.wish(connection, held["subject"], held["body"], by.at)
+    except (NotFound, InvalidInput, Conflict):
+        wish = None
+    if wish is None or wish.basis != held["basis"]:
+        raise Outdated("proposal", str(id_), "what it was made for has changed since; propose it anew")
     proposals.decide(connection, id_, proposals.APPROVED, at=by.at, actor=by.actor, decision=by.reason)
     _note(connection, held, "approve", by)
     return told(connection, kind.do(connection, wish, by), by)
+
+
+def outdate(connection: Connection, id_: int, by: By) -> Reply:
+    """End a proposal that cannot be done any more, whoever found that out.
+
+    Raises:
+        Conflict: it was decided in between.
+    """
+    held = proposals.one(connection, id_)
+    decision = "what it was made for has changed since"
+    proposals.decide(connection, id_, proposals.OUTDATED, at=by.at, actor=by.actor, decision=decision)
+    _note(connection, held, "outdate", replace(by, reason=decision))
+    return {"proposal": id_, "state": proposals.OUTDATED}
 
 
 def reject(connection: Connection, id_: int, by: By) -> Reply:

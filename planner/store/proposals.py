@@ -9,7 +9,7 @@ from planner.core.errors import Conflict, NotFound
 from planner.store import json_text
 from planner.store.tables import proposals
 
-WAITING, APPROVED, REJECTED = "waiting", "approved", "rejected"
+WAITING, APPROVED, REJECTED, OUTDATED = "waiting", "approved", "rejected", "outdated"
 
 Proposal = dict[str, Any]
 """One proposal: the columns of its row, with what was written as JSON read."""

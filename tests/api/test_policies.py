@@ -213,8 +213,9 @@ def test_what_lets_more_through_waits_for_a_second_person(installed_copy: Store)
         assert two.post("/v1/plans/pro/policies", json={"policies": ["zero-retention"], **WHY}).status_code == 200
         answer = two.post(f"/v1/proposals/{late['proposal']}/approve", json=WHY)
         assert "changed since" in answer.json()["problem"]
-        assert [row["id"] for row in one.get("/v1/proposals").json()["items"]] == [late["proposal"]]
-        assert one.get(f"/v1/proposals/{late['proposal']}").json()["kind"] == "policy.assign"
+        assert one.get("/v1/proposals").json()["items"] == []
+        ended = one.get(f"/v1/proposals/{late['proposal']}").json()
+        assert (ended["kind"], ended["state"], ended["decided_by"]) == ("policy.assign", "outdated", "key:second")
     with installed_copy.read() as connection:
         assert audit.verify(connection) is None
 
