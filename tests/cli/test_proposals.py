@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from planner.cli.main import cli
 from planner.store.engine import Store
-from tests.api.test_evidence import GOOD, WHY
+from tests.api.test_evidence import GOOD
 from tests.api.test_policies import open_client
 
 
@@ -23,13 +23,13 @@ def test_a_change_of_any_kind_is_approved_or_found_outdated_at_the_shell(
 
     def state(number: int) -> str:
         listed = CliRunner().invoke(cli, ["proposals", "list", "--all", "--json"])
-        return {row["id"]: row["state"] for row in json.loads(listed.stdout)}[number]
+        return str({row["id"]: row["state"] for row in json.loads(listed.stdout)}[number])
 
     with open_client(installed_copy, two_people=True) as client:
         evidence = client.post("/v1/providers/deepinfra/terms", json=GOOD).json()
-        plan = client.post("/v1/plans/pro/policies", json={"policies": ["any-terms"], **WHY}).json()
+        plan = client.post("/v1/plans/pro/policies", json={"policies": ["any-terms"], "reason": "agreed"}).json()
         assert (evidence["state"], plan["state"]) == ("waiting", "waiting")
         assert decide(evidence["proposal"]) == 0
-        client.post("/v1/plans/pro/policies", json={"policies": ["zero-retention", "no-training"], **WHY})
+        client.post("/v1/plans/pro/policies", json={"policies": ["zero-retention", "no-training"], "reason": "agreed"})
     assert decide(plan["proposal"]) == 1
     assert [state(one["proposal"]) for one in (evidence, plan)] == ["approved", "outdated"]
