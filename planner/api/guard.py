@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from fastapi import Request
@@ -53,7 +53,7 @@ async def enter(request: Request, method: str, path: str, *, outlives: bool = Fa
     # Asking a server, and loading and compiling a new revision, takes too long for the event loop.
     if view is None:
         view = await run_in_threadpool(current.last if outlives else current.view)
-    now = datetime.now(UTC)
+    now = current.now()
     header = request.headers.get("authorization")
     token = token_of(request) if header is None else None
     # A key says who asks, whatever cookie comes with it.

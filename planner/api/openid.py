@@ -1,7 +1,5 @@
 """Signing in at an OpenID provider: a browser is sent there, comes back with a code, and gets planner's own cookie."""
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -28,7 +26,7 @@ _ON = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Signed in</
 async def get_oidc(request: Request) -> Response:
     """Send the browser to the OpenID provider."""
     provider, store = _provider(request), request.app.state.store
-    away = await run_in_threadpool(openid.depart, store, provider, peer(request), datetime.now(UTC))
+    away = await run_in_threadpool(openid.depart, store, provider, peer(request), request.app.state.current.now())
     response = RedirectResponse(away.url, 303)
     site: Site = request.app.state.site
     # Strict would not come back with a navigation that begins at the provider.
@@ -50,7 +48,7 @@ async def get_callback(request: Request) -> Response:
     begun = await run_in_threadpool(
         lambda: openid.arrive(
             request.app.state.store, provider, state=state, code=code, browser=browser, lasting=site.lasting,
-            at=datetime.now(UTC),
+            at=request.app.state.current.now(),
         )
     )  # fmt: skip
     response = HTMLResponse(_ON)

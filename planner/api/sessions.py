@@ -1,6 +1,5 @@
 """Signing in and out: a browser gets a cookie, and says with it who asks until the session ends."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -65,7 +64,7 @@ def post_session(request: Request, body: Annotated[SignInIn, Depends(_sign_in_of
     """Sign in by password; the session's cookie comes with the answer."""
     begun = sign_in.by_password(
         request.app.state.store, body.login, body.password.get_secret_value(), peer(request),
-        request.app.state.site.lasting, datetime.now(UTC), former=token_of(request),
+        request.app.state.site.lasting, request.app.state.current.now(), former=token_of(request),
     )  # fmt: skip
     return give(request, JSONResponse(session_shape(begun.session), 201), begun.token)
 
