@@ -101,13 +101,14 @@ def decide(policy: Policy, offer: Offer, terms: TermsUnder, *, registered: bool,
     """
     found: set[str] = set()
     for rules in policy.rules:
-        found.update(_identity_codes(rules, offer, registered=registered, settled=settled))
+        found.update(identity_codes(rules, offer, registered=registered, settled=settled))
         for party in terms(rules.minimum_confidence):
-            found.update(_terms_codes(rules, party))
+            found.update(terms_codes(rules, party))
     return tuple(sorted(found, key=_PLACE.__getitem__))
 
 
-def _identity_codes(policy: Policy, offer: Offer, *, registered: bool, settled: bool) -> Iterator[str]:
+def identity_codes(policy: Policy, offer: Offer, *, registered: bool, settled: bool) -> Iterator[str]:
+    """Yield what refuses an offer for what it is, whatever is known of its terms; parts of the policy are not asked."""
     facts = offer.facts
     seen = {facts.provider} if facts.channel == DIRECT else {facts.provider, facts.channel}
     if seen & policy.deny_providers:
@@ -130,7 +131,7 @@ def _identity_codes(policy: Policy, offer: Offer, *, registered: bool, settled: 
         yield "policy:not_on_allow_list"
 
 
-def _terms_codes(policy: Policy, party: PartyTerms) -> Iterator[str]:  # noqa: C901, PLR0912  # one branch per rule
+def terms_codes(policy: Policy, party: PartyTerms) -> Iterator[str]:  # noqa: C901, PLR0912  # one branch per rule
     """Yield what refuses one party. A rule that asks for what nobody knows refuses, unless unknown is allowed."""
     unknown = False
     if policy.deny_training:

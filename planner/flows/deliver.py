@@ -11,6 +11,7 @@ import structlog
 
 from planner import notify
 from planner.core.errors import InvalidInput, NotFound
+from planner.flows import expiry
 from planner.notify import Mail, NotDelivered
 from planner.store import alerts, holds, status
 from planner.store.alerts import Target
@@ -151,7 +152,7 @@ def _text(told: Sequence[dict[str, Any]]) -> str:
 
 
 def remind(connection: Connection, at: datetime) -> int:
-    """Write alerts that no change causes: prices that still wait, sources that fell silent, and plans that moved.
+    """Write alerts that no change causes: prices that still wait, evidence that ends, silent sources, plans that moved.
 
     A plan moves without a publication when a dated price, a contract or evidence begins or ends. Returns how many.
     """
@@ -163,7 +164,7 @@ def remind(connection: Connection, at: datetime) -> int:
         kind = "feed_held" if row["offer_id"] is None else "hold_waiting"
         facts = {"hold": row["id"], "source": row["source"], "since": row["opened_at"].isoformat()}
         alerts.add(connection, at, kind, row["offer_id"] or row["source"], facts, None)
-    count = len(waiting) + plans.review(connection, at)
+    count = len(waiting) + expiry.remind(connection, at) + plans.review(connection, at)
     for source in status.source_states_of(connection):
         silence = source.silence(at)
         # Told once for every time it begins, also while the source goes on being read without saying anything new.

@@ -24,6 +24,8 @@ KINDS = (
     "plan_moved",
     "plan_under_margin",
     "plan_without_offer",
+    "terms_expiring",
+    "terms_expired",
 )
 ALERTS_PER_MESSAGE = 100
 FAN_OUT_MAX = 20_000
@@ -158,6 +160,14 @@ def listed(
     if before is not None:
         query = query.where(alerts.c.id < before)
     return [_read(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def facts_of(connection: sa.Connection, kind: str) -> list[dict[str, Any]]:
+    """Return the facts of every alert of one kind, for what is told only once."""
+    return [
+        json_text.load(facts)
+        for facts in connection.execute(sa.select(alerts.c.facts).where(alerts.c.kind == kind)).scalars()
+    ]
 
 
 def _read(row: Mapping[str, Any]) -> dict[str, Any]:

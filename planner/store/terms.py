@@ -153,6 +153,28 @@ def known_subject(connection: sa.Connection, kind: str, subject: str) -> bool:
     return connection.execute(sa.select(table.c.id).where(table.c.id == subject)).first() is not None
 
 
+def ending(connection: sa.Connection, until: datetime) -> list[Terms]:
+    """Return the curated rows on record that expire by a moment, or did, first the one that ends first."""
+    columns = t.terms.c
+    query = sa.select(t.terms).where(columns.recorded_to.is_(None), columns.curated, columns.expires_at <= until)
+    return [read(row) for row in connection.execute(query.order_by(columns.expires_at, columns.id))]
+
+
+def unsaid(connection: sa.Connection) -> frozenset[str]:
+    """Return the ids of the rows on record that their feeds do not say any more."""
+    columns = t.terms.c
+    query = sa.select(columns.id).where(columns.recorded_to.is_(None), columns.unsaid_at.is_not(None))
+    return frozenset(connection.execute(query).scalars())
+
+
+def count_offers(connection: sa.Connection, kind: str, subject: str) -> int:
+    """Count the listed offers whose prompts a subject sees."""
+    columns = t.offers.c
+    of = {"provider": columns.provider_id, "channel": columns.channel_id, "offer": columns.id}[kind]
+    query = sa.select(sa.func.count()).select_from(t.offers).where(of == subject, columns.gone_at.is_(None))
+    return connection.execute(query).scalar_one()
+
+
 def listed(
     connection: sa.Connection,
     *,
