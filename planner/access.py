@@ -120,6 +120,11 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/people/{login}/enable"): _ADMIN,
     ("POST", "/v1/people/{login}/role"): _ADMIN,
     ("POST", "/v1/people/{login}/password"): _ADMIN,
+    ("GET", "/v1/keys"): _ADMIN,
+    ("POST", "/v1/keys"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/rotate"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/revoke"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/policies"): _ADMIN,
 }
 
 

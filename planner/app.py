@@ -17,6 +17,7 @@ from planner.api import (
     evidence,
     health,
     impacts,
+    keys,
     openid,
     own,
     people,
@@ -44,6 +45,7 @@ from planner.flows.openid import Provider
 from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
 from planner.flows.sign_in import Lasting
+from planner.flows.way_in import Doors
 from planner.settings import Settings
 from planner.store.engine import Store, open_store
 
@@ -74,6 +76,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.store = opened
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
     app.state.pepper = settings.pepper()
+    app.state.doors = Doors(admin is not None, settings.oidc_issuer)
     lasting = Lasting(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
     app.state.site = site_of(settings.public_url, settings.host, lasting)
     app.state.provider = _provider(settings)
@@ -100,6 +103,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         sessions.router,
         openid.router,
         people.router,
+        keys.router,
         trail.router,
         reads.router,
     ):
