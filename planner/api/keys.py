@@ -18,7 +18,7 @@ from planner.store import keys
 
 router = APIRouter(prefix="/v1", tags=["keys"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.NotFound, errors.UnknownPolicy, errors.Conflict, errors.Changed)
+_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed)
 _POLICIES_MAX = 100
 
 Prefix = Annotated[str, Path(max_length=40, description="public beginning of the key")]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from planner.core.errors import Conflict, InvalidInput, UnknownPolicy, readable
+from planner.core.errors import Conflict, InvalidInput, NotFound, readable
 from planner.flows.second import By
 from planner.flows.way_in import ADMIN, Doors, keep_open
 from planner.store import keys, policies
@@ -29,7 +29,7 @@ def create(
 
     Raises:
         InvalidInput: a name, role or end that cannot be, or policies for a key that may name all.
-        UnknownPolicy: nobody published such a policy.
+        NotFound: nobody published such a policy.
         Conflict: a key has or had this name; the trail would not say which of the two did something.
     """
     if role not in ROLES:
@@ -97,9 +97,8 @@ def grant(connection: Connection, prefix: str, granted: Sequence[str], by: By) -
     """Say which policies a backend's key may name besides the default, from now on.
 
     Raises:
-        NotFound: no key has this prefix.
+        NotFound: no key has this prefix, or nobody published such a policy.
         InvalidInput: the key may name all policies, or one is there twice.
-        UnknownPolicy: nobody published such a policy.
         Conflict: the key lets nobody in any more.
     """
     key = _live(connection, prefix, by.at)
@@ -144,7 +143,7 @@ def _check_policies(connection: Connection, role: str, names: Sequence[str]) -> 
         raise InvalidInput("policies", "each is needed once")
     for name in names:
         if policies.newest(connection, name) is None:
-            raise UnknownPolicy(name[:64])
+            raise NotFound("policy", name[:64])
 
 
 def _plain(name: str) -> str:

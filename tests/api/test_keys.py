@@ -1,5 +1,7 @@
 """Keys of programs: made, rotated, granted and revoked over HTTP, on both databases; no secret of one is ever kept."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,6 +13,8 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from planner.app import build
+from planner.core.errors import Unavailable
+from planner.flows.uses import Uses
 from planner.settings import Settings
 from planner.store import audit, keys, people, policies
 from planner.store.engine import Store
@@ -177,7 +181,7 @@ def test_another_process_refuses_a_revoked_key_at_once(open_client: Callable[...
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"policies": ["nope"]}, (409, "unknown_policy")),
+        ({"policies": ["nope"]}, (404, "not_found")),
         ({"policies": ["wide", "wide"]}, (422, "invalid")),
         ({"policies": ["wide"], "role": "admin"}, (422, "invalid")),
         ({"role": "root"}, (422, "invalid")),
@@ -290,3 +294,82 @@ def test_another_way_in_lets_the_last_key_go(open_client: Callable[..., TestClie
                        public_url="https://testserver").post(path, json=WHY).status_code == 200  # fmt: skip
     other = stored(store, "other")
     assert open_client(other).post(f"/v1/keys/{keys.prefix_of(other)}/revoke", json=WHY).status_code == 200
+
+
+# --- the last use -----------------------------------------------------------------------------------------
+
+
+def test_the_last_use_is_on_record_once_a_process_ends(open_client: Callable[..., TestClient], store: Store) -> None:
+    """Of every key that was let in, at the moment of its last request; one that was not used has none."""
+    used, idle = stored(store, "used"), stored(store, "idle")
+    client = open_client()
+    for _ in range(3):
+        assert status(client, used) == 200
+    assert status(client, f"{keys.prefix_of(idle)}_twin") == 401
+    before = datetime.now(UTC)  # noqa: TID251  # the server's clock is the real one
+    assert status(client, used) == 200
+    client.app.state.uses.close()  # type: ignore[attr-defined]  # of the application
+    found = {row["name"]: row["last_used_at"] for row in client.get("/v1/keys").json()["items"]}
+    assert datetime.fromisoformat(found["used"]) >= before
+    assert found["idle"] is None
+
+
+def test_a_use_is_written_between_whiles_and_a_later_one_stands(store: Store) -> None:
+    """The thread writes without being asked; what another process noted later is not put back."""
+    prefix = keys.prefix_of(stored(store, "used"))
+    uses = Uses(store, every_seconds=0.01)
+    uses.start()
+    uses.note(prefix, NOW)
+    assert eventually(lambda: _used(store, prefix) == NOW)
+    store.tell(lambda connection: keys.used(connection, {prefix: NOW + timedelta(hours=2)}))
+    uses.note(prefix, NOW + timedelta(hours=1))
+    uses.close()
+    assert _used(store, prefix) == NOW + timedelta(hours=2)
+
+
+def test_a_use_that_cannot_be_written_is_written_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database does not answer nothing fails, and nothing is forgotten."""
+    prefix = keys.prefix_of(stored(store, "used"))
+    uses, tried, tell = Uses(store, every_seconds=0.01), threading.Event(), Store.tell
+
+    def refused(*_: object) -> None:
+        tried.set()
+        raise Unavailable("no")
+
+    monkeypatch.setattr(Store, "tell", refused)
+    uses.note(prefix, NOW)
+    uses.start()
+    assert tried.wait(10)
+    monkeypatch.setattr(Store, "tell", tell)
+    uses.close()
+    assert _used(store, prefix) == NOW
+
+
+def test_a_use_is_written_once_however_often_it_is_looked_at(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No write without a use: a database at rest stays so."""
+    prefix, counted, tell = keys.prefix_of(stored(store, "used")), [], Store.tell
+    uses = Uses(store, every_seconds=0.001)
+
+    def counting(*told: Any) -> Any:
+        counted.append(told)
+        return tell(*told)
+
+    monkeypatch.setattr(Store, "tell", counting)
+    uses.note(prefix, NOW)
+    uses.start()
+    assert eventually(lambda: len(counted) > 0)
+    uses.close()
+    assert len(counted) == 1
+
+
+def _used(store: Store, prefix: str) -> datetime | None:
+    with store.read() as connection:
+        return keys.one(connection, prefix).last_used_at
+
+
+def eventually(fact: Callable[[], bool]) -> bool:
+    """Wait until something is true; for ten seconds at most."""
+    end = time.monotonic() + 10
+    while not fact() and time.monotonic() < end:
+        time.sleep(0.005)
+    return fact()
