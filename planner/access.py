@@ -121,6 +121,11 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/people/{login}/enable"): _ADMIN,
     ("POST", "/v1/people/{login}/role"): _ADMIN,
     ("POST", "/v1/people/{login}/password"): _ADMIN,
+    ("GET", "/v1/keys"): _ADMIN,
+    ("POST", "/v1/keys"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/rotate"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/revoke"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/policies"): _ADMIN,
 }
 
 
@@ -128,13 +133,14 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
 class Principal:
     """Who asks. ``policies`` are those a backend may name besides the default; None on other roles: any.
 
-    ``kind`` tells a key from a person who signed in.
+    ``kind`` tells a key from a person who signed in; ``prefix`` is the key's.
     """
 
     name: str
     role: Role
     policies: frozenset[str] | None
     kind: str = "key"
+    prefix: str = ""
 
     @property
     def actor(self) -> str:
@@ -160,7 +166,8 @@ def authenticate(header: str | None, keys: KeyRing, at: datetime) -> Principal:
     if found is None:
         raise Unauthenticated
     role = Role(found.role)
-    return Principal(found.name, role, frozenset(found.policies or ()) if role is Role.BACKEND else None)
+    granted = frozenset(found.policies) if role is Role.BACKEND else None
+    return Principal(found.name, role, granted, prefix=found.prefix)
 
 
 def check_role(principal: Principal, roles: frozenset[Role]) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -17,6 +18,7 @@ from planner.api import (
     evidence,
     health,
     impacts,
+    keys,
     openid,
     own,
     people,
@@ -42,6 +44,8 @@ from planner.flows.openid import Provider
 from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
 from planner.flows.sign_in import Lasting
+from planner.flows.uses import Uses
+from planner.flows.way_in import Doors
 from planner.settings import Settings
 from planner.store.engine import Store, open_store
 
@@ -54,7 +58,9 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.uses.start()
         yield
+        await run_in_threadpool(app.state.uses.close)
         app.state.current.close()
         if store is None:
             opened.close()
@@ -71,7 +77,9 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
     app.state.store = opened
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
+    app.state.uses = Uses(opened)
     app.state.pepper = settings.pepper()
+    app.state.doors = Doors(admin is not None, settings.oidc_issuer)
     lasting = Lasting(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
     app.state.site = site_of(settings.public_url, settings.host, lasting)
     app.state.provider = _provider(settings)
@@ -97,6 +105,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         sessions.router,
         openid.router,
         people.router,
+        keys.router,
         trail.router,
         reads.router,
     ):

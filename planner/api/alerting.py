@@ -137,6 +137,7 @@ def post_webhook(request: Request, body: Annotated[WebhookIn, Depends(body_of(We
         lambda connection: deliver.add_webhook(
             connection, body.url, body.kinds, trusted, at=at, actor=actor_of(request)
         ),
+        once="secret",
     )
 
 

@@ -57,7 +57,11 @@ async def enter(request: Request, method: str, path: str, *, outlives: bool = Fa
     header = request.headers.get("authorization")
     token = token_of(request) if header is None else None
     # A key says who asks, whatever cookie comes with it.
-    principal = authenticate(header, view.keys, now) if token is None else await _signed_in(request, token, now)
+    if token is None:
+        principal = authenticate(header, view.keys, now)
+        request.app.state.uses.note(principal.prefix, now)
+    else:
+        principal = await _signed_in(request, token, now)
     check_role(principal, roles)
     request.scope[_ADMITTED] = Admitted(view, now, principal)
 

@@ -1,16 +1,19 @@
 """Keys and the audit trail on the command line."""
 
 import getpass
+from collections.abc import Callable
+from datetime import timedelta
 
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of
-from planner.core.errors import InvalidInput, NotFound, readable
-from planner.flows import trail
+from planner.core.errors import InvalidInput, readable
+from planner.flows import key, trail
+from planner.flows.second import By, Reply
 from planner.store import keys, revision
 from planner.store.audit import Wanted
+from planner.store.engine import Connection
 
 EXIT_BROKEN = 1
-ROLES = ("backend", "finance", "admin")
 
 
 def actor() -> str:
@@ -18,49 +21,71 @@ def actor() -> str:
     return f"cli:{getpass.getuser()}"
 
 
-def create_key(name: str, role: str, policies: list[str] | None, *, as_json: bool) -> None:
+def create_key(
+    name: str, role: str, policies: list[str], expires_days: int | None, reason: str, *, as_json: bool
+) -> None:  # fmt: skip
     """Create a key and print it, once."""
-    if role not in ROLES:
-        raise InvalidInput("role", f"one of {', '.join(ROLES)} is needed")
-    if not readable(name):
-        raise InvalidInput("name", "a name of printable characters is needed")
-    settings = read_settings()
-    store = store_of(settings)
-    pepper, present = settings.pepper(), now()
-    key = store.tell(
-        lambda connection: keys.create(
-            connection, pepper, name=name, role=role, policies=policies, expires_at=None, actor=actor(), at=present
-        )
-    )
+    expires_at = None if expires_days is None else now() + timedelta(days=expires_days)
+    _shown(
+        reason, lambda connection, pepper, by: key.create(connection, pepper, name, role, policies, expires_at, by),
+        as_json=as_json,
+    )  # fmt: skip
+
+
+def rotate_key(prefix: str, overlap_hours: int, reason: str, *, as_json: bool) -> None:
+    """Create a key in another one's place and print it, once."""
+    _shown(
+        reason, lambda connection, pepper, by: key.rotate(connection, pepper, prefix, overlap_hours, by, None),
+        as_json=as_json,
+    )  # fmt: skip
+
+
+def _shown(reason: str, story: Callable[[Connection, bytes, By], Reply], *, as_json: bool) -> None:
+    pepper = read_settings().pepper()
+    reply = _told(reason, lambda connection, by: story(connection, pepper, by))
     if as_json:
-        show.json_out({"key": key, "role": role, "name": name})
+        show.json_out(reply)
     else:
-        show.line(key)
+        show.line(reply["key"])
         show.note("Shown once; only its digest is stored.")
 
 
-def revoke_key(prefix: str, *, as_json: bool) -> None:
-    """Revoke a key."""
-    store = store_of(read_settings())
-    present = now()
-    if not store.tell(lambda connection: keys.revoke(connection, prefix, actor=actor(), at=present)):
-        raise NotFound("key", prefix)
+def grant_key(prefix: str, policies: list[str], reason: str, *, as_json: bool) -> None:
+    """Say which policies a backend's key may name."""
+    reply = _told(reason, lambda connection, by: key.grant(connection, prefix, policies, by))
     if as_json:
-        show.json_out({"revoked": prefix})
+        show.json_out(reply)
+    else:
+        show.line(f"{prefix} may name {', '.join(('the default', *reply['policies']))}")
+
+
+def revoke_key(prefix: str, reason: str, *, as_json: bool) -> None:
+    """Revoke a key."""
+    reply = _told(reason, lambda connection, by: key.revoke(connection, prefix, by, None))
+    if as_json:
+        show.json_out({"revoked": prefix, **reply})
     else:
         show.line(f"revoked {prefix}")
 
 
+def _told(reason: str, story: Callable[[Connection, By], Reply]) -> Reply:
+    if not readable(reason):
+        raise InvalidInput("reason", "printable characters are needed")
+    settings = read_settings()
+    by = By(actor=actor(), at=now(), reason=reason, two_people=settings.two_people)
+    return store_of(settings).tell(lambda connection: story(connection, by))
+
+
 def list_keys(*, as_json: bool) -> None:
     """Print the keys without their secrets."""
-    store = store_of(read_settings())
-    with store.read() as connection:
-        rows = keys.listed(connection)
+    with store_of(read_settings()).read() as connection:
+        rows = [key.reply(one) for one in keys.listed(connection)]
     if as_json:
         show.json_out(rows)
         return
-    columns = ("prefix", "name", "role", "created_at", "expires_at", "revoked_at")
-    show.table("keys", [(column, "left") for column in columns], [[row[column] for column in columns] for row in rows])
+    columns = ("prefix", "name", "role", "policies", "created_at", "expires_at", "revoked_at", "last_used_at")
+    shown = [{**row, "policies": " ".join(row["policies"])} for row in rows]
+    show.table("keys", [(column, "left") for column in columns], [[row[column] for column in columns] for row in shown])
 
 
 def verify_audit(expect: str | None, *, as_json: bool) -> None:

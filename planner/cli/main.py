@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from planner.cli import alert_commands, commands, people_commands, policy_commands, terms_commands
+from planner.cli import alert_commands, commands, key_commands, people_commands, policy_commands, terms_commands
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
@@ -23,13 +23,12 @@ cli = typer.Typer(
     add_completion=False,
 )
 db = typer.Typer(help="The database schema.", no_args_is_help=True)
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 cli.add_typer(db, name="db")
-cli.add_typer(keys, name="keys")
 cli.add_typer(audit, name="audit")
 commands.add_to(cli)
 alert_commands.add_to(cli)
+key_commands.add_to(cli)
 people_commands.add_to(cli)
 policy_commands.add_to(cli)
 terms_commands.add_to(cli)
@@ -226,35 +225,6 @@ def status(
     from planner.cli import refreshing
 
     refreshing.status(keys=keys, as_json=as_json)
-
-
-@keys.command("create")
-def keys_create(
-    name: Annotated[str, typer.Option(help="Who will use it.")],
-    role: Annotated[str, typer.Option(help="backend, finance or admin.")],
-    policy: Annotated[list[str] | None, typer.Option(help="A policy a backend key may name; may be repeated.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Create a key and show it once."""
-    from planner.cli import administering
-
-    administering.create_key(name, role, policy, as_json=as_json)
-
-
-@keys.command("revoke")
-def keys_revoke(prefix: Annotated[str, typer.Argument(help="The key's public prefix.")], as_json: Json = False) -> None:
-    """Revoke a key at once, everywhere."""
-    from planner.cli import administering
-
-    administering.revoke_key(prefix, as_json=as_json)
-
-
-@keys.command("list")
-def keys_list(as_json: Json = False) -> None:
-    """List keys by prefix, role and state; secrets are not stored."""
-    from planner.cli import administering
-
-    administering.list_keys(as_json=as_json)
 
 
 @audit.command("verify")

@@ -7,10 +7,11 @@ from typing import Any
 import typer
 
 from planner.cli import show
-from planner.cli.administering import ROLES, actor
+from planner.cli.administering import actor
 from planner.cli.opened import now, read_settings, store_of
 from planner.core.errors import InvalidInput, readable
 from planner.flows import passwords
+from planner.flows.key import ROLES
 from planner.store import people
 from planner.store.engine import Connection
 from planner.store.people import LOGIN, Person

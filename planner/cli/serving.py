@@ -100,7 +100,7 @@ def _bootstrap_key(store: Store, settings: Settings) -> str | None:
     pepper, present = settings.pepper(), now()
 
     def story(connection: Connection) -> str | None:
-        if any(row["name"] == BOOTSTRAP and row["revoked_at"] is None for row in keys.listed(connection)):
+        if any(key.name == BOOTSTRAP for key in keys.listed(connection)):
             return None
         return keys.create(
             connection, pepper, name=BOOTSTRAP, role="admin", policies=None, expires_at=None, actor=actor(), at=present
