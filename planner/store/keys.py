@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from planner.core.errors import UNSAID
 from planner.store import audit, json_text, revision
 from planner.store.tables import keys
 
@@ -70,6 +71,7 @@ def create(
     expires_at: datetime | None,
     actor: str,
     at: datetime,
+    reason: str = UNSAID,
 ) -> str:
     """Make a key, store its digest, write the audit entry, and return the key: nobody can ask for it again."""
     prefix = f"pk_{secrets.token_hex(PREFIX_CHARACTERS // 2)}"
@@ -85,21 +87,25 @@ def create(
     }
     connection.execute(sa.insert(keys).values(row))
     audit.record(
-        connection, at=at, actor=actor, action="key.create", subject=prefix,
-        after={"name": name, "role": role, "policies": list(policies or ())},
+        connection, at=at, actor=actor, action="key.create", subject=prefix, before=None, reason=reason,
+        after={"name": name, "role": role, "policies": list(policies or ()),
+               "expires_at": None if expires_at is None else expires_at.isoformat()},
     )  # fmt: skip
     revision.bump(connection, keys=True)
     return key
 
 
-def revoke(connection: sa.Connection, prefix: str, *, actor: str, at: datetime) -> bool:
+def revoke(connection: sa.Connection, prefix: str, *, actor: str, at: datetime, reason: str = UNSAID) -> bool:
     """Revoke a key; False where no live key has this prefix."""
     done = connection.execute(
         sa.update(keys).where(keys.c.prefix == prefix, keys.c.revoked_at.is_(None)).values(revoked_at=at)
     )
     if not done.rowcount:
         return False
-    audit.record(connection, at=at, actor=actor, action="key.revoke", subject=prefix)
+    audit.record(
+        connection, at=at, actor=actor, action="key.revoke", subject=prefix, before={"revoked_at": None},
+        after={"revoked_at": at.isoformat()}, reason=reason,
+    )  # fmt: skip
     revision.bump(connection, keys=True)
     return True
 
