@@ -4,11 +4,11 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from planner.api.asked import Moment
-from planner.api.body import Name, Sent, body_of, described, plain_text
+from planner.api.body import Name, Reason, Sent, body_of, described
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.operations import hold_shape, refresh_shape, source_shape
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
@@ -33,7 +33,7 @@ _Text = Annotated[str | None, Query(max_length=400)]
 class DecisionIn(Sent):
     """Why a person decides as they do."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(plain_text)]
+    reason: Reason
 
 
 class AliasIn(Sent):

@@ -103,8 +103,9 @@ def _bootstrap_key(store: Store, settings: Settings) -> str | None:
         if any(key.name == BOOTSTRAP for key in keys.listed(connection)):
             return None
         return keys.create(
-            connection, pepper, name=BOOTSTRAP, role="admin", policies=None, expires_at=None, actor=actor(), at=present
-        )
+            connection, pepper, name=BOOTSTRAP, role="admin", policies=None, expires_at=None, actor=actor(), at=present,
+            reason="the first start makes the first key",
+        )  # fmt: skip
 
     return store.tell(story)
 

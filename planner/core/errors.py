@@ -48,6 +48,10 @@ def in_words(value: object) -> str:
     return str(value)
 
 
+# What the audit trail says where somebody did what needs no reason, and gave none.
+UNSAID = "no reason was given"
+
+
 def readable(text: str) -> bool:
     """Tell whether a text says something, and holds nothing that a terminal would act on."""
     return bool(text.strip()) and text.isprintable()

@@ -97,7 +97,7 @@ def _settle(connection: Connection, taken: _Taken, error: NotDelivered | None, a
     alerts.settle(connection, message["id"], message["attempts"], None if error is None else str(error), at)
     if error is not None and error.gone and taken.hook is not None:
         with contextlib.suppress(NotFound):  # disabled meanwhile
-            alerts.disable_webhook(connection, taken.hook["id"], at=at, actor="receiver")
+            alerts.disable_webhook(connection, taken.hook["id"], at=at, actor="receiver", reason=str(error))
 
 
 def _attempt(taken: _Taken, ways: Ways) -> NotDelivered | None:
@@ -181,8 +181,9 @@ def remind(connection: Connection, at: datetime) -> int:
 
 
 def add_webhook(
-    connection: Connection, url: str, kinds: Sequence[str] | None, trusted: Sequence[str], *, at: datetime, actor: str
-) -> dict[str, Any]:
+    connection: Connection, url: str, kinds: Sequence[str] | None, trusted: Sequence[str], *, at: datetime, actor: str,
+    reason: str,
+) -> dict[str, Any]:  # fmt: skip
     """Register a receiver, and return its number and its signing secret, which is shown this once.
 
     Raises:
@@ -193,5 +194,5 @@ def add_webhook(
     if unknown or kinds == []:
         raise InvalidInput("kinds", f"planner knows {', '.join(alerts.KINDS)}")
     secret = notify.new_secret()
-    id_ = alerts.add_webhook(connection, url, secret, kinds, at=at, actor=actor)
+    id_ = alerts.add_webhook(connection, url, secret, kinds, at=at, actor=actor, reason=reason)
     return {"id": id_, "url": url, "kinds": None if kinds is None else list(kinds), "secret": secret}

@@ -80,7 +80,8 @@ def change_unseen(connection: Connection, kind: Kind, subject: str, body: dict[s
     )  # fmt: skip
     audit.record(
         connection, at=by.at, actor=by.actor, action="proposal.add", subject=f"{wish.kind} {wish.subject}",
-        after={"proposal": id_, "body": wish.body, "widens": list(wish.widens)}, reason=by.reason,
+        before=None, reason=by.reason,
+        after={"proposal": id_, "state": proposals.WAITING, "body": wish.body, "widens": list(wish.widens)},
     )  # fmt: skip
     return {"proposal": id_, "state": proposals.WAITING, "widens": list(wish.widens)}
 
@@ -116,7 +117,7 @@ def approve(connection: Connection, id_: int, kinds: Mapping[str, Kind], by: By)
     if wish is None or wish.basis != held["basis"]:
         raise Outdated("proposal", str(id_), "what it was made for has changed since; propose it anew")
     proposals.decide(connection, id_, proposals.APPROVED, at=by.at, actor=by.actor, decision=by.reason)
-    _note(connection, held, "approve", by)
+    _note(connection, held, "approve", proposals.APPROVED, by)
     return told(connection, kind.do(connection, wish, by), by)
 
 
@@ -129,7 +130,7 @@ def outdate(connection: Connection, id_: int, by: By) -> Reply:
     held = proposals.one(connection, id_)
     decision = "what it was made for has changed since"
     proposals.decide(connection, id_, proposals.OUTDATED, at=by.at, actor=by.actor, decision=decision)
-    _note(connection, held, "outdate", replace(by, reason=decision))
+    _note(connection, held, "outdate", proposals.OUTDATED, replace(by, reason=decision))
     return {"proposal": id_, "state": proposals.OUTDATED}
 
 
@@ -142,13 +143,14 @@ def reject(connection: Connection, id_: int, by: By) -> Reply:
     """
     held = proposals.one(connection, id_)
     proposals.decide(connection, id_, proposals.REJECTED, at=by.at, actor=by.actor, decision=by.reason)
-    _note(connection, held, "reject", by)
+    _note(connection, held, "reject", proposals.REJECTED, by)
     return {"proposal": id_, "state": proposals.REJECTED}
 
 
-def _note(connection: Connection, held: Proposal, verb: str, by: By) -> None:
+def _note(connection: Connection, held: Proposal, verb: str, state: str, by: By) -> None:
     audit.record(
         connection, at=by.at, actor=by.actor, action=f"proposal.{verb}", subject=f"{held['kind']} {held['subject']}",
-        before={"proposal": held["id"], "proposed_by": held["proposed_by"]}, after={"body": held["body"]},
+        before={"proposal": held["id"], "state": held["state"], "proposed_by": held["proposed_by"]},
+        after={"proposal": held["id"], "state": state, "body": held["body"]},
         reason=by.reason,
     )  # fmt: skip

@@ -121,7 +121,7 @@ def begun(
     if person.disabled_at is not None:
         raise SignInRefused
     if former is not None:
-        sessions.end(connection, former, at=at)
+        sessions.end(connection, former, at=at, reason="signed in anew")
     return Begun(*sessions.begin(connection, person, method, at=at, lasts=lasting.whole))
 
 
@@ -138,7 +138,7 @@ def holding(store: Store, token: str, lasting: Lasting, at: datetime) -> Session
 
 def end(store: Store, token: str, at: datetime) -> None:
     """Sign somebody out."""
-    store.tell(lambda connection: sessions.end(connection, token, at=at))
+    store.tell(lambda connection: sessions.end(connection, token, at=at, reason="signed out"))
 
 
 def window_start(at: datetime) -> datetime:

@@ -94,7 +94,9 @@ def register_model(connection: sa.Connection, id_: str, name: str, *, at: dateti
     if connection.execute(sa.select(models.c.id).where(models.c.id == id_)).first() is not None:
         return False
     connection.execute(sa.insert(models).values(id=id_, name=name, author=author, kind="chat", settled_by=actor))
-    audit.record(connection, at=at, actor=actor, action="model.register", subject=id_, after=name, reason=reason)
+    audit.record(
+        connection, at=at, actor=actor, action="model.register", subject=id_, before=None, after=name, reason=reason
+    )
     bump(connection, policy=True)
     return True
 

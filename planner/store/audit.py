@@ -20,11 +20,15 @@ def record(
     actor: str,
     action: str,
     subject: str,
-    before: object = None,
-    after: object = None,
-    reason: str | None = None,
+    before: object,
+    after: object,
+    reason: str,
 ) -> int:
-    """Append one entry and return its number. Two writers cannot both append it: the number is the primary key."""
+    """Append one entry and return its number. Two writers cannot both append it: the number is the primary key.
+
+    ``before`` is None for what was not there, ``after`` for what is there no more. Neither may hold a secret, or a
+    digest of one: the trail is exported, and nothing is ever taken out of it.
+    """
     last = connection.execute(sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).first()
     entry = {
         "seq": 1 if last is None else last.seq + 1,
@@ -45,6 +49,12 @@ def happened(connection: sa.Connection, action: str, subject: str) -> bool:
     """Tell whether an action on a subject is on record."""
     query = sa.select(audit.c.seq).where(audit.c.action == action, audit.c.subject == subject).limit(1)
     return connection.execute(query).first() is not None
+
+
+def newest(connection: sa.Connection, action: str) -> str | None:
+    """Return what an action was last about; None: it never was."""
+    query = sa.select(audit.c.subject).where(audit.c.action == action).order_by(audit.c.seq.desc()).limit(1)
+    return connection.execute(query).scalar()
 
 
 class Chain(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from planner.core.errors import NotFound
+from planner.core.errors import UNSAID, NotFound
 from planner.store import audit, json_text, revision
 from planner.store.tables import keys
 
@@ -91,7 +91,7 @@ def create(
     expires_at: datetime | None,
     actor: str,
     at: datetime,
-    reason: str | None = None,
+    reason: str = UNSAID,
     created_by: str | None = None,
 ) -> str:
     """Make a key, store its digest, write the audit entry, and return the key: nobody can ask for it again.
@@ -117,7 +117,7 @@ def create(
 
 
 def revoke(
-    connection: sa.Connection, prefix: str, *, actor: str, at: datetime, reason: str | None = None
+    connection: sa.Connection, prefix: str, *, actor: str, at: datetime, reason: str = UNSAID
 ) -> bool:  # fmt: skip
     """Revoke a key; False where no live key has this prefix."""
     done = connection.execute(
@@ -159,7 +159,7 @@ def used(connection: sa.Connection, moments: Mapping[str, datetime]) -> None:
 
 def _told(
     connection: sa.Connection, verb: str, prefix: str, before: object, after: object, *, at: datetime, actor: str,
-    reason: str | None,
+    reason: str,
 ) -> None:  # fmt: skip
     audit.record(
         connection, at=at, actor=actor, action=f"key.{verb}", subject=prefix, before=before, after=after, reason=reason

@@ -134,8 +134,8 @@ def rehash(connection: sa.Connection, person: Person, password_hash: str) -> Non
 def bind(connection: sa.Connection, person: Person, issuer: str, subject: str, *, at: datetime, actor: str) -> None:
     """Remember by which subject an OpenID provider knows somebody: from now on that counts, not the address."""
     connection.execute(sa.update(people).where(people.c.id == person.id).values(issuer=issuer, subject=subject))
-    after = {"issuer": issuer, "subject": subject}
-    _told(connection, "bind", person.login, None, after, at=at, actor=actor, reason="the first sign-in there")
+    before, after = {"issuer": person.issuer, "subject": person.subject}, {"issuer": issuer, "subject": subject}
+    _told(connection, "bind", person.login, before, after, at=at, actor=actor, reason="the first sign-in there")
 
 
 def _known(connection: sa.Connection, login: str) -> Person:

@@ -18,7 +18,14 @@ def write(store: Store, count: int, actor: str = "somebody") -> None:
     for number in range(count):
         store.tell(
             lambda connection, number=number: audit.record(  # type: ignore[misc]  # bound per entry
-                connection, at=NOW, actor=actor, action="test", subject=f"s{number}", before=number, after=number + 1
+                connection,
+                at=NOW,
+                actor=actor,
+                action="test",
+                subject=f"s{number}",
+                before=number,
+                after=number + 1,
+                reason="because",
             )
         )
 

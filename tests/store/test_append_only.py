@@ -53,7 +53,9 @@ def test_the_guard_can_be_taken_back_and_comes_again(store: Store) -> None:
 def _add(store: Store, count: int) -> None:
     with store.write() as connection:
         for number in range(count):
-            audit.record(connection, at=NOW, actor="a", action="x", subject=str(number))
+            audit.record(
+                connection, at=NOW, actor="a", action="x", subject=str(number), before=None, after=None, reason="z"
+            )
 
 
 def _entries(store: Store) -> list[tuple[object, ...]]:

@@ -102,7 +102,16 @@ def test_a_changed_audit_entry_breaks_the_chain(store: Store) -> None:
     """The chain verifies until somebody edits an entry; then the edited one is named."""
     with store.write() as connection:
         for number in range(3):
-            audit.record(connection, at=NOON, actor="a", action="x", subject=str(number), after={"n": number})
+            audit.record(
+                connection,
+                at=NOON,
+                actor="a",
+                action="x",
+                subject=str(number),
+                before=None,
+                after={"n": number},
+                reason="z",
+            )
     with store.read() as connection:
         assert audit.verify(connection) is None
     with store.write() as connection:
