@@ -296,9 +296,11 @@ def get_proposal(request: Request, id: Number) -> Response:
 def post_proposal_approve(
     request: Request, id: Number, body: Annotated[DecisionIn, Depends(body_of(DecisionIn))]
 ) -> Response:
-    """Do what was proposed; whoever proposed it cannot."""
+    """Do what was proposed; whoever proposed it cannot. A key that is made by it is answered here, this once."""
     who, kinds = by(request, body.reason), request.app.state.kinds
-    return written(request, body.model_dump(), lambda connection: second.approve(connection, id, kinds, who))
+    return written(
+        request, body.model_dump(), lambda connection: second.approve(connection, id, kinds, who), once="key"
+    )
 
 
 @router.post("/proposals/{id}/reject", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "no"}))

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from planner.cli import show
-from planner.cli.administering import actor
+from planner.cli.administering import done, told
 from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
 from planner.core import policy_files
 from planner.core.errors import InvalidInput
 from planner.core.policy_form import write_policy
 from planner.flows import policy as flow
 from planner.flows import second
+from planner.flows.kinds import every
 from planner.flows.second import By
 from planner.store import policies, proposals
 from planner.store.engine import Connection
@@ -22,25 +23,9 @@ FORMATS = ("toml", "csv")
 Reply = dict[str, Any]
 
 
-def _told(reason: str, story: Callable[[Connection, By], Reply]) -> Reply:
-    settings = read_settings()
-    by = By(actor=actor(), at=now(), reason=reason, two_people=settings.two_people)
-    return store_of(settings).tell(lambda connection: story(connection, by))
-
-
 def _read(story: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  # whatever the story returns
     with store_of(read_settings()).read() as connection:
         return story(connection)
-
-
-def _done(reply: Reply, line: str, *, as_json: bool) -> None:
-    if as_json:
-        show.json_out(reply)
-    elif "proposal" in reply and reply.get("state") == proposals.WAITING:
-        wide = ", ".join(reply["widens"])
-        show.line(f"Waits for a second person as proposal {reply['proposal']}: it lets more through ({wide}).")
-    else:
-        show.line(line)
 
 
 def _rules(rules: dict[str, Any]) -> str:
@@ -94,7 +79,7 @@ def import_policies(file: Path, given: str | None, reason: str, *, publish: bool
     """Take policies in from a file."""
     read = policy_files.read_toml if _format(file, given) == "toml" else policy_files.read_csv
     documents = read(_text(file))
-    reply = _told(reason, lambda connection, by: flow.take_in(connection, documents, by, at_once=publish))
+    reply = told(reason, lambda connection, by: flow.take_in(connection, documents, by, at_once=publish))
     if as_json:
         show.json_out(reply)
         return
@@ -116,30 +101,30 @@ def export_policies(out: Path | None, given: str | None) -> None:
 
 def publish(name: str, reason: str, *, as_json: bool) -> None:
     """Publish a draft."""
-    reply = _told(reason, lambda connection, by: flow.publish_draft(connection, name, by))
-    _done(reply, f"published {name} v{reply.get('version')}; {reply.get('alerts')} plans moved", as_json=as_json)
+    reply = told(reason, lambda connection, by: flow.publish_draft(connection, name, by))
+    done(reply, f"published {name} v{reply.get('version')}; {reply.get('alerts')} plans moved", as_json=as_json)
 
 
 def discard(name: str, reason: str, *, as_json: bool) -> None:
     """Throw a draft away."""
-    _done(_told(reason, lambda connection, by: flow.discard_draft(connection, name, by)), "discarded", as_json=as_json)
+    done(told(reason, lambda connection, by: flow.discard_draft(connection, name, by)), "discarded", as_json=as_json)
 
 
 def roll_back(name: str, version: int, reason: str, *, as_json: bool) -> None:
     """Publish an older version anew."""
-    reply = _told(reason, lambda connection, by: flow.roll_back(connection, name, version, by))
+    reply = told(reason, lambda connection, by: flow.roll_back(connection, name, version, by))
     line = (
         f"published {name} v{reply.get('version')}, which says what v{version} said; {reply.get('alerts')} plans moved"
     )
-    _done(reply, line, as_json=as_json)
+    done(reply, line, as_json=as_json)
 
 
 def assign(plan: str, task: str, names: list[str], reason: str, *, as_json: bool) -> None:
     """Decide a plan or a task under policies."""
-    reply = _told(reason, lambda connection, by: flow.assign(connection, plan, task, names, by))
+    reply = told(reason, lambda connection, by: flow.assign(connection, plan, task, names, by))
     place = f"{plan}/{task}" if task else plan
     line = f"{place} is decided under {', '.join(sorted(names)) or 'no policy of its own'}"
-    _done(reply, f"{line}; {reply.get('alerts')} plans moved", as_json=as_json)
+    done(reply, f"{line}; {reply.get('alerts')} plans moved", as_json=as_json)
 
 
 def list_plans(*, as_json: bool) -> None:
@@ -176,11 +161,13 @@ def _times(row: Reply) -> Reply:
 
 def decide(id_: int, reason: str, *, approve: bool, as_json: bool) -> None:
     """Approve or reject a proposal."""
+    kinds = every(read_settings().pepper(), None)
 
     def story(connection: Connection, by: By) -> Reply:
-        return second.approve(connection, id_, flow.KINDS, by) if approve else second.reject(connection, id_, by)
+        return second.approve(connection, id_, kinds, by) if approve else second.reject(connection, id_, by)
 
-    _done(_told(reason, story), f"{'done' if approve else 'rejected'}: proposal {id_}", as_json=as_json)
+    reply = told(reason, story)
+    done(reply, reply.get("key", f"{'done' if approve else 'rejected'}: proposal {id_}"), as_json=as_json)
 
 
 def preview(name: str, file: Path | None, *, as_json: bool) -> None:
