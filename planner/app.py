@@ -40,6 +40,7 @@ from planner.api.shapes import Shape
 from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError, what_is_wrong
 from planner.flows.current import Current
+from planner.flows.kinds import every
 from planner.flows.openid import Provider
 from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
@@ -88,6 +89,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.bounds = settings.bounds()
     app.state.enabled = tuple(settings.source_urls())
     app.state.two_people = settings.two_people
+    app.state.kinds = every(app.state.pepper, app.state.doors)
     app.state.trusted_hosts = settings.trusted_hosts()
     app.state.refresh = _refresher(opened, settings)
     polling.add_to(app)

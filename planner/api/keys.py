@@ -1,6 +1,9 @@
-"""Keys of programs, as an admin makes, rotates and revokes them; a key is answered once and never kept."""
+"""Keys of programs, as an admin makes, rotates and revokes them; a key is answered once and never kept.
 
-from typing import Annotated, Literal
+Where the house asks for a second person, a key that reaches far waits as a proposal; who approves it is answered it.
+"""
+
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
@@ -14,6 +17,7 @@ from planner.api.problem import documented
 from planner.api.writing import by, tagged, written
 from planner.core import errors
 from planner.flows import key as flow
+from planner.flows import second
 from planner.store import keys
 
 router = APIRouter(prefix="/v1", tags=["keys"], route_class=GuardedRoute)
@@ -64,12 +68,8 @@ def get_keys(request: Request) -> Response:
 )
 def post_key(request: Request, body: Annotated[KeyIn, Depends(body_of(KeyIn))]) -> Response:
     """Make a key. The answer holds it in `key`, this once; the same request repeated gets null there."""
-    who, pepper = by(request, body.reason), request.app.state.pepper
-    return written(
-        request, body.model_dump(mode="json"),
-        lambda connection: flow.create(connection, pepper, body.name, body.role, body.policies, body.expires_at, who),
-        201, once="key",
-    )  # fmt: skip
+    key = body.model_dump(mode="json", include={"role", "policies", "expires_at"})
+    return _changed(request, body, flow.CREATE, body.name, key, 201)
 
 
 @router.post(
@@ -80,12 +80,7 @@ def post_key(request: Request, body: Annotated[KeyIn, Depends(body_of(KeyIn))]) 
 )
 def post_rotate(request: Request, prefix: Prefix, body: Annotated[RotateIn, Depends(body_of(RotateIn))]) -> Response:
     """Make a key that takes another one's place, answered in `key` this once; the old one ends after the overlap."""
-    who, state = by(request, body.reason), request.app.state
-    return written(
-        request, body.model_dump(),
-        lambda connection: flow.rotate(connection, state.pepper, prefix, body.overlap_hours, who, state.doors),
-        201, once="key",
-    )  # fmt: skip
+    return _changed(request, body, flow.ROTATE, prefix, {"overlap_hours": body.overlap_hours}, 201)
 
 
 @router.post("/keys/{prefix}/revoke", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "leaked"}))
@@ -106,5 +101,14 @@ def post_policies(
     request: Request, prefix: Prefix, body: Annotated[PoliciesIn, Depends(body_of(PoliciesIn))]
 ) -> Response:
     """Say which policies a backend's key may name besides the default."""
-    who = by(request, body.reason)
-    return written(request, body.model_dump(), lambda connection: flow.grant(connection, prefix, body.policies, who))
+    return _changed(request, body, flow.GRANT, prefix, {"policies": body.policies})
+
+
+def _changed(
+    request: Request, body: DecisionIn, kind: str, subject: str, change: dict[str, Any], status: int = 200
+) -> Response:  # fmt: skip
+    who, found = by(request, body.reason), request.app.state.kinds[kind]
+    return written(
+        request, body.model_dump(mode="json"),
+        lambda connection: second.change(connection, found, subject, change, who), status, once="key",
+    )  # fmt: skip

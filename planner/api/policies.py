@@ -19,7 +19,6 @@ from planner.core import errors, policy_files
 from planner.core.policy_form import write_policy
 from planner.flows import policy as flow
 from planner.flows import second
-from planner.flows.kinds import KINDS
 from planner.store import policies, proposals
 from planner.store.engine import Connection
 
@@ -297,10 +296,12 @@ def get_proposal(request: Request, id: Number) -> Response:
 def post_proposal_approve(
     request: Request, id: Number, body: Annotated[DecisionIn, Depends(body_of(DecisionIn))]
 ) -> Response:
-    """Do what was proposed; whoever proposed it cannot."""
-    who = by(request, body.reason)
+    """Do what was proposed; whoever proposed it cannot. A key that is made by it is answered here, this once."""
+    who, kinds = by(request, body.reason), request.app.state.kinds
     try:
-        return written(request, body.model_dump(), lambda connection: second.approve(connection, id, KINDS, who))
+        return written(
+            request, body.model_dump(), lambda connection: second.approve(connection, id, kinds, who), once="key"
+        )
     except second.Outdated:
         request.app.state.store.tell(lambda connection: second.outdate(connection, id, who))
         raise

@@ -7,11 +7,13 @@ from datetime import timedelta
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of
 from planner.core.errors import InvalidInput, readable
-from planner.flows import key, trail
+from planner.flows import key, second, trail
+from planner.flows.kinds import every
 from planner.flows.second import By, Reply
 from planner.store import keys, revision
 from planner.store.audit import Wanted
 from planner.store.engine import Connection
+from planner.store.proposals import WAITING
 
 EXIT_BROKEN = 1
 
@@ -25,55 +27,80 @@ def create_key(
     name: str, role: str, policies: list[str], expires_days: int | None, reason: str, *, as_json: bool
 ) -> None:  # fmt: skip
     """Create a key and print it, once."""
-    expires_at = None if expires_days is None else now() + timedelta(days=expires_days)
-    _shown(
-        reason, lambda connection, pepper, by: key.create(connection, pepper, name, role, policies, expires_at, by),
-        as_json=as_json,
-    )  # fmt: skip
+    expires_at = None if expires_days is None else (now() + timedelta(days=expires_days)).isoformat()
+    body = {"role": role, "policies": policies, "expires_at": expires_at}
+    _key_out(changed(key.CREATE, name, body, reason), as_json=as_json)
 
 
 def rotate_key(prefix: str, overlap_hours: int, reason: str, *, as_json: bool) -> None:
     """Create a key in another one's place and print it, once."""
-    _shown(
-        reason, lambda connection, pepper, by: key.rotate(connection, pepper, prefix, overlap_hours, by, None),
-        as_json=as_json,
-    )  # fmt: skip
+    _key_out(changed(key.ROTATE, prefix, {"overlap_hours": overlap_hours}, reason), as_json=as_json)
 
 
-def _shown(reason: str, story: Callable[[Connection, bytes, By], Reply], *, as_json: bool) -> None:
-    pepper = read_settings().pepper()
-    reply = _told(reason, lambda connection, by: story(connection, pepper, by))
-    if as_json:
-        show.json_out(reply)
-    else:
-        show.line(reply["key"])
+def _key_out(reply: Reply, *, as_json: bool) -> None:
+    done(reply, reply.get("key", ""), as_json=as_json)
+    if "key" in reply and not as_json:
         show.note("Shown once; only its digest is stored.")
 
 
 def grant_key(prefix: str, policies: list[str], reason: str, *, as_json: bool) -> None:
     """Say which policies a backend's key may name."""
-    reply = _told(reason, lambda connection, by: key.grant(connection, prefix, policies, by))
-    if as_json:
-        show.json_out(reply)
-    else:
-        show.line(f"{prefix} may name {', '.join(('the default', *reply['policies']))}")
+    reply = changed(key.GRANT, prefix, {"policies": policies}, reason)
+    done(reply, f"{prefix} may name {', '.join(('the default', *policies))}", as_json=as_json)
 
 
 def revoke_key(prefix: str, reason: str, *, as_json: bool) -> None:
     """Revoke a key."""
-    reply = _told(reason, lambda connection, by: key.revoke(connection, prefix, by, None))
-    if as_json:
-        show.json_out({"revoked": prefix, **reply})
-    else:
-        show.line(f"revoked {prefix}")
+    reply = told(reason, lambda connection, by: key.revoke(connection, prefix, by, None))
+    done({"revoked": prefix, **reply}, f"revoked {prefix}", as_json=as_json)
 
 
-def _told(reason: str, story: Callable[[Connection, By], Reply]) -> Reply:
+def changed(kind: str, subject: str, body: Reply, reason: str) -> Reply:
+    """Make a change that a second person may have to agree to. Who has a shell may close the last way in."""
+    kinds = every(read_settings().pepper(), None)
+    return told(reason, lambda connection, by: second.change(connection, kinds[kind], subject, body, by))
+
+
+class _Undone(Exception):  # it is no error
+    """Ends a story that was only tried out; its reply is all that is left of it."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
+
+
+def told(reason: str, story: Callable[[Connection, By], Reply], *, keep: bool = True) -> Reply:
+    """Do something in one transaction, as whoever runs this command; without ``keep`` it is answered and undone.
+
+    Raises:
+        InvalidInput: the reason says nothing.
+    """
     if not readable(reason):
         raise InvalidInput("reason", "printable characters are needed")
     settings = read_settings()
     by = By(actor=actor(), at=now(), reason=reason, two_people=settings.two_people)
-    return store_of(settings).tell(lambda connection: story(connection, by))
+
+    def tried(connection: Connection) -> Reply:
+        reply = story(connection, by)
+        if not keep:
+            raise _Undone(reply)
+        return reply
+
+    try:
+        return store_of(settings).tell(tried)
+    except _Undone as undone:
+        return undone.reply
+
+
+def done(reply: Reply, line: str, *, as_json: bool) -> None:
+    """Print what a change did, or that it waits for a second person."""
+    if as_json:
+        show.json_out(reply)
+    elif "proposal" in reply and reply.get("state") == WAITING:
+        wide = ", ".join(reply["widens"])
+        show.line(f"Waits for a second person as proposal {reply['proposal']}: it lets more through ({wide}).")
+    else:
+        show.line(line)
 
 
 def list_keys(*, as_json: bool) -> None:

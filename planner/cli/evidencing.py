@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from planner.cli import show
-from planner.cli.governing import Reply, done, read, text_of, told
+from planner.cli.administering import done, told
+from planner.cli.governing import Reply, read, text_of
 from planner.cli.opened import now, read_settings, view_of
 from planner.core import terms_files
 from planner.core.errors import InvalidInput

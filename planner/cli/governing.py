@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from planner.cli import show
-from planner.cli.administering import actor
+from planner.cli.administering import done, told
 from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
 from planner.core import policy_files
 from planner.core.errors import InvalidInput
 from planner.core.policy_form import write_policy
 from planner.flows import policy as flow
 from planner.flows import second
-from planner.flows.kinds import KINDS
+from planner.flows.kinds import every
 from planner.flows.second import By
 from planner.store import policies, proposals
 from planner.store.engine import Connection
@@ -23,46 +23,10 @@ FORMATS = ("toml", "csv")
 Reply = dict[str, Any]
 
 
-class _Undone(Exception):  # it is no error
-    """Ends a story that was only tried out; its reply is all that is left of it."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__()
-        self.reply = reply
-
-
-def told(reason: str, story: Callable[[Connection, By], Reply], *, keep: bool = True) -> Reply:
-    """Tell a story as whoever runs the command; without ``keep`` it is told, answered and undone."""
-    settings = read_settings()
-    by = By(actor=actor(), at=now(), reason=reason, two_people=settings.two_people)
-
-    def tried(connection: Connection) -> Reply:
-        reply = story(connection, by)
-        if not keep:
-            raise _Undone(reply)
-        return reply
-
-    try:
-        return store_of(settings).tell(tried)
-    except _Undone as undone:
-        return undone.reply
-
-
 def read(story: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  # whatever the story returns
     """Return what a story that only reads returns."""
     with store_of(read_settings()).read() as connection:
         return story(connection)
-
-
-def done(reply: Reply, line: str, *, as_json: bool) -> None:
-    """Print what came of a change: done, or waiting for a second person."""
-    if as_json:
-        show.json_out(reply)
-    elif "proposal" in reply and reply.get("state") == proposals.WAITING:
-        wide = ", ".join(reply["widens"])
-        show.line(f"Waits for a second person as proposal {reply['proposal']}: it lets more through ({wide}).")
-    else:
-        show.line(line)
 
 
 def _rules(rules: dict[str, Any]) -> str:
@@ -203,16 +167,17 @@ def _times(row: Reply) -> Reply:
 
 def decide(id_: int, reason: str, *, approve: bool, as_json: bool) -> None:
     """Approve or reject a proposal."""
+    kinds = every(read_settings().pepper(), None)
 
     def story(connection: Connection, by: By) -> Reply:
-        return second.approve(connection, id_, KINDS, by) if approve else second.reject(connection, id_, by)
+        return second.approve(connection, id_, kinds, by) if approve else second.reject(connection, id_, by)
 
     try:
         reply = told(reason, story)
     except second.Outdated:
         told(reason, lambda connection, by: second.outdate(connection, id_, by))
         raise
-    done(reply, f"{'done' if approve else 'rejected'}: proposal {id_}", as_json=as_json)
+    done(reply, reply.get("key", f"{'done' if approve else 'rejected'}: proposal {id_}"), as_json=as_json)
 
 
 def preview(name: str, file: Path | None, *, as_json: bool) -> None:

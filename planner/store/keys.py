@@ -5,13 +5,14 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from planner.core.errors import UNSAID, NotFound
 from planner.store import audit, json_text, revision
+from planner.store.json_text import time_text
 from planner.store.tables import keys
 
 PREFIX_CHARACTERS = 8
@@ -111,7 +112,12 @@ def create(
         "expires_at": expires_at,
     }
     connection.execute(sa.insert(keys).values(row))
-    after = {"name": name, "role": role, "policies": list(policies or ()), "expires_at": _text(expires_at)}
+    after = {
+        "name": name,
+        "role": role,
+        "policies": list(policies or ()),
+        "expires_at": time_text(expires_at),
+    }
     _told(connection, "create", prefix, None, after, at=at, actor=actor, reason=reason)
     return key
 
@@ -135,8 +141,8 @@ def replace(
     """Let a key end at a moment, now or later, in favour of the one with the prefix ``by``."""
     facts: dict[str, Any] = {"rotated_to": by, **({"expires_at": until} if until > at else {"revoked_at": at})}
     connection.execute(sa.update(keys).where(keys.c.prefix == key.prefix).values(facts))
-    before = {"rotated_to": None, "expires_at": _text(key.expires_at)}
-    after = {"rotated_to": by, "expires_at": _text(until)}
+    before = {"rotated_to": None, "expires_at": time_text(key.expires_at)}
+    after = {"rotated_to": by, "expires_at": time_text(until)}
     _told(connection, "rotate", key.prefix, before, after, at=at, actor=actor, reason=reason)
 
 
@@ -165,10 +171,6 @@ def _told(
         connection, at=at, actor=actor, action=f"key.{verb}", subject=prefix, before=before, after=after, reason=reason
     )
     revision.bump(connection, keys=True)
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
 def load_keys(connection: sa.Connection, pepper: bytes, admin_key: str | None = None) -> KeyRing:
