@@ -67,7 +67,8 @@ def show_terms(offer_id: str, *, as_json: bool) -> None:
     lines = [(fact, *(_effective(party, fact) for party in parties)) for fact in _EFFECTIVE]
     lines += [("conflicts", *(", ".join(party.conflicts) for party in parties))]
     headings = [("fact", "left"), *((party.party, "left") for party in parties)]
-    show.table(f"{offer.id}: in effect", headings, lines)
+    show.line(offer.id)
+    show.table("in effect", headings, lines)
     cells = [[*_cells(row), "" if row.live(at) else "expired", row.source_url] for row in rows]
     show.table("who says what", [*_COLUMNS, ("", "left"), ("read at", "left")], cells)
 
