@@ -74,6 +74,12 @@ def test_who_is_dearer_than_today_saves_nothing() -> None:
     assert (entry.subject, dollars(entry), entry.effects) == (("provider", "cheap"), 0, ())
 
 
+def test_who_costs_the_same_as_today_saves_nothing() -> None:
+    """No plan is named for it."""
+    [entry] = ask({KNOWN: 7, CHEAP: 7}, GOOD)
+    assert entry.effects == ()
+
+
 def test_where_nobody_is_compliant_there_is_an_offer_and_no_saving() -> None:
     """The first offer of a question has nothing to be compared with, and comes before what saves nothing at all."""
     nobody = Policy(name="p", version=1, deny_training=True, deny_providers=frozenset({"known"}))
@@ -137,7 +143,8 @@ def test_a_broker_that_a_providers_row_warns_of_is_in_conflict_itself() -> None:
     through = offer("known", "broker")
     warned = replace(GOOD, broker_may_train=True)
     [entry] = ask({KNOWN: 10, through: 7}, warned, make.terms("broker", "channel"))
-    assert (entry.subject, entry.kind) == (("channel", "broker"), "conflict")
+    assert (entry.subject, entry.kind, dollars(entry)) == (("channel", "broker"), "conflict", 3)
+    assert entry.facts == {"trains_on_prompts": "conflict", "broker_may_train": "conflict"}
 
 
 @pytest.mark.parametrize(
@@ -161,6 +168,69 @@ def test_what_an_offers_own_row_does_not_say_is_read_about_its_provider() -> Non
     own = make.terms(CHEAP.id, "offer", moderated=True, trains_on_prompts=None)
     [entry] = ask({KNOWN: 10, CHEAP: 7}, GOOD, own)
     assert (entry.subject, entry.kind) == (("provider", "cheap"), "unknown")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"deny_training": True}, {"zdr": True}),
+        ({"require_zdr": True}, {"retains_prompts": False, "trains_on_prompts": False}),
+        ({"retention_days_max": 7}, {"zdr": True}),
+        ({"minimum_confidence": Confidence.BROKER_CLAIM}, {"moderated": True}),
+    ],
+)
+def test_an_expired_row_of_an_offer_is_read_again_where_it_decided(rules: dict[str, Any], said: dict[str, Any]) -> None:
+    """Also where it said another fact from which the one that is asked for follows."""
+    own = make.terms(CHEAP.id, "offer", **{"trains_on_prompts": None, **said, "expires_at": NOON - DAY})
+    entries = ask({CHEAP: 7}, own, policy=Policy(name="p", version=1, **rules))
+    assert [(entry.subject, entry.kind, entry.unpriced) for entry in entries] == [(("offer", CHEAP.id), "expired", 1)]
+
+
+def test_a_providers_row_is_read_about_the_provider_though_the_offer_has_its_own() -> None:
+    """Whose row expired, or is unsaid, decides, and not who else speaks."""
+    own = make.terms(CHEAP.id, "offer", confidence=Confidence.DERIVED)
+    strong = replace(NO_TRAINING, minimum_confidence=Confidence.VERIFIED)
+    gone = make.terms("cheap", confidence=Confidence.CONTRACT, expires_at=NOON - DAY)
+    [entry] = ask({CHEAP: 7}, own, gone, policy=strong)
+    assert (entry.subject, entry.kind) == (("provider", "cheap"), "expired")
+    heard = make.terms("cheap", id="f", curated=False, trains_on_prompts=True)
+    found = ask({CHEAP: 7}, replace(own, confidence=Confidence.CONTRACT), heard, unsaid=frozenset({"f"}))
+    assert [(entry.subject, entry.kind, entry.unpriced) for entry in found if entry.unpriced] == [
+        (("provider", "cheap"), "unsaid", 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "one", "other"),
+    [
+        ({"require_zdr": True}, {"retains_prompts": True}, {"retains_prompts": False}),
+        ({"retention_days_max": 7}, {"retains_prompts": True, "retention_days": 30}, {"retains_prompts": False}),
+    ],
+)
+def test_a_fact_that_follows_from_a_conflict_may_turn_out_well(
+    rules: dict[str, Any], one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """Where the rows agree on what it follows from, it does."""
+    rows = [
+        make.terms("cheap", **{"id": id_, "trains_on_prompts": None, **said})
+        for id_, said in (("a", one), ("b", other))
+    ]
+    [entry] = ask({CHEAP: 7}, *rows, policy=Policy(name="p", version=1, **rules))
+    assert (entry.kind, entry.unpriced) == ("conflict", 1)
+
+
+def test_a_conflict_that_no_rule_asks_about_is_told_too() -> None:
+    """Somebody is wrong, though it costs nothing today."""
+    rows = (replace(GOOD, headquarters="DE"), make.terms("known", id="other", headquarters="US"))
+    [entry] = ask({KNOWN: 10}, *rows)
+    assert (entry.kind, entry.facts, entry.effects) == ("conflict", {"headquarters": "conflict"}, ())
+
+
+def test_what_a_feed_said_until_a_day_is_neither_expired_nor_expiring() -> None:
+    """It granted nothing, so nothing ends."""
+    days = (NOON - DAY, NOON + DAY)
+    heard = [make.terms("known", id=f"f:{day}", curated=False, expires_at=day, moderated=True) for day in days]
+    assert ask({KNOWN: 10}, GOOD, *heard) == []
 
 
 EVERY_RULE = Policy(
@@ -215,8 +285,9 @@ def ending(subject: str, kind: str = "provider", **facts: Any) -> Terms:
 def test_what_is_about_to_end_costs_the_way_to_the_next_offer() -> None:
     """The next that still stands without it, though others of the same subject are cheaper."""
     again = make.offer("direct:known/other", provider="known")
-    found = ask({KNOWN: 1, again: 2, CHEAP: 3, CHEAPEST: 5}, ending("known"), make.terms("cheapest"))
-    assert brief(found) == [("known", "expiring", 4), ("cheap", "unknown", 0)]
+    rows = (ending("known"), ending("known", id="later", expires_at=NOON + 20 * DAY), make.terms("cheapest"))
+    found = ask({KNOWN: 1, again: 2, CHEAP: 3, CHEAPEST: 5}, *rows, requests_per_period=3)
+    assert brief(found) == [("known", "expiring", 12), ("cheap", "unknown", 0)]
     assert (found[0].expires_at, found[0].facts) == (NOON + 10 * DAY, {"trains_on_prompts": "expiring"})
     assert [effect.offer for effect in found[0].effects] == [CHEAPEST.id]
     assert found[0].offers == 2
@@ -256,6 +327,16 @@ def test_thirty_days_are_soon(days: int, kinds: list[str]) -> None:
     """Exactly thirty days ahead counts, and what ends now has ended."""
     found = ask({KNOWN: 1}, make.terms("known", expires_at=NOON + days * DAY))
     assert [entry.kind for entry in found] == kinds
+
+
+def test_a_first_offer_comes_before_many_offers() -> None:
+    """A plan without any offer waits for it."""
+    small = make.offer("direct:small/m", provider="small", free=True)
+    big = [make.offer(f"openrouter:big/{place}", provider="big", channel="openrouter") for place in range(3)]
+    found = ask({small: 9, big[0]: 1, big[1]: 1, big[2]: 1}, policy=replace(NO_TRAINING, allow_free=True))
+    assert [(entry.subject[1], entry.unpriced, entry.offers) for entry in found] == [
+        ("small", 1, 1), ("openrouter", 0, 3), ("big", 0, 3),
+    ]  # fmt: skip
 
 
 def test_ties_go_by_offers_and_then_by_id() -> None:
