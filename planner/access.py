@@ -86,6 +86,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/v1/policies/{name}/allow-list"): _MONEY,
     ("POST", "/v1/policies/{name}/allow-list"): _ADMIN,
     ("GET", "/v1/terms"): _MONEY,
+    ("GET", "/v1/terms/queue"): _MONEY,
     ("GET", "/v1/terms/export"): _ADMIN,
     ("POST", "/v1/terms/import"): _ADMIN,
     ("POST", "/v1/terms/{id:path}/end"): _ADMIN,

@@ -68,7 +68,8 @@ def show_terms(offer_id: str, *, as_json: bool) -> None:
     lines = [(fact, *(_effective(party, fact) for party in parties)) for fact in _EFFECTIVE]
     lines += [("conflicts", *(", ".join(party.conflicts) for party in parties))]
     headings = [("fact", "left"), *((party.party, "left") for party in parties)]
-    show.table(f"{offer.id}: in effect", headings, lines)
+    show.line(offer.id)
+    show.table("in effect", headings, lines)
     cells = [[*_cells(row), "" if row.live(at) else "expired", row.source_url] for row in rows]
     show.table("who says what", [*_COLUMNS, ("", "left"), ("read at", "left")], cells)
 
@@ -159,3 +160,37 @@ def import_terms(file: Path, given: str | None, reason: str, *, dry_run: bool, a
     columns = [(name, "left") for name in ("place", "subject", "outcome", "lets through")]
     show.table("evidence, nothing is written" if dry_run else "evidence", columns, rows)
     show.line(f"{reply['alerts']} plans {'would move' if dry_run else 'moved'}")
+
+
+def show_queue(policy: str | None, limit: int, *, as_json: bool) -> None:
+    """Print whose evidence to read next."""
+    from planner.api.evidence_queue import entry_shape, queue_shape
+    from planner.flows.evidence_queue import evidence_queue
+
+    settings = read_settings()
+    view, unsaid = view_of(settings), read(terms.unsaid)
+    found = evidence_queue(view.catalogue, view.snapshot, unsaid, policy, settings.default_policy, now())
+    plans = found.usage is None
+    shapes = [entry_shape(entry, plans=plans) for entry in found.entries[:limit]]
+    if as_json:
+        show.json_out({"items": shapes, **queue_shape(found)})
+        return
+    per = "period" if plans else "request"
+    rows = [
+        (
+            f"{shape['subject_kind']} {shape['subject']}", shape["kind"], (shape["expires_at"] or "")[:10],
+            shape["offers"], shape[f"saves_usd_per_{per}"], shape[f"costs_usd_per_{per}"],
+            " ".join(fact["fact"] for fact in shape["facts"]),
+            " ".join(f"{plan['plan']}/{plan['task']}" for plan in shape["plans"]) if plans else shape["affected"],
+        )
+        for shape in shapes
+    ]  # fmt: skip
+    columns = (
+        ("subject", "left"), ("kind", "left"), ("ends", "left"), ("offers", "right"),
+        (f"saves USD/{per}", "right"), (f"losing it costs USD/{per}", "right"), ("facts", "left"),
+        ("plans" if plans else "models", "left"),
+    )  # fmt: skip
+    what = "stored plans" if plans else "every model, one request of 3,000 tokens in and 1,000 out,"
+    show.table(f"evidence to read, for {what} under {', '.join(found.policies)}", columns, rows)
+    if limit < len(found.entries):
+        show.note(f"{len(found.entries) - limit} more; --limit shows them")

@@ -42,6 +42,18 @@ def terms_show(offer: Annotated[str, typer.Argument(help="An offer's exact id.")
     evidencing.show_terms(offer, as_json=as_json)
 
 
+@terms.command("queue")
+def terms_queue(
+    policy: Annotated[str | None, typer.Option(help="Ask under this policy instead of each plan's own.")] = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+) -> None:
+    """Show whose evidence to read next: missing or about to end, by what it would save or cost the stored plans."""
+    from planner.cli import evidencing
+
+    evidencing.show_queue(policy, limit, as_json=as_json)
+
+
 @terms.command("set")
 def terms_set(
     kind: Annotated[str, typer.Argument(help="provider, channel or offer.")],

@@ -85,7 +85,7 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
         ("fees", "pay"), ("fees", "end"), ("fx", "list"), ("fx", "set"), ("offers", "set"), ("alerts", "list"),
         ("alerts", "messages"), ("alerts", "retry"), ("webhooks", "add"), ("webhooks", "disable"),
         ("terms",), ("terms", "list"), ("terms", "show"), ("terms", "set"), ("terms", "end"), ("terms", "accept"),
-        ("terms", "export"), ("terms", "import"),
+        ("terms", "export"), ("terms", "import"), ("terms", "queue"),
     ],
 )  # fmt: skip
 def test_every_command_has_help(planner: Planner, words: tuple[str, ...]) -> None:

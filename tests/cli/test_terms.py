@@ -1,10 +1,12 @@
 """Evidence on the command line: what is on record, who says what, and an admin's changes, each also as JSON."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from planner.cli import evidencing, governing
 from planner.store import terms
 from planner.store.engine import Store
 from planner.store.governing import proposals
@@ -22,6 +24,13 @@ _NAMED = {
 }  # fmt: skip
 READ = [word for name, value in _NAMED.items() for word in ("--fact", f"{name}={value}")]
 WHY = ["--reason", "read their page"]
+
+
+@pytest.fixture(autouse=True)
+def _today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands run soon after the catalogue was installed."""
+    for module in (evidencing, governing):
+        monkeypatch.setattr(module, "now", lambda: NOW + timedelta(days=3))
 
 
 def test_evidence_is_entered_shown_and_ended(desk: Planner) -> None:
@@ -120,6 +129,24 @@ def test_what_is_exported_changes_nothing_when_it_is_imported(desk: Planner, tmp
         lines = desk("terms", "import", str(out), *WHY, "--json").json["terms"]
         assert {line["outcome"] for line in lines} == {"unchanged"}
     assert desk("terms", "export").out.startswith("subject_kind,subject,")
+
+
+def test_the_queue_says_whose_evidence_to_read_next(desk: Planner) -> None:
+    """The dearest first, with what it would save which plan; what is entered leaves the queue."""
+    said = desk("terms", "queue", "--limit", "3")
+    first = desk("terms", "queue", "--limit", "1", "--json").json["items"][0]
+    assert (said.code, f"provider {first['subject']}" in said.out, first["saves_usd_per_period"] in said.out) == (
+        0,
+        True,
+        True,
+    )
+    assert "more; --limit shows them" in said.err
+    good = ["--fact", "trains_on_prompts=no", "--fact", "zdr=yes", *READ, *WHY]
+    assert desk("terms", "set", "provider", first["subject"], *good).code == 0
+    left = desk("terms", "queue", "--limit", "1000", "--json").json["items"]
+    assert (first["subject"], first["kind"]) not in {(item["subject"], item["kind"]) for item in left}
+    assert desk("terms", "queue", "--policy", "zero-retention", "--json").json["policies"] == ["zero-retention"]
+    assert desk("terms", "queue", "--policy", "none").code in (1, 2)
 
 
 @pytest.mark.parametrize(
