@@ -28,7 +28,9 @@ def keep_open(connection: Connection, at: datetime, doors: Doors | None, *, but:
     """
     if doors is None or doors.admin_key:
         return
-    if any(key.role == ADMIN and key.live(at) and key.prefix != but for key in keys.listed(connection)):
+    # A key that another took the place of is on its way out.
+    lasting = (key for key in keys.listed(connection) if key.live(at) and key.rotated_to is None)
+    if any(key.role == ADMIN and key.prefix != but for key in lasting):
         return
     for person in people.listed(connection):
         able = person.password_hash is not None or (doors.issuer is not None and person.issuer in (None, doors.issuer))

@@ -129,13 +129,14 @@ def test_what_cannot_be_is_refused_before_it_waits_and_again_before_it_is_done(
 def test_an_admin_key_that_would_have_ended_does_not_rotate_itself_on(
     open_client: Callable[[str], TestClient], two: TestClient, store: Store
 ) -> None:
-    """Its end would move, so a second person looks; one without an end rotates at once."""
+    """Its end would move, so a second person looks, and is answered the key; one without an end rotates at once."""
     end = datetime.now(UTC) + timedelta(days=1)  # noqa: TID251  # the server's clock is the real one
     key = stored(store, "guest", expires_at=end)
     guest = open_client(key)
     id_ = waiting(guest, f"keys/{keys.prefix_of(key)}/rotate", ["expires_at"], overlap_hours=1)
     made = approve(two, id_).json()
     assert status(two, made["key"]) == 200
+    refused(two, waiting(open_client(made["key"]), "keys", ["admin"], name="x", role="admin"))
     assert sent(two, f"keys/{keys.prefix_of(stored(store, 'open'))}/rotate")["key"]
 
 

@@ -90,3 +90,26 @@ def test_what_does_not_fit_is_refused(told: Told, command: str, kind: type[Plann
     with pytest.raises(kind):
         told(command)
     assert told("list") == []
+
+
+def test_an_admin_key_waits_where_the_house_asks_for_two(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with a shell; the key is printed for who approves it, and a person is an admin after that as well."""
+    monkeypatch.setenv("PLANNER_TWO_PEOPLE", "1")
+
+    def run(user: str, command: str, said: str = "") -> str:
+        monkeypatch.setenv("LOGNAME", user)
+        result = CliRunner().invoke(cli, command.split(), input=said)
+        if isinstance(result.exception, PlannerError):
+            raise result.exception
+        return result.stdout
+
+    waits = run("ann", "keys create --name root --role admin")
+    assert waits == "Waits for a second person as proposal 1: it lets more through (admin).\n"
+    with pytest.raises(Conflict):
+        run("ann", "proposals approve 1 --reason mine")
+    key = run("bea", "proposals approve 1 --reason agreed").strip()
+    assert [(row["prefix"], row["created_by"]) for row in told("list")] == [(keys.prefix_of(key), "cli:ann")]
+    run("ann", "people add ada --name Ada --role admin --password-stdin", "correct horse battery\n")
+    assert "argon2" not in run("bea", "proposals list --json")
+    assert run("bea", "proposals approve 2 --reason agreed") == "done: proposal 2\n"
+    assert json.loads(run("bea", "people list --json"))[0]["role"] == "admin"
