@@ -68,6 +68,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
@@ -161,8 +162,10 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
     return refusal(InvalidInput(field, what_is_wrong(first["msg"])))
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    code, title = _TITLES.get(error.status_code, ("refused", "Refused"))
-    return problem(error.status_code, code, title)
+    # Where an id may be any text, a path with a slash too many is one of another method.
+    status = 404 if request.url.path.endswith("/") else error.status_code
+    code, title = _TITLES.get(status, ("refused", "Refused"))
+    return problem(status, code, title)

@@ -22,6 +22,7 @@ STATUS: dict[type[PlannerError], int] = {
     errors.Conflict: 409,
     errors.Changed: 412,
     errors.TooLarge: 413,
+    errors.EncodedBody: 415,
     errors.UnknownHost: 400,
     errors.TooManyRequests: 429,
     errors.FeedRefused: 409,
