@@ -32,6 +32,7 @@ from planner.api.guard import enter
 from planner.api.hosts import Hosts
 from planner.api.limits import Limits
 from planner.api.operations import summary_shape
+from planner.api.pace import Paces
 from planner.api.polled import Polled
 from planner.api.problem import problem, refusal
 from planner.api.shapes import Shape
@@ -74,6 +75,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
     app.state.store = opened
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
+    app.state.paces = Paces(settings.requests_per_minute, settings.failed_requests_per_minute)
     app.state.pepper = settings.pepper()
     lasting = Lasting(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
     app.state.site = site_of(settings.public_url, settings.host, lasting)

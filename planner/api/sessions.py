@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from planner.api.body import Name, Sent, checked, described, read_json
 from planner.api.browser import check_entrance, give, take_back, token_of
-from planner.api.guard import GuardedRoute, now_of
+from planner.api.guard import GuardedRoute, now_of, peer
 from planner.api.problem import documented
 from planner.api.shapes import Shape, time_text
 from planner.core import errors
@@ -20,7 +20,7 @@ from planner.store.sessions import Session
 
 router = APIRouter(prefix="/v1", tags=["people"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.SignInRefused, errors.CrossSite, errors.TooManyRequests)
+_REFUSALS = documented(errors.SignInRefused, errors.CrossSite)
 
 
 class SignInIn(Sent):
@@ -75,11 +75,6 @@ def delete_session(request: Request) -> Response:
     _current(request)
     sign_in.end(request.app.state.store, token_of(request) or "", now_of(request))
     return take_back(request, Response(status_code=204))
-
-
-def peer(request: Request) -> str:
-    """Return the address a request came from, as the server sees it."""
-    return "" if request.client is None else request.client.host
 
 
 def _current(request: Request) -> Session:
