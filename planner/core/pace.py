@@ -32,17 +32,12 @@ class Pace:
 
         ``at_ns`` is the time on a clock that never goes back. Calls must not overlap.
         """
-        whole_ns = self._new.get(caller)
-        if whole_ns is None:
-            self._forget(at_ns)
-            whole_ns = self._old.get(caller, at_ns)
+        if at_ns >= self._turn_ns or len(self._new) >= self._callers_max:
+            self._old, self._new = self._new, {}
+            self._turn_ns = at_ns + WINDOW_NS
+        whole_ns = self._new.get(caller) or self._old.get(caller, at_ns)
         missing_ns = whole_ns - at_ns
         if missing_ns > self._all_but_one_ns:
             return missing_ns - self._all_but_one_ns
         self._new[caller] = max(whole_ns, at_ns) + self._piece_ns
         return 0
-
-    def _forget(self, at_ns: int) -> None:
-        if at_ns >= self._turn_ns or len(self._new) >= self._callers_max:
-            self._old, self._new = self._new, {}
-            self._turn_ns = at_ns + WINDOW_NS
