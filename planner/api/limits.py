@@ -1,5 +1,6 @@
 """The ASGI layer around the routes: a cap on what is sent in, and headers on what is sent out."""
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.api.problem import refusal
@@ -61,6 +62,9 @@ class Limits:
             if started:
                 raise
             await refusal(error)(scope, receive, headed)
+        except ClientDisconnect:
+            # Nobody is there to be answered, and it is no fault of ours that a log should tell about.
+            return
 
 
 def _encoded(scope: Scope) -> bool:
