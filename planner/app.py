@@ -35,6 +35,7 @@ from planner.api.guard import enter
 from planner.api.hosts import Hosts
 from planner.api.limits import Limits
 from planner.api.operations import summary_shape
+from planner.api.pace import Paces
 from planner.api.polled import Polled
 from planner.api.problem import problem, refusal
 from planner.api.shapes import Shape
@@ -74,12 +75,14 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
     app.state.store = opened
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
     app.state.uses = Uses(opened)
+    app.state.paces = Paces(settings.requests_per_minute, settings.failed_requests_per_minute)
     app.state.pepper = settings.pepper()
     app.state.doors = Doors(admin is not None, settings.oidc_issuer)
     lasting = Lasting(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
@@ -171,8 +174,10 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
     return refusal(InvalidInput(field, what_is_wrong(first["msg"])))
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    code, title = _TITLES.get(error.status_code, ("refused", "Refused"))
-    return problem(error.status_code, code, title)
+    # Where an id may be any text, a path with a slash too many is one of another method.
+    status = 404 if request.url.path.endswith("/") else error.status_code
+    code, title = _TITLES.get(status, ("refused", "Refused"))
+    return problem(status, code, title)

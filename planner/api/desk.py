@@ -23,7 +23,7 @@ from planner.store import provider_words
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge)
+_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge, errors.EncodedBody)
 _BULK_MAX = 2_000
 
 _State = Annotated[Literal["waiting", "approved", "used", "rejected", "released"] | None, Query()]

@@ -5,9 +5,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from planner.api.browser import Site, give
-from planner.api.guard import PathRoute
+from planner.api.guard import PathRoute, peer
 from planner.api.problem import documented
-from planner.api.sessions import peer
 from planner.core import errors
 from planner.core.errors import NotFound, SignInRefused
 from planner.flows import openid
@@ -15,7 +14,7 @@ from planner.flows.openid import Provider
 
 router = APIRouter(prefix="/v1", tags=["people"])
 
-_REFUSALS = documented(errors.SignInRefused, errors.NotFound, errors.TooManyRequests)
+_REFUSALS = documented(errors.SignInRefused, errors.NotFound)
 _TEXT_MAX = 4_096
 # The session's cookie goes to pages of ours only. A redirect would still count as coming from the provider, so this
 # page, which is ours, leads on. It says nothing that anybody sent.

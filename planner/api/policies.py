@@ -24,7 +24,7 @@ from planner.store.engine import Connection
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge)
+_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge, errors.EncodedBody)
 _PAIRS_MAX = 10_000
 _PolicyName = Annotated[str, Path(max_length=63, description="name of a policy")]
 _READERS: dict[str, Callable[[str], list[dict[str, Any]]]] = {

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from planner.api.body import Name, Sent, body_of, checked, described, read_json
 from planner.api.browser import check_entrance, give, take_back, token_of
-from planner.api.guard import GuardedRoute, now_of
+from planner.api.guard import GuardedRoute, now_of, peer
 from planner.api.problem import documented
 from planner.api.shapes import Shape, time_text
 from planner.core import errors
@@ -19,7 +19,7 @@ from planner.store.sessions import Session
 
 router = APIRouter(prefix="/v1", tags=["people"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.SignInRefused, errors.CrossSite, errors.TooManyRequests)
+_REFUSALS = documented(errors.SignInRefused, errors.CrossSite)
 
 
 class SignInIn(Sent):
@@ -97,11 +97,6 @@ def post_password(request: Request, body: Annotated[OwnPasswordIn, Depends(body_
         body.new_password.get_secret_value(), request.app.state.site.lasting, now_of(request),
     )  # fmt: skip
     return give(request, JSONResponse(session_shape(begun.session)), begun.token)
-
-
-def peer(request: Request) -> str:
-    """Return the address a request came from, as the server sees it."""
-    return "" if request.client is None else request.client.host
 
 
 def _current(request: Request) -> Session:
