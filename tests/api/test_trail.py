@@ -8,7 +8,7 @@ from planner.core.errors import Conflict, Unavailable
 from planner.store import audit
 from planner.store import tables as t
 from planner.store.engine import Store
-from tests.api.test_policies import RULES, WHY, open_client, put
+from tests.api.test_policies import open_client
 from tests.conftest import NOW
 from tests.databases import lift_append_only
 
@@ -87,35 +87,3 @@ def test_the_trail_is_read_in_pages_newest_first(installed_copy: Store) -> None:
         other = f"{found['last_seq'] + 1}:{found['last_hash']}"
         assert client.get(f"/v1/audit/verify?expect={other}").json()["broken_at"] == found["last_seq"] + 1
         assert client.get("/v1/audit/verify?expect=nonsense").status_code == 422
-
-
-REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no audit today'); END"
-
-
-def test_without_its_entry_there_is_no_change(installed_copy: Store) -> None:
-    """While entries cannot be written, nothing an admin sends changes anything, and no answer says that it did."""
-    with open_client(installed_copy) as client:
-        put(client, "no-training", RULES)
-        with installed_copy.write() as connection:
-            connection.exec_driver_sql(REFUSE)
-        before = _state(installed_copy)
-        for path, body in WRITES:
-            answer = client.post(path, json={**body, **WHY})
-            assert answer.status_code >= 400, (path, answer.text)
-            assert answer.status_code != 422, (path, answer.text)
-            assert _state(installed_copy) == before, path
-
-
-WRITES: list[tuple[str, dict[str, object]]] = [
-    ("/v1/policies/no-training/publish", {}),
-    ("/v1/policies/no-training/discard", {}),
-    ("/v1/plans/pro/policies", {"policies": ["zero-retention"]}),
-    ("/v1/plans/pro/tasks/chat/policies", {"policies": ["zero-retention"]}),
-]
-
-
-def _state(store: Store) -> dict[str, list[tuple[object, ...]]]:
-    """Return every row of what admins decide."""
-    tables = (t.policies, t.policy_drafts, t.assignments, t.aliases, t.terms, t.heads, t.keys, t.audit)
-    with store.read() as connection:
-        return {table.name: [tuple(row) for row in connection.execute(sa.select(table))] for table in tables}
