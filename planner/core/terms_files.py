@@ -1,13 +1,11 @@
 """Evidence as files people keep: CSV with the columns of the seeds, and TOML with the same words."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from planner.core.errors import InvalidInput
-from planner.core.tables import csv_rows, toml_tables, toml_value
+from planner.core.tables import csv_rows, csv_text, toml_tables, toml_value
 from planner.core.terms import Terms
 from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
 
@@ -21,12 +19,7 @@ _NONE = "none"
 
 def write_csv(rows: Iterable[Terms]) -> str:
     """Write rows as CSV; what nobody knows is an empty cell."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(value) for value in _values(row).values()])
-    return out.getvalue()
+    return csv_text([COLUMNS, *([_cell(value) for value in _values(row).values()] for row in rows)])
 
 
 def _cell(value: object) -> str:
