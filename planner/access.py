@@ -103,6 +103,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/proposals/{id}/reject"): _ADMIN,
     ("GET", "/v1/audit"): _ADMIN,
     ("GET", "/v1/audit/verify"): _ADMIN,
+    ("GET", "/v1/audit/export"): _ADMIN,
     ("GET", "/v1/alerts"): _MONEY,
     ("GET", "/v1/alerts/deliveries"): _MONEY,
     ("POST", "/v1/alerts/deliveries/{id}/retry"): _ADMIN,

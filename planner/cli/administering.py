@@ -3,6 +3,9 @@
 import getpass
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from planner.cli import show
 from planner.cli.opened import now, read_settings, store_of
@@ -115,9 +118,9 @@ def list_keys(*, as_json: bool) -> None:
     show.table("keys", [(column, "left") for column in columns], [[row[column] for column in columns] for row in shown])
 
 
-def verify_audit(expect: str | None, *, as_json: bool) -> None:
+def verify_audit(expect: str | None, file: Path | None, *, as_json: bool) -> None:
     """Check the hash chain of the audit trail; a broken link, or an expected entry that is gone, exits 1."""
-    found = trail.check(store_of(read_settings()), expect)
+    found = trail.check(store_of(read_settings()), expect) if file is None else _check_file(file, expect)
     broken = found.broken_at
     if as_json:
         show.json_out(
@@ -130,6 +133,35 @@ def verify_audit(expect: str | None, *, as_json: bool) -> None:
         show.note(f"The audit trail is broken at entry {broken}.")
     if broken is not None:
         raise SystemExit(EXIT_BROKEN)
+
+
+def _check_file(path: Path, expect: str | None) -> trail.Chain:
+    try:
+        with path.open("rb") as file:
+            return trail.check_file(file, expect)
+    except OSError as error:
+        raise InvalidInput("file", f"cannot be read: {error.strerror}") from None
+
+
+def export_audit(wanted: Wanted, format_: str, output: Path, *, as_json: bool) -> None:
+    """Write entries into a file, which is there whole or not at all."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    part = output.with_name(f"{output.name}.part")
+    with Progress(*columns, console=show.err, disable=not show.err.is_terminal) as bars:
+        task = bars.add_task("audit", total=None)
+        parts = trail.export(
+            store_of(read_settings()), wanted, format_,
+            lambda done, total: bars.update(task, completed=done, total=total),
+        )  # fmt: skip
+        try:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(parts)
+            part.replace(output)
+        except OSError as error:
+            raise InvalidInput("output", f"cannot be written: {error.strerror}") from None
+        finally:
+            part.unlink(missing_ok=True)
+    show.json_out({"file": str(output), "format": format_}) if as_json else show.line(f"wrote {output}")
 
 
 def _mark(found: trail.Chain) -> str:

@@ -232,12 +232,36 @@ def audit_verify(
     expect: Annotated[
         str | None, typer.Option(help="SEQ:HASH of an entry written down before; it must still be there.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Check this file of planner audit export instead; no database is needed.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check the hash chain of the audit trail."""
+    """Check the hash chain of the audit trail, or of a whole export of it as jsonl."""
     from planner.cli import administering
 
-    administering.verify_audit(expect, as_json=as_json)
+    administering.verify_audit(expect, file, as_json=as_json)
+
+
+@audit.command("export")
+def audit_export(
+    output: Annotated[Path, typer.Option(help="The file to write.")],
+    format: Annotated[str, typer.Option(help="jsonl, which can be verified, or csv for a spreadsheet.")] = "jsonl",
+    actor: Annotated[str | None, typer.Option(help="Only what this actor did.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, such as policy.publish.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only what was done to this.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from this moment on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only before this moment.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the audit trail into a file, oldest entry first."""
+    from planner.cli import administering
+    from planner.cli.desk import at_of
+    from planner.store.audit import Wanted
+
+    begins = None if since is None else at_of(since, "since")
+    ends = None if until is None else at_of(until, "until")
+    administering.export_audit(Wanted(actor, action, subject, begins, ends), format, output, as_json=as_json)
 
 
 @audit.command("list")

@@ -1,7 +1,5 @@
 """Evidence as files people keep: CSV with the columns of the seeds, and TOML with the same words."""
 
-import csv
-import io
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -9,7 +7,7 @@ from typing import Any
 
 from planner.core import strict_json
 from planner.core.errors import InvalidInput
-from planner.core.tables import csv_rows, toml_tables, toml_value
+from planner.core.tables import csv_rows, csv_text, toml_tables, toml_value
 from planner.core.terms import Terms
 from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
 
@@ -23,12 +21,7 @@ _NONE = "none"
 
 def write_csv(rows: Iterable[Terms]) -> str:
     """Write rows as CSV; what nobody knows is an empty cell."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(value) for value in _values(row).values()])
-    return out.getvalue()
+    return csv_text([COLUMNS, *([_cell(value) for value in _values(row).values()] for row in rows)])
 
 
 def _cell(value: object) -> str:
