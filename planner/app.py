@@ -28,6 +28,7 @@ from planner.api import (
     trail,
 )
 from planner.api.browser import site_of
+from planner.api.description import answered, described
 from planner.api.guard import enter
 from planner.api.hosts import Hosts
 from planner.api.limits import Limits
@@ -143,7 +144,7 @@ async def _openapi(request: Request) -> JSONResponse:
     """Describe the contract, for anybody with a key."""
     await enter(request, "GET", "/openapi.json")
     app: FastAPI = request.app
-    return JSONResponse(app.openapi())
+    return JSONResponse(described(app))
 
 
 async def _planner_error(_request: Request, error: Exception) -> Response:
@@ -161,8 +162,11 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
     return refusal(InvalidInput(field, what_is_wrong(first["msg"])))
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     code, title = _TITLES.get(error.status_code, ("refused", "Refused"))
-    return problem(error.status_code, code, title)
+    answer = problem(error.status_code, code, title)
+    if error.status_code == 405:  # noqa: PLR2004  # the one status that must name what would be answered
+        answer.headers["Allow"] = ", ".join(answered(request.app, request.url.path))
+    return answer
