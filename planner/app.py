@@ -31,6 +31,7 @@ from planner.api import (
     trail,
 )
 from planner.api.browser import site_of
+from planner.api.description import answered, described
 from planner.api.guard import enter
 from planner.api.hosts import Hosts
 from planner.api.limits import Limits
@@ -156,7 +157,7 @@ async def _openapi(request: Request) -> JSONResponse:
     """Describe the contract, for anybody with a key."""
     await enter(request, "GET", "/openapi.json")
     app: FastAPI = request.app
-    return JSONResponse(app.openapi())
+    return JSONResponse(described(app))
 
 
 async def _planner_error(_request: Request, error: Exception) -> Response:
@@ -180,4 +181,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     # Where an id may be any text, a path with a slash too many is one of another method.
     status = 404 if request.url.path.endswith("/") else error.status_code
     code, title = _TITLES.get(status, ("refused", "Refused"))
-    return problem(status, code, title)
+    answer = problem(status, code, title)
+    if status == 405:  # noqa: PLR2004  # the one status that must name what would be answered
+        answer.headers["Allow"] = ", ".join(answered(request.app, request.url.path))
+    return answer

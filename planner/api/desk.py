@@ -170,6 +170,7 @@ def _alias(row: dict[str, Any]) -> Shape:
 
 _ALIASES = {
     "aliases": [{"namespace": "deepinfra", "spelling": "acme/Small-1", "model": "acme/small-1"}],
+    "new_models": [{"model": "acme/small-1", "name": "Acme Small 1"}],
     "reason": "the provider's page names these weights",
 }
 
@@ -289,7 +290,7 @@ def get_refreshes(request: Request, source: _Text = None, limit: Limit = 100, cu
     return tagged(request, {"items": [refresh_shape(row) for row in shown], "next_cursor": more})
 
 
-@router.post("/sources/{name}/refresh", responses=_REFUSALS)
+@router.post("/sources/{name}/refresh", responses=documented(errors.NotFound, errors.Conflict))
 def post_refresh(request: Request, name: str) -> dict[str, Any]:
     """Refresh one enabled source now, and say what came of it."""
     summary: dict[str, Any] = request.app.state.refresh(name, actor_of(request), now_of(request))

@@ -99,7 +99,7 @@ def get_terms(
     return tagged(request, {"items": [row_shape(row) for row in shown], "next_cursor": more})
 
 
-@router.get("/terms/export", responses=_REFUSALS)
+@router.get("/terms/export", responses={**_REFUSALS, **files.GIVEN}, response_class=Response)
 def get_export(request: Request, format_: files.Format = "csv") -> Response:
     """Return the curated evidence as a file; importing it again changes nothing."""
     with request.app.state.store.read() as connection:

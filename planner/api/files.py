@@ -16,6 +16,10 @@ DESCRIBED: dict[str, Any] = {
     }
 }
 """The OpenAPI entry of a body that is read by `text_of`."""
+GIVEN: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media: {"schema": {"type": "string"}} for media in ("application/toml", "text/csv")}}
+}
+"""The OpenAPI entry of an answer made by `attached`."""
 
 
 async def text_of(request: Request) -> str:

@@ -99,7 +99,7 @@ def get_policies(request: Request) -> Response:
     return tagged(request, {"items": items, "drafts_only": fresh, "next_cursor": None})
 
 
-@router.get("/policies/export", responses=_REFUSALS)
+@router.get("/policies/export", responses={**_REFUSALS, **files.GIVEN}, response_class=Response)
 def get_export(request: Request, format_: files.Format = "toml") -> Response:
     """Return the newest version of every policy as a file; importing it again changes nothing."""
     with request.app.state.store.read() as connection:

@@ -48,6 +48,18 @@ def read_moment(request: Request, name: str) -> datetime | None:
         raise InvalidInput(name, str(error)) from None
 
 
+_ASKED = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": f"{meaning}, RFC 3339 time with an offset",
+        "schema": {"type": "string", "format": "date-time"},
+    }
+    for name, meaning in (("at", "the moment it is about"), ("known_at", "answer with what was known then"))
+]
+
+
 def add_to(app: FastAPI) -> None:
     """Add the route to an application, before all others.
 
@@ -58,6 +70,7 @@ def add_to(app: FastAPI) -> None:
         get_recommendation,
         methods=["GET"],
         tags=["questions"],
-        responses=REFUSALS,
+        responses={**REFUSALS, 304: {"description": "what `If-None-Match` names still holds"}},
+        openapi_extra={"parameters": _ASKED},
         route_class_override=PathRoute,
     )

@@ -120,7 +120,7 @@ def _provider(view: View, provider: str) -> Shape:
     }
 
 
-@router.get("/offers", responses=_REFUSALS)
+@router.get("/offers", responses=documented(errors.UnknownPolicy, errors.PolicyNotGranted))
 def get_offers(  # one parameter per filter of the contract
     request: Request,
     id: _Text = None,

@@ -10,11 +10,12 @@ from starlette.responses import Response, StreamingResponse
 from planner.api.asked import moment
 from planner.api.guard import GuardedRoute
 from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
+from planner.api.problem import documented
 from planner.api.shapes import Shape, time_text
 from planner.flows import trail
 from planner.store.audit import Wanted
 
-router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
+router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute, responses=documented())
 
 _Text = Annotated[str | None, Query(max_length=400)]
 _Moment = Annotated[datetime | None, BeforeValidator(moment), Query(description="RFC 3339 time with an offset")]
