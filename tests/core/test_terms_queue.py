@@ -76,7 +76,7 @@ def test_who_is_dearer_than_today_saves_nothing() -> None:
 
 def test_who_costs_the_same_as_today_saves_nothing() -> None:
     """No plan is named for it."""
-    [entry] = ask({KNOWN: 7, CHEAP: 7}, GOOD)
+    [entry] = ask({CHEAP: 7, KNOWN: 7}, GOOD)
     assert entry.effects == ()
 
 

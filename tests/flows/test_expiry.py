@@ -46,7 +46,8 @@ def test_a_row_is_told_thirty_days_ahead_and_when_it_has_ended(store: Store) -> 
     """Each once, at whatever moment in between somebody looks, also exactly on the day."""
     known(store, row())
     assert told(store, ENDS - 31 * DAY) == []
-    assert told(store, ENDS - 30 * DAY, ENDS - 29 * DAY) == [("terms_expiring", "acme:1")]
+    assert told(store, ENDS - 30 * DAY) == [("terms_expiring", "acme:1")]
+    assert told(store, ENDS - 29 * DAY) == [("terms_expiring", "acme:1")]
     both = [("terms_expiring", "acme:1"), ("terms_expired", "acme:1")]
     assert told(store, ENDS, ENDS + DAY, ENDS + 400 * DAY) == both
 
@@ -104,6 +105,17 @@ def test_an_alert_names_what_rests_on_the_row(installed_copy: Store, kind: str) 
     seen = [{"offer": one.id, "provider": one.facts.provider, "channel": one.facts.channel}[kind] for one in offers]
     assert facts["offers"] == seen.count(subject)
     assert facts["says"] == ["trains_on_prompts"]
+
+
+def test_a_provider_is_not_the_channel_of_its_name(installed_copy: Store) -> None:
+    """No plan rests on a provider because it goes through a channel that is called the same."""
+    with installed_copy.write() as connection:
+        plans.review(connection, NOW)
+    known(installed_copy, make.terms("direct", id="mine", expires_at=NOW))
+    told(installed_copy, NOW)
+    with installed_copy.read() as connection:
+        [alert] = alerts.listed(connection, kind="terms_expired", subject="provider direct")
+    assert (alert["facts"]["plans"], alert["facts"]["offers"]) == ([], 0)
 
 
 def test_the_alerts_are_kinds_a_receiver_may_ask_for() -> None:
