@@ -78,7 +78,7 @@ def _codes(rules: Policy, offer: Offer, registry: Collection[str], rows: list[Te
         "provider_pending": rules.deny_providers and provider not in registry,
         "provider_not_allowed": rules.allow_providers is not None and not who <= rules.allow_providers,
         "model_denied": model in rules.deny_models,
-        "model_pending": rules.deny_models and model is None,
+        "model_pending": rules.deny_models and model not in registry,
         "model_not_allowed": rules.allow_models is not None and model not in rules.allow_models,
         "free_variant": not rules.allow_free and (offer.free or offer.facts.variant in {"free", "contributor"}),
         "not_on_allow_list": rules.allow_list is not None
