@@ -14,12 +14,11 @@ from planner.api.operations import hold_shape, refresh_shape, source_shape
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
 from planner.api.shapes import Shape, standing_shape, time_text
-from planner.api.writing import actor_of, tagged, written
+from planner.api.writing import actor_of, by, tagged, written
 from planner.core import errors
 from planner.core.claim import Segment
 from planner.core.rate_form import read_rates
-from planner.flows import alias, correct, hold, status
-from planner.store import provider_words
+from planner.flows import alias, correct, hold, second, status, word
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
@@ -229,16 +228,12 @@ _WORDS = {"words": [{"feed": "litellm", "word": "deep-infra", "provider": "deepi
 @router.post("/providers/words", responses=_REFUSALS, openapi_extra=described(WordsIn, _WORDS))
 def post_words(request: Request, body: Annotated[WordsIn, Depends(body_of(WordsIn))]) -> Response:
     """Say which providers words of feeds mean, all or none; the next refresh uses it."""
-    at, actor = now_of(request), actor_of(request)
-    rows = [(row.feed, row.word, row.provider) for row in body.words]
-    new = [(row.id, row.name) for row in body.new_providers]
-    return written(
-        request,
-        body.model_dump(),
-        lambda connection: {
-            "settled": provider_words.settle(connection, rows, new, at=at, actor=actor, reason=body.reason)
-        },
+    wanted = word.body_of(
+        [(row.feed, row.word, row.provider) for row in body.words], [(row.id, row.name) for row in body.new_providers]
     )
+    who, kind = by(request, body.reason), word.KINDS[word.SETTLE]
+    subject = f"{len(body.words)} words"
+    return written(request, body.model_dump(), lambda connection: second.change(connection, kind, subject, wanted, who))
 
 
 _CORRECTION = {

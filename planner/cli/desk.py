@@ -15,14 +15,14 @@ from planner.api.asked import moment
 from planner.api.operations import hold_shape
 from planner.api.shapes import card_shape, change_shape, time_text
 from planner.cli import show
-from planner.cli.administering import actor
+from planner.cli.administering import actor, changed, done
 from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
 from planner.core import strict_json
 from planner.core.claim import Segment
 from planner.core.errors import InvalidInput
 from planner.core.rate_form import read_rates
-from planner.flows import alias, answer, correct, history, hold, status
-from planner.store import holds, provider_words
+from planner.flows import alias, answer, correct, history, hold, status, word
+from planner.store import holds
 from planner.store.engine import Connection
 
 LEFT, RIGHT = "left", "right"
@@ -136,16 +136,11 @@ def list_words(limit: int, *, as_json: bool) -> None:
 
 def settle_words(words: list[str], new: list[str], reason: str, *, as_json: bool) -> None:
     """Say which providers words mean, given as FEED:WORD=PROVIDER, all or none."""
-    rows = [(feed, word, provider or "") for feed, word, provider in map(_alias, words)]
-    fresh = [_new_model(word) for word in new]
-    present = now()
-    count = store_of(read_settings()).tell(
-        lambda connection: provider_words.settle(connection, rows, fresh, at=present, actor=actor(), reason=reason)
-    )
-    if as_json:
-        show.json_out({"settled": count})
-    else:
-        show.line(f"{count} of {len(set(rows))} words settled; the next refresh uses them")
+    rows = [(feed, spelling, provider or "") for feed, spelling, provider in map(_alias, words)]
+    fresh = [_new_model(text) for text in new]
+    reply = changed(word.SETTLE, f"{len(rows)} words", word.body_of(rows, fresh), reason)
+    told = f"{reply.get('settled')} of {len(set(rows))} words settled; the next refresh uses them"
+    done(reply, told, as_json=as_json)
 
 
 def settle(words: list[str], file: Path | None, new: list[str], reason: str, *, as_json: bool) -> None:
@@ -156,17 +151,17 @@ def settle(words: list[str], file: Path | None, new: list[str], reason: str, *, 
     models = [_new_model(word) for word in new]
     settings = read_settings()
     present, bounds = now(), settings.bounds()
-    done = store_of(settings).tell(
+    settled = store_of(settings).tell(
         lambda connection: alias.settle(
             connection, rows, models, at=present, actor=actor(), reason=reason, bounds=bounds
         )
     )
     if as_json:
-        show.json_out(done)
+        show.json_out(settled)
         return
-    show.line(f"{done['settled']} of {len(set(rows))} spellings settled anew")
-    if done["held"]:
-        show.line(f"{done['held']} prices stand apart from others of their model and wait now: planner holds list")
+    show.line(f"{settled['settled']} of {len(set(rows))} spellings settled anew")
+    if settled["held"]:
+        show.line(f"{settled['held']} prices stand apart from others of their model and wait now: planner holds list")
 
 
 def _new_model(word: str) -> tuple[str, str]:
@@ -270,15 +265,15 @@ def correct_price(
     settings = read_settings()
     stretch = Segment(at_of(begins, "from"), at_of(ends, "to"), read_rates(_rates(rates)))
     present, bounds = now(), settings.bounds()
-    done = store_of(settings).tell(
+    moved = store_of(settings).tell(
         lambda connection: correct.correct_price(
             connection, offer, stretch, source_url=source_url, at=present, actor=actor(), reason=reason, bounds=bounds
         )
     )
     if as_json:
-        show.json_out({"offer": offer, "revision": done.revision, "cards_opened": done.opened})
+        show.json_out({"offer": offer, "revision": moved.revision, "cards_opened": moved.opened})
     else:
-        show.line(f"revision {done.revision}: {done.closed} cards closed on the record, {done.opened} opened")
+        show.line(f"revision {moved.revision}: {moved.closed} cards closed on the record, {moved.opened} opened")
 
 
 def _rates(path: Path) -> list[dict[str, Any]]:

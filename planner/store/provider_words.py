@@ -49,45 +49,57 @@ def settle(
     Raises:
         InvalidInput: a feed, a provider or a word that cannot be, or one that is settled as another provider.
     """
+    meant = wanted(connection, rows, new)
+    fresh = _register(connection, new)
+    settled = {"channel_id": "direct", "settled_at": at, "settled_by": actor}
+    if meant:
+        _direct(connection)
+        connection.execute(
+            sa.insert(provider_spellings),
+            [{"feed": f, "spelling": w, "provider_id": p, **settled} for (f, w), p in meant.items()],
+        )
+        connection.execute(sa.delete(fetches).where(fetches.c.source.in_({feed for feed, _word in meant})))
+    if meant or fresh:
+        audit.record(
+            connection, at=at, actor=actor, action="provider.settle", subject=f"{len(meant)} words", reason=reason,
+            # A word nobody settled means no provider.
+            before={"words": [[*place, None] for place in meant], "providers": []},
+            after={"words": [[*place, provider] for place, provider in meant.items()], "providers": fresh},
+        )  # fmt: skip
+        bump(connection, policy=True)
+    return len(meant)
+
+
+def wanted(
+    connection: sa.Connection, rows: Sequence[Settled], new: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Return the provider of every (feed, word) that would be settled anew.
+
+    Raises:
+        InvalidInput: a feed, a provider or a word that cannot be, or one that is settled as another provider.
+    """
     for id_, name in new:
         if not valid_feed_id(id_) or not name.isprintable():
             raise InvalidInput("providers", f"{id_[:80]!a} cannot be registered")
-    fresh = _register(connection, new)
-    known = set(connection.execute(sa.select(providers.c.id)).scalars())
+    known = {*connection.execute(sa.select(providers.c.id)).scalars(), *(id_ for id_, _name in new)}
     feeds = set(connection.execute(sa.select(sources.c.name)).scalars())
     words = provider_spellings.c
     held = {
         (row.feed, row.spelling): row.provider_id
         for row in connection.execute(sa.select(words.feed, words.spelling, words.provider_id))
     }
-    wanted: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], str] = {}
     for feed, word, provider in rows:
         field = f"{feed[:40]!a} {word[:80]!a}"
         if feed not in feeds or not valid_feed_id(word):
             raise InvalidInput(field, "a known feed and a word it may send are needed")
         if provider not in known:
             raise InvalidInput(field, f"no provider is registered as {provider[:80]!a}")
-        if held.get((feed, word), wanted.get((feed, word), provider)) != provider:
+        if held.get((feed, word), found.get((feed, word), provider)) != provider:
             raise InvalidInput(field, "it means another provider already")
         if (feed, word) not in held:
-            wanted[feed, word] = provider
-    settled = {"channel_id": "direct", "settled_at": at, "settled_by": actor}
-    if wanted:
-        _direct(connection)
-        connection.execute(
-            sa.insert(provider_spellings),
-            [{"feed": f, "spelling": w, "provider_id": p, **settled} for (f, w), p in wanted.items()],
-        )
-        connection.execute(sa.delete(fetches).where(fetches.c.source.in_({feed for feed, _word in wanted})))
-    if wanted or fresh:
-        audit.record(
-            connection, at=at, actor=actor, action="provider.settle", subject=f"{len(wanted)} words", reason=reason,
-            # A word nobody settled means no provider.
-            before={"words": [[*place, None] for place in wanted], "providers": []},
-            after={"words": [[*place, provider] for place, provider in wanted.items()], "providers": fresh},
-        )  # fmt: skip
-        bump(connection, policy=True)
-    return len(wanted)
+            found[feed, word] = provider
+    return found
 
 
 def _register(connection: sa.Connection, new: Sequence[tuple[str, str]]) -> list[str]:

@@ -266,6 +266,23 @@ def test_words_for_providers_are_settled_at_the_desk(client: TestClient, store: 
     assert client.post("/v1/providers/words", json=body).json() == {"settled": 1}
 
 
+def test_a_word_that_is_to_mean_a_provider_waits_for_a_second_person(store: Store) -> None:
+    """The provider's evidence would speak for offers of nobody knows whom; agreed to, it is settled."""
+    make.stranger(store, LATER)
+    made = {"name": "second", "role": "admin", "policies": None, "expires_at": None, "actor": "t", "at": LATER}
+    key = store.tell(lambda connection: keys.create(connection, PEPPER.encode(), **made))  # type: ignore[arg-type]  # they are
+    settings = Settings(admin_key=SecretStr(ADMIN), key_pepper=SecretStr(PEPPER), two_people=True)
+    with TestClient(build(settings, store), headers={"Authorization": f"Bearer {ADMIN}"}) as client:
+        first = client.get("/v1/providers/words").json()["items"][0]
+        row = {"feed": first["feed"], "word": first["word"], "provider": "deepinfra"}
+        waits = client.post("/v1/providers/words", json={"words": [row], "reason": "their page"}).json()
+        assert (waits["state"], waits["widens"]) == ("waiting", [f"{row['feed']}:{row['word']} as deepinfra"])
+        place = f"/v1/proposals/{waits['proposal']}/approve"
+        problem(client.post(place, json={"reason": "me too"}), 409, "conflict")
+        other = {"Authorization": f"Bearer {key}"}
+        assert client.post(place, json={"reason": "read it"}, headers=other).json() == {"settled": 1}
+
+
 def test_a_source_is_refreshed_on_demand(store: Store) -> None:
     """A list that shrank to a handful waits; approved, it is read; a name that is not enabled is not found."""
     feed = Feed()
