@@ -323,3 +323,13 @@ def test_on_the_machine_itself_the_cookie_goes_over_http(installed_copy: Store) 
     for wrong in ("http://planner.example.com", f"{URL}/app", "https://u@x.example", "planner", "https://X.example"):
         with pytest.raises(ValidationError):
             settings(public_url=wrong)
+
+
+def test_a_person_who_asks_too_often_waits_alone(installed_copy: Store) -> None:
+    """Somebody signed in has an allowance, and a key has its own."""
+    made = settings(requests_per_minute=2)
+    with TestClient(build(made, installed_copy), base_url=URL) as client:
+        register(client)
+        assert enter(client).status_code == 201
+        assert [client.get("/v1/sessions/current").status_code for _ in range(3)] == [200, 200, 429]
+        assert client.get("/v1/tiers", headers=KEY).status_code == 200

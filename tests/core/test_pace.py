@@ -76,3 +76,10 @@ def test_who_asks_too_often_waits_although_others_come_and_go() -> None:
     for caller in "abc":
         pace.wait_ns(caller, SECOND_NS)
     assert pace.wait_ns("loud", SECOND_NS) == WINDOW_NS
+
+
+def test_rest_is_not_saved_up() -> None:
+    """Who used one of three and rested has three again, not more."""
+    pace = Pace(3)
+    assert pace.wait_ns("a", SECOND_NS) == 0
+    assert [pace.wait_ns("a", 55 * SECOND_NS) == 0 for _ in range(4)] == [True, True, True, False]
