@@ -25,9 +25,16 @@ def csv_rows(text: str) -> list[list[str]]:
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
     """Write rows as CSV that a spreadsheet finds no formula in; `csv_rows` reads exactly these rows again."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([guarded(cell) for cell in row] for row in rows)
-    return out.getvalue()
+    lines = _Lines()
+    # A cell is put in quotes if it has a sign of the line's end: a lone carriage return must not begin a row.
+    csv.writer(lines, lineterminator="\r\n").writerows([guarded(cell) for cell in row] for row in rows)
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
+
+
+class _Lines(list[str]):
+    """What a writer of lines writes to."""
+
+    write = list.append
 
 
 def toml_tables(text: str, name: str) -> list[dict[str, Any]]:

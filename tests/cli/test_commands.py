@@ -78,7 +78,7 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
         (), ("up",), ("serve",), ("worker",), ("refresh",), ("recommend",), ("cost",), ("tiers",), ("status",),
         ("bundle",), ("db",), ("db", "upgrade"), ("db", "check"), ("keys",), ("keys", "create"), ("keys", "revoke"),
         ("keys", "rotate"), ("keys", "grant"), ("keys", "list"), ("audit",), ("audit", "verify"), ("policies",),
-        ("policies", "list"), ("audit", "list"), ("db", "restored"),
+        ("policies", "list"), ("audit", "list"), ("audit", "export"), ("db", "restored"),
         ("holds",), ("holds", "list"), ("holds", "approve"), ("holds", "reject"), ("aliases", "pending"),
         ("aliases", "settle"), ("prices", "history"), ("prices", "changes"), ("prices", "correct"),
         ("contracts", "list"), ("contracts", "add"), ("contracts", "end"), ("fees", "list"), ("fees", "add"),
