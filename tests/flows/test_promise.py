@@ -1,11 +1,8 @@
 """The promise: what was revoked is gone everywhere, and a worker that cannot know says so after its lease."""
 
-import select
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,6 +23,7 @@ from tests.conftest import NOW
 from tests.databases import postgres_database
 from tests.kill import prepare, publish
 from tests.revocation import revoke
+from tests.stalling import Link
 
 ADMIN = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 ASKED = "/v1/plans/pro/tasks/chat/recommendation"
@@ -38,54 +36,6 @@ def test_no_answer_that_starts_after_a_revocation_uses_what_was_revoked(store: S
     record, revocations, _seconds = revoke(store, 9, seed=1)
     assert (revocations, record.violations, record.failures) == (9, [], [])
     assert record.answered > 0
-
-
-class Link:
-    """A link to a server that can stall: it stays open, takes what is sent, and passes nothing on."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._there, self.stalled, self._closed = (host, port), threading.Event(), threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-
-    @contextmanager
-    def open(self) -> Iterator["Link"]:
-        """Take connections."""
-        accepting = threading.Thread(target=self._accept)
-        accepting.start()
-        try:
-            yield self
-        finally:
-            self._closed.set()
-            self._listener.shutdown(socket.SHUT_RDWR)
-            for thread in (accepting, *self._threads):
-                thread.join()
-            self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                here, _address = self._listener.accept()
-            except OSError:
-                return
-            self._threads.append(threading.Thread(target=self._carry, args=(here,)))
-            self._threads[-1].start()
-
-    def _carry(self, here: socket.socket) -> None:
-        with here, socket.create_connection(self._there) as there:
-            while not self._closed.is_set():
-                readable, _w, _x = select.select([here, there], [], [], 0.05)
-                for end in readable:
-                    try:
-                        sent = end.recv(65_536)
-                    except OSError:
-                        return
-                    if not sent:
-                        return
-                    # What is sent into a stalled link is lost, as behind a firewall that forgot it.
-                    if not self.stalled.is_set():
-                        (there if end is here else here).sendall(sent)
 
 
 @pytest.fixture
