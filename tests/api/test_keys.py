@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -208,6 +209,17 @@ def test_a_name_is_used_once(client: TestClient) -> None:
     problem(client.post("/v1/keys", json={"name": "shop", "role": "backend", **WHY}), 409, "conflict")
     other = make(client, "other")
     assert client.post(f"/v1/keys/{other['prefix']}/rotate", json=WHY).json()["name"] == "other"
+
+
+def test_of_many_who_want_a_name_at_once_one_gets_it(open_client: Callable[..., TestClient]) -> None:
+    """The others hear that it is taken, in whichever process they ask."""
+    clients = [open_client() for _ in range(4)]
+    # The first request makes a route, and the warnings it silences meanwhile are those of all threads.
+    assert {client.post("/v1/keys", json={}).status_code for client in clients} == {422}
+    body = {"name": "shop", "role": "backend", **WHY}
+    with ThreadPoolExecutor(len(clients)) as pool:
+        codes = list(pool.map(lambda client: client.post("/v1/keys", json=body).status_code, clients))
+    assert sorted(codes) == [201, 409, 409, 409]
 
 
 def test_unknown_keys_and_repeated_endings_are_refused(client: TestClient) -> None:
