@@ -86,6 +86,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/v1/policies/{name}/allow-list"): _MONEY,
     ("POST", "/v1/policies/{name}/allow-list"): _ADMIN,
     ("GET", "/v1/terms"): _MONEY,
+    ("GET", "/v1/terms/queue"): _MONEY,
     ("GET", "/v1/terms/export"): _ADMIN,
     ("POST", "/v1/terms/import"): _ADMIN,
     ("POST", "/v1/terms/{id:path}/end"): _ADMIN,
@@ -102,6 +103,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/proposals/{id}/reject"): _ADMIN,
     ("GET", "/v1/audit"): _ADMIN,
     ("GET", "/v1/audit/verify"): _ADMIN,
+    ("GET", "/v1/audit/export"): _ADMIN,
     ("GET", "/v1/alerts"): _MONEY,
     ("GET", "/v1/alerts/deliveries"): _MONEY,
     ("POST", "/v1/alerts/deliveries/{id}/retry"): _ADMIN,
@@ -112,6 +114,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/sessions"): _OPEN,
     ("GET", "/v1/sessions/current"): _ALL,
     ("DELETE", "/v1/sessions/current"): _ALL,
+    ("POST", "/v1/sessions/current/password"): _ALL,
     ("GET", "/v1/sessions/oidc"): _OPEN,
     ("GET", "/v1/sessions/oidc/callback"): _OPEN,
     ("GET", "/v1/people"): _ADMIN,
@@ -120,6 +123,11 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/people/{login}/enable"): _ADMIN,
     ("POST", "/v1/people/{login}/role"): _ADMIN,
     ("POST", "/v1/people/{login}/password"): _ADMIN,
+    ("GET", "/v1/keys"): _ADMIN,
+    ("POST", "/v1/keys"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/rotate"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/revoke"): _ADMIN,
+    ("POST", "/v1/keys/{prefix}/policies"): _ADMIN,
 }
 
 
@@ -127,13 +135,14 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
 class Principal:
     """Who asks. ``policies`` are those a backend may name besides the default; None on other roles: any.
 
-    ``kind`` tells a key from a person who signed in.
+    ``kind`` tells a key from a person who signed in; ``prefix`` is the key's.
     """
 
     name: str
     role: Role
     policies: frozenset[str] | None
     kind: str = "key"
+    prefix: str = ""
 
     @property
     def actor(self) -> str:
@@ -159,7 +168,8 @@ def authenticate(header: str | None, keys: KeyRing, at: datetime) -> Principal:
     if found is None:
         raise Unauthenticated
     role = Role(found.role)
-    return Principal(found.name, role, frozenset(found.policies or ()) if role is Role.BACKEND else None)
+    granted = frozenset(found.policies) if role is Role.BACKEND else None
+    return Principal(found.name, role, granted, prefix=found.prefix)
 
 
 def check_role(principal: Principal, roles: frozenset[Role]) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -15,8 +16,10 @@ from planner.api import (
     alerting,
     desk,
     evidence,
+    evidence_queue,
     health,
     impacts,
+    keys,
     openid,
     own,
     people,
@@ -33,18 +36,20 @@ from planner.api.guard import enter
 from planner.api.hosts import Hosts
 from planner.api.limits import Limits
 from planner.api.operations import summary_shape
+from planner.api.pace import Paces
 from planner.api.polled import Polled
 from planner.api.problem import problem, refusal
 from planner.api.shapes import Shape
 from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError, what_is_wrong
-from planner.flows import evidence as evidence_flow
-from planner.flows import policy
 from planner.flows.current import Current
+from planner.flows.kinds import every
 from planner.flows.openid import Provider
 from planner.flows.refresh import refresh
 from planner.flows.setup import know_layouts
 from planner.flows.sign_in import Lasting
+from planner.flows.uses import Uses
+from planner.flows.way_in import Doors
 from planner.settings import Settings
 from planner.store.engine import Store, open_store
 
@@ -57,7 +62,9 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.uses.start()
         yield
+        await run_in_threadpool(app.state.uses.close)
         app.state.current.close()
         if store is None:
             opened.close()
@@ -69,12 +76,16 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
     app.state.store = opened
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
+    app.state.uses = Uses(opened)
+    app.state.paces = Paces(settings.requests_per_minute, settings.failed_requests_per_minute)
     app.state.pepper = settings.pepper()
+    app.state.doors = Doors(admin is not None, settings.oidc_issuer)
     lasting = Lasting(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
     app.state.site = site_of(settings.public_url, settings.host, lasting)
     app.state.provider = _provider(settings)
@@ -83,7 +94,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.bounds = settings.bounds()
     app.state.enabled = tuple(settings.source_urls())
     app.state.two_people = settings.two_people
-    app.state.kinds = {**policy.KINDS, **evidence_flow.KINDS}
+    app.state.kinds = every(app.state.pepper, app.state.doors)
     app.state.trusted_hosts = settings.trusted_hosts()
     app.state.refresh = _refresher(opened, settings)
     polling.add_to(app)
@@ -96,11 +107,13 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         own.router,
         policies.router,
         impacts.router,
+        evidence_queue.router,
         evidence.router,
         alerting.router,
         sessions.router,
         openid.router,
         people.router,
+        keys.router,
         trail.router,
         reads.router,
     ):
@@ -165,8 +178,10 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    code, title = _TITLES.get(error.status_code, ("refused", "Refused"))
-    answer = problem(error.status_code, code, title)
-    if error.status_code == 405:  # noqa: PLR2004  # the one status that must name what would be answered
+    # Where an id may be any text, a path with a slash too many is one of another method.
+    status = 404 if request.url.path.endswith("/") else error.status_code
+    code, title = _TITLES.get(status, ("refused", "Refused"))
+    answer = problem(status, code, title)
+    if status == 405:  # noqa: PLR2004  # the one status that must name what would be answered
         answer.headers["Allow"] = ", ".join(answered(request.app, request.url.path))
     return answer

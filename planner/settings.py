@@ -3,7 +3,7 @@
 import os
 import secrets
 from fractions import Fraction
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -87,6 +87,17 @@ class Settings(BaseSettings):
         description="further host names to answer for, separated by commas, `*` for any; "
         "unset: any, unless planner listens on loopback only",
     )
+    forwarded_allow_ips: str = Field(
+        default="",
+        description="addresses and networks of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are "
+        "believed, separated by commas; unset: nobody's",
+    )
+    requests_per_minute: int = Field(
+        default=60_000, ge=0, description="requests a minute of one key or person, in each worker; 0: no limit"
+    )
+    failed_requests_per_minute: int = Field(
+        default=6_000, ge=0, description="requests a minute from one address answered 401, in each worker; 0: no limit"
+    )
     public_url: str | None = Field(
         default=None, description="where browsers meet planner, such as `https://planner.example.com`"
     )
@@ -113,6 +124,14 @@ class Settings(BaseSettings):
             if not parts.hostname or not (parts.scheme == "https" or own) or parts.query or parts.fragment:
                 raise ValueError("an https:// address without a query is needed; http:// only on the machine itself")
         return value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        # Whoever is believed without having been named could pass for anybody.
+        for proxy in filter(None, value.replace(" ", "").split(",")):
+            ip_network(proxy)
+        return value.replace(" ", "")
 
     @field_validator("public_url")
     @classmethod

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+import sqlalchemy as sa
 
 from tests.loopback import free_port
 
@@ -59,6 +60,15 @@ def postgres_database(server: str) -> Iterator[str]:
             yield f"{server}/{name}"
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def lift_append_only(connection: sa.Connection) -> None:
+    """Take the guard off the audit trail, as whoever owns the database could."""
+    if connection.dialect.name == "sqlite":
+        for name in ("audit_no_update", "audit_no_delete", "audit_no_replace"):
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    else:
+        connection.exec_driver_sql("DROP TRIGGER audit_append_only ON audit")
 
 
 def _roomy() -> str | None:

@@ -13,7 +13,8 @@ from tests import make
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 REGISTERED, STRANGERS = ("acme", "bolt", "cirrus"), ("Acme", "nobody")
 CHANNELS = ("direct", "direct", "openrouter", "requesty")
-MODELS = ("acme/small", "acme/large", "bolt/tiny", None)
+SETTLED = ("acme/small", "acme/large", "bolt/tiny")
+MODELS = (*SETTLED, "nobody/new", None)
 COUNTRIES, REGIONS, PAPERS = ("US", "DE", "CN"), ("eu", "us"), ("soc2_t2", "hipaa_baa")
 SCOPES = (None, None, None, "all_credentials", "broker:openrouter", "broker:requesty", "own_key", "request_header")
 
@@ -31,6 +32,7 @@ class World(NamedTuple):
             dict.fromkeys(self.offers),
             terms=make.by_subject(*self.rows),
             providers={name: Provider(id=name, name=name) for name in REGISTERED},
+            models={id_: make.model(id_, settled=id_ in SETTLED) for id_ in MODELS if id_ is not None},
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from planner.core.ask import Ask
 from planner.core.catalogue import Catalogue
-from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim import Claim, ModelFacts, Reading, Segment
 from planner.core.offer import Offer, OfferFacts
 from planner.core.plan import Economics, Needs, Workload
 from planner.core.policy import Policy
@@ -75,9 +75,14 @@ def catalogue(priced: Mapping[Offer, RateTable | None], **parts: Any) -> Catalog
     """Make a catalogue of offers with one open card each (None: no card)."""
     offers = tuple(sorted(priced, key=lambda offer: offer.id.encode()))
     cards = {offer.id: (card(offer.id, table),) for offer, table in priced.items() if table is not None}
-    return Catalogue(
-        **{"revision": 1, "policy_revision": 1, "offers": offers, "cards": cards, "tier_bands": BANDS, **parts}
-    )
+    models = {offer.model: model(offer.model) for offer in offers if offer.model is not None}
+    own = {"offers": offers, "cards": cards, "models": models, "tier_bands": BANDS}
+    return Catalogue(**{"revision": 1, "policy_revision": 1, **own, **parts})
+
+
+def model(id_: str, *, settled: bool = True) -> ModelFacts:
+    """Make a canonical model that a person looked at, or one that only a feed has named."""
+    return ModelFacts(id=id_, name=id_, author=id_.partition("/")[0], settled=settled)
 
 
 def by_subject(*rows: Terms) -> dict[tuple[str, str], tuple[Terms, ...]]:

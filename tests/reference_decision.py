@@ -1,103 +1,98 @@
-"""May this offer be used under this policy? The rules as an admin reads them, written plainly, to judge the code by."""
+"""The decision as an admin is told it, rule by rule: which codes refuse an offer."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from planner.core.offer import Offer
 from planner.core.policy import Policy
 from planner.core.terms import Terms
 
-BAD = {"trains_on_prompts": True, "retains_prompts": True, "zdr": False, "may_publish": True, "broker_may_train": True}
-TRAINING = ("trains_on_prompts", "broker_may_train")
-FACTS = (*BAD, "headquarters", "datacenter_countries", "serving_region", "certifications")
+FACTS = ("trains_on_prompts", "broker_may_train", "retains_prompts", "zdr", "may_publish")
+PROTECTS = {fact: fact == "zdr" for fact in FACTS}
 
 
-def grants(row: Terms, rules: Policy) -> bool:
-    """A feed never grants; nor does a person's evidence below what the policy demands."""
-    return row.curated and (not rules.minimum_confidence or row.confidence >= rules.minimum_confidence)
-
-
-def heard(rows: list[Terms], rules: Policy, fact: str, channel: str) -> list[tuple[Terms, object]]:
-    """Return who says what of a fact, provider defaults left out where a granting row of the offer speaks."""
-    scopes = (None, "all_credentials", "broker:" + channel, *(["own_key"] if channel == "direct" else []))
-    said: list[tuple[Terms, object]] = []
-    for row in rows:
-        value = getattr(row, fact)
-        good = fact in BAD and value != BAD[fact]
-        covered = fact not in ("retains_prompts", "zdr") or row.zdr_scope in scopes
-        if value is not None and (not good or (grants(row, rules) and covered)):
-            said.append((row, value))
-    if any(row.subject_kind == "offer" and grants(row, rules) for row, _ in said):
-        said = [(row, value) for row, value in said if not row.curated or row.subject_kind == "offer"]
-    return said
-
-
-def stricter(values: Iterable[object], fact: str) -> bool | None:
-    """Return the stricter of what is said."""
-    said = set(values)
-    return None if not said else BAD[fact] if BAD[fact] in said else not BAD[fact]
-
-
-def refused(policy: Policy, offer: Offer, rows: Iterable[Terms], registry: Iterable[str], at: datetime) -> set[str]:
-    """Return the code of everything that refuses an offer; none means it may be used."""
-    provider, channel, found = offer.facts.provider, offer.facts.channel, set[str]()
+def refused(policy: Policy, offer: Offer, rows: Collection[Terms], registry: Collection[str], at: datetime) -> set[str]:
+    """Return what the policy or any of its parts refuses, each judged by its own rules alone."""
     live = [row for row in rows if row.expires_at is None or row.expires_at > at]
-    mine = [row for row in live if (row.subject_kind, row.subject) in (("offer", offer.id), ("provider", provider))]
-    brokers = [row for row in live if (row.subject_kind, row.subject) == ("channel", channel)]
-    seen = {provider, channel} - {"direct"}
+    subjects = {("offer", offer.id), ("provider", offer.facts.provider)}
+    upstream = [row for row in live if (row.subject_kind, row.subject) in subjects]
+    channel = [row for row in live if (row.subject_kind, row.subject) == ("channel", offer.facts.channel)]
+    found: set[str] = set()
     for rules in policy.rules:
-        on_list = rules.allow_list is None or any(
-            model in ("*", offer.model) and (offer.id == id_ or (id_[-1] == "*" and offer.id.startswith(id_[:-1])))
-            for model, id_ in rules.allow_list
-        )
-        found |= {code for code, hit in {
-            "provider_denied": seen & rules.deny_providers, "model_denied": offer.model in rules.deny_models,
-            "provider_not_allowed": rules.allow_providers is not None and seen - rules.allow_providers,
-            "provider_pending": rules.deny_providers and provider not in registry, "not_on_allow_list": not on_list,
-            "model_pending": rules.deny_models and offer.model is None,
-            "model_not_allowed": rules.allow_models is not None and offer.model not in rules.allow_models,
-            "free_variant": not rules.allow_free and (offer.free or offer.facts.variant in ("free", "contributor")),
-        }.items() if hit}  # fmt: skip
-        words = [value for _, value in heard(mine, rules, TRAINING[0], channel)]
-        found |= party(rules, mine, channel, words, TRAINING[0])
-        if channel != "direct":
-            words = [value for fact in TRAINING for _, value in heard(brokers, rules, fact, channel)]
-            words += [True for row in mine if row.broker_may_train]
-            found |= party(rules, brokers, channel, words, TRAINING[1])
-    return {"policy:" + code for code in found}
-
-
-def party(rules: Policy, rows: list[Terms], channel: str, training: list[object], code: str) -> set[str]:
-    """Judge one of those who see the prompt."""
-    said = {fact: heard(rows, rules, fact, channel) for fact in FACTS}
-    retains, zdr = (stricter((value for _, value in said[fact]), fact) for fact in ("retains_prompts", "zdr"))
-    trains = stricter(training, TRAINING[0])
-    zdr = False if trains or retains else True if (zdr, trains, retains) == (None, False, False) else zdr
-    trains, retains = (False, False) if zdr else (trains, retains)
-    kept = [(row.retention_days, grants(row, rules)) for row, value in said["retains_prompts"] if value]
-    days = [0] if retains is False else [day for day, _ in kept if day is not None]
-    sure = retains is False or (len(days) == len(kept) and any(good and day is not None for day, good in kept))
-    levels, limit = [row.confidence for row in rows if row.curated], rules.retention_days_max
-    known = {fact: any(grants(row, rules) for row, _ in listed) for fact, listed in said.items()}
-    places = [
-        ("headquarters", rules.allow_headquarters, rules.deny_headquarters, "headquarters"),
-        ("datacenter_countries", rules.allow_data_countries, rules.deny_data_countries, "data_country"),
-        ("serving_region", rules.require_serving_regions, frozenset[str](), "serving_region")]  # fmt: skip
-    unknown = (
-        (rules.deny_training and trains is None) or (rules.require_zdr and zdr is None)
-        or (limit is not None and not sure) or (rules.minimum_confidence and not levels)
-        or (rules.require_certifications and not known["certifications"])
-        or any((allow is not None or deny) and not known[fact] for fact, allow, deny, _ in places)
-    )  # fmt: skip
-    found = {word for word, hit in {
-        code: rules.deny_training and trains, "retains_prompts": rules.require_zdr and zdr is False,
-        "may_publish": rules.deny_training and any(value for _, value in said["may_publish"]),
-        "retention_days": limit is not None and any(day > limit for day in days),
-        "certification": any(rules.require_certifications - (row.certifications or set())
-                             for row, _ in said["certifications"]),
-        "weak_evidence": not rules.allow_unknown and levels and max(levels) < (rules.minimum_confidence or 0),
-        "unknown_terms": not rules.allow_unknown and unknown}.items() if hit}  # fmt: skip
-    for fact, allow, deny, place_code in places:
-        stated = {place for _, value in said[fact] for place in (value if isinstance(value, frozenset) else {value})}
-        found |= {place_code} if stated & deny or (allow is not None and stated - allow) else set()
+        codes = _codes(rules, offer, registry, upstream, None)
+        if offer.facts.channel != "direct":
+            codes |= _codes(rules, offer, registry, channel, any(row.broker_may_train for row in upstream))
+        found |= {f"policy:{code}" for code in codes - ({"unknown_terms"} if rules.allow_unknown else set())}
     return found
+
+
+def _codes(rules: Policy, offer: Offer, registry: Collection[str], rows: list[Terms], told: bool | None) -> set[str]:
+    """Judge one party; ``told`` is for the broker alone: whether the upstream's rows say that it trains."""
+    provider, via, model, least = offer.facts.provider, offer.facts.channel, offer.model, rules.minimum_confidence
+    scopes = {None, "all_credentials", f"broker:{via}", *(["own_key"] if via == "direct" else [])}
+
+    def grants(row: Terms) -> bool:
+        return row.curated and (least is None or row.confidence >= least)
+
+    def says(row: Terms, fact: str) -> Any:
+        value, scoped = getattr(row, fact), fact in {"retains_prompts", "zdr"}
+        counts = grants(row) and (row.zdr_scope in scopes or not scoped)
+        return value if counts or fact not in PROTECTS or value is not PROTECTS[fact] else None
+
+    def asked(fact: str) -> list[Terms]:
+        speaking = [row for row in rows if says(row, fact) is not None]
+        own = any(row.subject_kind == "offer" and grants(row) for row in speaking)
+        return [row for row in speaking if not (own and row.subject_kind == "provider" and row.curated)]
+
+    def stricter(*facts: str) -> bool | None:
+        protects = [says(row, fact) is PROTECTS[fact] for fact in facts for row in asked(fact)]
+        return all(protects) is PROTECTS[facts[0]] if protects else None
+
+    def place(code: str, fact: str, allow: frozenset[str] | None, deny: frozenset[str] = frozenset()) -> set[str]:
+        values = [getattr(row, fact) for row in asked(fact)]
+        stated = {place for value in values for place in ([value] if isinstance(value, str) else value)}
+        refuses = bool(stated & deny) or (allow is not None and not stated <= allow)
+        unknown = (allow is not None or bool(deny)) and not any(grants(row) for row in asked(fact))
+        return {word for word, holds in ((code, refuses), ("unknown_terms", unknown)) if holds}
+
+    training = told or stricter("trains_on_prompts", *(["broker_may_train"] if told is not None else []))
+    retains = stricter("retains_prompts")
+    zdr = False if training or retains else stricter("zdr")
+    if zdr or (zdr is None and training is False and retains is False):
+        training, retains, zdr = False, False, True
+    kept = [row for row in asked("retains_prompts") if row.retains_prompts and retains is not False]
+    days = [row.retention_days for row in kept if row.retention_days is not None]
+    promised = retains is False or (len(days) == len(kept) and any(grants(row) for row in kept))
+    demanded, attesting = rules.require_certifications, asked("certifications")
+    best = max((row.confidence for row in rows if row.curated), default=None)
+    who, most = {provider} | ({via} if via != "direct" else set()), rules.retention_days_max
+    # A pair is of a model, or "*", and an offer id, or a prefix before one final "*".
+    patterns = [pattern for wanted, pattern in rules.allow_list or () if wanted in {"*", model}]
+    prefixes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+    home = place("headquarters", "headquarters", rules.allow_headquarters, rules.deny_headquarters)
+    data = place("data_country", "datacenter_countries", rules.allow_data_countries, rules.deny_data_countries)
+    region = place("serving_region", "serving_region", rules.require_serving_regions)
+    table: dict[str, object] = {
+        "provider_denied": who & rules.deny_providers,
+        "provider_pending": rules.deny_providers and provider not in registry,
+        "provider_not_allowed": rules.allow_providers is not None and not who <= rules.allow_providers,
+        "model_denied": model in rules.deny_models,
+        "model_pending": rules.deny_models and model not in registry,
+        "model_not_allowed": rules.allow_models is not None and model not in rules.allow_models,
+        "free_variant": not rules.allow_free and (offer.free or offer.facts.variant in {"free", "contributor"}),
+        "not_on_allow_list": rules.allow_list is not None
+        and not (offer.id in patterns or offer.id.startswith(prefixes)),
+        "trains_on_prompts" if told is None else "broker_may_train": rules.deny_training and training,
+        "may_publish": rules.deny_training and stricter("may_publish"),
+        "retains_prompts": rules.require_zdr and zdr is False,
+        "retention_days": most is not None and any(count > most for count in days),
+        "certification": any(not demanded <= (row.certifications or set()) for row in attesting),
+        "weak_evidence": least and not rules.allow_unknown and best is not None and best < least,
+        "unknown_terms": (rules.deny_training and training is None)
+        or (rules.require_zdr and zdr is None)
+        or (most is not None and not promised)
+        or (demanded and not any(grants(row) for row in attesting))
+        or (least and best is None),
+    }
+    return {code for code, refuses in table.items() if refuses} | home | data | region

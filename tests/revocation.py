@@ -254,7 +254,10 @@ class Admin:
 
     @staticmethod
     def _write_down(connection: Connection, action: str, subject: str) -> None:
-        audit.record(connection, at=present(), actor="test", action=action, subject=subject, reason="test")
+        audit.record(
+            connection, at=present(), actor="test", action=action, subject=subject, before=None, after=None,
+            reason="test",
+        )  # fmt: skip
         bump(connection, policy=True)
 
 

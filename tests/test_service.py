@@ -18,7 +18,8 @@ import pytest
 from planner.flows import status, turn
 from planner.schedule import Timer
 from planner.sources import ADAPTERS
-from planner.store.engine import Store
+from planner.store import keys
+from planner.store.engine import Store, open_store
 from tests.kill import SOURCE, prepare
 from tests.loopback import Feed, free_port, listing
 
@@ -70,7 +71,7 @@ STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 @pytest.mark.parametrize("stop", STOPS)
 def test_up_serves_what_it_printed_and_stops_when_told(tmp_path: Path, stop: signal.Signals) -> None:
-    """The printed key answers the printed question at the printed address; a signal ends it without a traceback."""
+    """The printed key answers the printed question; a signal ends it, no traceback, the key's last use on record."""
     port = free_port()
     with running(tmp_path / "data", "up", "--port", str(port)) as (process, output):
         until(lambda: "Listening on" in output.read_text())
@@ -88,6 +89,8 @@ def test_up_serves_what_it_printed_and_stops_when_told(tmp_path: Path, stop: sig
         process.send_signal(stop)
         assert process.wait(PATIENCE_SECONDS) == 0
         assert "Traceback" not in output.read_text()
+    with open_store(f"sqlite:///{tmp_path / 'data' / 'planner.sqlite3'}").read() as connection:
+        assert keys.listed(connection)[0].last_used_at is not None
 
 
 class Silent(Feed):

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from starlette.responses import Response
 
 from planner.api.asked import Moment, moment
-from planner.api.body import Name, Sent, UsdText, body_of, described
+from planner.api.body import Name, ReasonIn, UsdText, body_of, described
 from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.pages import Number
@@ -81,7 +81,7 @@ class FeeIn(DecisionIn):
         }
 
 
-class PaymentIn(Sent):
+class PaymentIn(ReasonIn):
     """How a channel is paid here, and how much list-price usage a month is expected."""
 
     channel: Name
@@ -235,7 +235,9 @@ def post_payment(request: Request, body: Annotated[PaymentIn, Depends(body_of(Pa
     begins = body.valid_from or at
 
     def story(connection: Connection) -> Shape:
-        return agreement.pay(connection, body.channel, body.payment, volume, begins, at=at, actor=actor_of(request))
+        return agreement.pay(
+            connection, body.channel, body.payment, volume, begins, at=at, actor=actor_of(request), reason=body.reason
+        )
 
     return written(request, body.model_dump(mode="json"), story)
 

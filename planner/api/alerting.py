@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
 from planner.api.asked import moment
-from planner.api.body import Name, Sent, body_of, described
+from planner.api.body import Name, ReasonIn, body_of, described, optional_body_of
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
@@ -23,9 +23,11 @@ router = APIRouter(prefix="/v1", tags=["alerts"], route_class=GuardedRoute)
 
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed)
 _Text = Annotated[str | None, Query(max_length=400)]
+_Why = Annotated[ReasonIn, Depends(optional_body_of(ReasonIn))]
+_WHY = described(ReasonIn, {"reason": "the receiver is back"}, required=False)
 
 
-class WebhookIn(Sent):
+class WebhookIn(ReasonIn):
     """A receiver of alerts: https on port 443, or a host the settings trust. ``kinds`` null is everything."""
 
     url: Name
@@ -92,16 +94,16 @@ def _message(row: dict[str, Any]) -> Shape:
     }
 
 
-@router.post("/alerts/deliveries/{id}/retry", responses=_REFUSALS)
-def post_retry(request: Request, id: Number) -> Response:
+@router.post("/alerts/deliveries/{id}/retry", responses=_REFUSALS, openapi_extra=_WHY)
+def post_retry(request: Request, id: Number, body: _Why) -> Response:
     """Make a dead message due again."""
     at = now_of(request)
 
     def story(connection: Connection) -> Shape:
-        alerts.retry(connection, id, at=at, actor=actor_of(request))
+        alerts.retry(connection, id, at=at, actor=actor_of(request), reason=body.reason)
         return {"id": id, "state": alerts.DUE}
 
-    return written(request, None, story)
+    return written(request, body.model_dump(), story)
 
 
 @router.get("/webhooks", responses=_REFUSALS)
@@ -135,30 +137,31 @@ def post_webhook(request: Request, body: Annotated[WebhookIn, Depends(body_of(We
         request,
         body.model_dump(),
         lambda connection: deliver.add_webhook(
-            connection, body.url, body.kinds, trusted, at=at, actor=actor_of(request)
+            connection, body.url, body.kinds, trusted, at=at, actor=actor_of(request), reason=body.reason
         ),
+        once="secret",
     )
 
 
-@router.post("/webhooks/{id}/enable", responses=_REFUSALS)
-def post_enable(request: Request, id: Number) -> Response:
+@router.post("/webhooks/{id}/enable", responses=_REFUSALS, openapi_extra=_WHY)
+def post_enable(request: Request, id: Number, body: _Why) -> Response:
     """Tell a disabled receiver again; messages that died meanwhile wait for a retry."""
     at = now_of(request)
 
     def story(connection: Connection) -> Shape:
-        alerts.enable_webhook(connection, id, at=at, actor=actor_of(request))
+        alerts.enable_webhook(connection, id, at=at, actor=actor_of(request), reason=body.reason)
         return {"id": id, "disabled_at": None}
 
-    return written(request, None, story)
+    return written(request, body.model_dump(), story)
 
 
-@router.post("/webhooks/{id}/disable", responses=_REFUSALS)
-def post_disable(request: Request, id: Number) -> Response:
+@router.post("/webhooks/{id}/disable", responses=_REFUSALS, openapi_extra=_WHY)
+def post_disable(request: Request, id: Number, body: _Why) -> Response:
     """Stop telling a receiver."""
     at = now_of(request)
 
     def story(connection: Connection) -> Shape:
-        alerts.disable_webhook(connection, id, at=at, actor=actor_of(request))
+        alerts.disable_webhook(connection, id, at=at, actor=actor_of(request), reason=body.reason)
         return {"id": id, "disabled_at": time_text(at)}
 
-    return written(request, None, story)
+    return written(request, body.model_dump(), story)

@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from planner.core import strict_json
-from planner.core.errors import InvalidInput, readable, what_is_wrong
+from planner.core.errors import UNSAID, InvalidInput, readable, what_is_wrong
 from planner.core.money import parse_decimal
 
 
@@ -63,6 +63,15 @@ def plain_text(value: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(plain_text)]
 
 
+Reason = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(plain_text)]
+
+
+class ReasonIn(Sent):
+    """Why somebody does what needs no reason; it is kept with who did it."""
+
+    reason: Reason = UNSAID
+
+
 async def read_json(request: Request) -> Any:  # noqa: ANN401  # JSON is any of six types
     """Read the body of a request strictly.
 
@@ -103,10 +112,19 @@ def body_of(model: type[T]) -> Callable[[Request], Awaitable[T]]:
     return read
 
 
-def described(model: type[Sent], example: dict[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI entry of a body that is read by `body_of`."""
+def optional_body_of(model: type[T]) -> Callable[[Request], Awaitable[T]]:
+    """Return the dependency that reads a body that may be left out: every field of it has a default."""
+
+    async def read(request: Request) -> T:
+        return checked(model, await read_json(request) if await request.body() else {})
+
+    return read
+
+
+def described(model: type[Sent], example: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    """Return the OpenAPI entry of a body that is read by `body_of`, or by `optional_body_of` if not required."""
     content = {"application/json": {"schema": inlined(model), "example": example}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def inlined(model: type[Sent]) -> dict[str, Any]:

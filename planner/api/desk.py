@@ -1,13 +1,14 @@
 """The admin's desk: prices that wait, spellings that are pending, sources and their refreshes."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from planner.api.asked import Moment
-from planner.api.body import Name, Sent, body_of, described, plain_text
+from planner.api.body import Name, Reason, Sent, body_of, described
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.operations import hold_shape, refresh_shape, source_shape
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
@@ -22,7 +23,7 @@ from planner.store import provider_words
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge)
+_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge, errors.EncodedBody)
 _BULK_MAX = 2_000
 
 _State = Annotated[Literal["waiting", "approved", "used", "rejected", "released"] | None, Query()]
@@ -32,7 +33,7 @@ _Text = Annotated[str | None, Query(max_length=400)]
 class DecisionIn(Sent):
     """Why a person decides as they do."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(plain_text)]
+    reason: Reason
 
 
 class AliasIn(Sent):
@@ -141,10 +142,7 @@ def get_aliases(
     if pending:
         start = int(read_cursor(cursor, r"[0-9]{1,9}") or 0)
         found = [row for row in alias.pending(view.catalogue) if namespace in (None, row.namespace)]
-        shown = [
-            {"namespace": row.namespace, "spelling": row.spelling, "offers": row.offers, "example": row.example}
-            for row in found[start : start + limit]
-        ]
+        shown = [asdict(row) for row in found[start : start + limit]]
         more = cursor_of(str(start + limit)) if len(found) > start + limit else None
         waiting = sum(row.offers for row in found)
         return tagged(

@@ -26,7 +26,7 @@ from planner.store.engine import Connection
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge)
+_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge, errors.EncodedBody)
 _Flag = bool | None
 _Words = Annotated[list[Name], Field(max_length=300)]
 _READERS: dict[str, Callable[[str], list[Entry]]] = {"csv": terms_files.read_csv, "toml": terms_files.read_toml}

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from fastapi import Request
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from planner.access import ROLES, Principal, authenticate, check_policy, check_role, person
 from planner.api.browser import check_origin, token_of
+from planner.api.pace import Paces
 from planner.core.errors import InvalidInput, Unauthenticated, Unavailable
 from planner.flows.current import Current, View
 from planner.flows.sign_in import holding
@@ -39,13 +40,16 @@ async def enter(request: Request, method: str, path: str, *, outlives: bool = Fa
     Raises:
         Unauthenticated: no valid key, and nobody is signed in.
         CrossSite: a browser would change something, and no page of ours asked for it.
+        TooManyRequests: the key or the person asked too often, or the address without a valid key did.
         Forbidden: the key's role does not reach this route.
         Unavailable: the view cannot be confirmed.
     """
     roles = ROLES[method, path]
     if roles is None:
         return
-    current: Current = request.app.state.current
+    state = request.app.state
+    current: Current = state.current
+    paces: Paces = state.paces
     view = None
     if current.quick:
         with contextlib.suppress(Unavailable):
@@ -53,11 +57,20 @@ async def enter(request: Request, method: str, path: str, *, outlives: bool = Fa
     # Asking a server, and loading and compiling a new revision, takes too long for the event loop.
     if view is None:
         view = await run_in_threadpool(current.last if outlives else current.view)
-    now = datetime.now(UTC)
+    now = current.now()
     header = request.headers.get("authorization")
     token = token_of(request) if header is None else None
     # A key says who asks, whatever cookie comes with it.
-    principal = authenticate(header, view.keys, now) if token is None else await _signed_in(request, token, now)
+    try:
+        if token is None:
+            principal = authenticate(header, view.keys, now)
+            request.app.state.uses.note(principal.prefix, now)
+        else:
+            principal = await _signed_in(request, token, now)
+    except Unauthenticated:
+        paces.count_failed(peer(request))
+        raise
+    paces.count(principal.actor)
     check_role(principal, roles)
     request.scope[_ADMITTED] = Admitted(view, now, principal)
 
@@ -70,6 +83,11 @@ async def _signed_in(request: Request, token: str, now: datetime) -> Principal:
         raise Unauthenticated
     check_origin(request)
     return person(session.login, session.role)
+
+
+def peer(request: Request) -> str:
+    """Return the address a request came from, as the server sees it."""
+    return "" if request.client is None else request.client.host
 
 
 def query_names(dependant: Dependant) -> frozenset[str]:

@@ -1,11 +1,14 @@
 """The ASGI layer around the routes: a cap on what is sent in, and headers on what is sent out."""
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.api.problem import refusal
-from planner.core.errors import TooLarge
+from planner.core.errors import EncodedBody, TooLarge
 
 BODY_BYTES_MAX = 1 << 20
+FILE_BYTES_MAX = 16 << 20
+_FILES = frozenset({"/v1/policies/import", "/v1/terms/import"})
 
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -17,12 +20,13 @@ _HEADERS = [
 class Limits:
     """Counts the bytes of a body as they arrive, whatever its headers say, and answers 413 beyond the limit.
 
+    Files that are taken in may be larger. An encoded body, 415, is not read at all.
     A plain ASGI class: the framework's own middleware base costs more than the route it guards.
     """
 
-    def __init__(self, app: ASGIApp, bytes_max: int = BODY_BYTES_MAX) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         """Wrap an application."""
-        self._app, self._bytes_max = app, bytes_max
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request through within the limits."""
@@ -34,10 +38,13 @@ class Limits:
 
         async def counted() -> Message:
             nonlocal read
+            if not read and _encoded(scope):
+                raise EncodedBody
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._bytes_max:
-                raise TooLarge(self._bytes_max)
+            bytes_max = FILE_BYTES_MAX if scope["path"] in _FILES else BODY_BYTES_MAX
+            if read > bytes_max:
+                raise TooLarge(bytes_max)
             return message
 
         async def headed(message: Message) -> None:
@@ -51,7 +58,17 @@ class Limits:
 
         try:
             await self._app(scope, counted, headed)
-        except TooLarge as error:
+        except (EncodedBody, TooLarge) as error:
             if started:
                 raise
             await refusal(error)(scope, receive, headed)
+        except ClientDisconnect:
+            # Nobody is there to be answered, and it is no fault of ours that a log should tell about.
+            return
+
+
+def _encoded(scope: Scope) -> bool:
+    return any(
+        name == b"content-encoding" and value.strip().lower() not in (b"", b"identity")
+        for name, value in scope["headers"]
+    )

@@ -1,15 +1,12 @@
 """Signing in at an OpenID provider: a browser is sent there, comes back with a code, and gets planner's own cookie."""
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from planner.api.browser import Site, give
-from planner.api.guard import PathRoute
+from planner.api.guard import PathRoute, peer
 from planner.api.problem import documented
-from planner.api.sessions import peer
 from planner.core import errors
 from planner.core.errors import NotFound, SignInRefused
 from planner.flows import openid
@@ -17,7 +14,7 @@ from planner.flows.openid import Provider
 
 router = APIRouter(prefix="/v1", tags=["people"])
 
-_REFUSALS = documented(errors.SignInRefused, errors.NotFound, errors.TooManyRequests)
+_REFUSALS = documented(errors.SignInRefused, errors.NotFound)
 _TEXT_MAX = 4_096
 # The session's cookie goes to pages of ours only. A redirect would still count as coming from the provider, so this
 # page, which is ours, leads on. It says nothing that anybody sent.
@@ -28,7 +25,7 @@ _ON = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Signed in</
 async def get_oidc(request: Request) -> Response:
     """Send the browser to the OpenID provider."""
     provider, store = _provider(request), request.app.state.store
-    away = await run_in_threadpool(openid.depart, store, provider, peer(request), datetime.now(UTC))
+    away = await run_in_threadpool(openid.depart, store, provider, peer(request), request.app.state.current.now())
     response = RedirectResponse(away.url, 303)
     site: Site = request.app.state.site
     # Strict would not come back with a navigation that begins at the provider.
@@ -50,7 +47,7 @@ async def get_callback(request: Request) -> Response:
     begun = await run_in_threadpool(
         lambda: openid.arrive(
             request.app.state.store, provider, state=state, code=code, browser=browser, lasting=site.lasting,
-            at=datetime.now(UTC),
+            at=request.app.state.current.now(),
         )
     )  # fmt: skip
     response = HTMLResponse(_ON)

@@ -1,7 +1,9 @@
-"""The people who may sign in, as an admin registers and changes them; every change ends where they are signed in."""
+"""The people who may sign in, as an admin registers and changes them; every change ends where they are signed in.
+
+Where the house asks for a second person, whatever makes or lets in an admin waits as a proposal.
+"""
 
 import hmac
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -10,15 +12,14 @@ from starlette.responses import Response
 
 from planner.api.body import Name, body_of, described
 from planner.api.desk import DecisionIn
-from planner.api.guard import GuardedRoute, now_of
+from planner.api.guard import GuardedRoute
 from planner.api.problem import documented
-from planner.api.shapes import Shape, time_text
-from planner.api.writing import actor_of, tagged, written
+from planner.api.shapes import Shape
+from planner.api.writing import by, tagged, written
 from planner.core import errors
-from planner.flows import passwords
+from planner.flows import passwords, second
+from planner.flows import person as flow
 from planner.store import people
-from planner.store.engine import Connection
-from planner.store.people import Person
 
 router = APIRouter(prefix="/v1", tags=["people"], route_class=GuardedRoute)
 
@@ -58,26 +59,12 @@ class PasswordIn(DecisionIn):
     password: Password
 
 
-def person_shape(person: Person) -> Shape:
-    """Write a person; of a password only that there is one."""
-    return {
-        "login": person.login,
-        "name": person.name,
-        "role": person.role,
-        "has_password": person.password_hash is not None,
-        "issuer": person.issuer,
-        "created_at": time_text(person.created_at),
-        "created_by": person.created_by,
-        "disabled_at": time_text(person.disabled_at),
-    }
-
-
 @router.get("/people", responses=_REFUSALS)
 def get_people(request: Request) -> Response:
     """List everybody who may sign in, or may not any more."""
     with request.app.state.store.read() as connection:
         found = people.listed(connection)
-    return tagged(request, {"items": [person_shape(person) for person in found]})
+    return tagged(request, {"items": [flow.reply(person) for person in found]})
 
 
 @router.post(
@@ -91,24 +78,21 @@ def get_people(request: Request) -> Response:
 def post_person(request: Request, body: Annotated[PersonIn, Depends(body_of(PersonIn))]) -> Response:
     """Register somebody."""
     kept = None if body.password is None else passwords.hashed(body.password.get_secret_value())
-    login, name, role = body.login, body.name, body.role
-    return _told(
-        request, body,
-        lambda connection, how: people.add(connection, login=login, name=name, role=role, password_hash=kept, **how),
-        201,
-    )  # fmt: skip
+    person = {"name": body.name, "role": body.role, "password_hash": kept}
+    return _changed(request, body, flow.ADD, body.login, person, 201)
 
 
 @router.post("/people/{login}/disable", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "left"}))
 def post_disable(request: Request, login: Login, body: Annotated[DecisionIn, Depends(body_of(DecisionIn))]) -> Response:
     """Let somebody sign in no more; where they are signed in ends before this answers."""
-    return _told(request, body, lambda connection, how: people.disable(connection, login, **how))
+    who, doors = by(request, body.reason), request.app.state.doors
+    return written(request, body.model_dump(), lambda connection: flow.disable(connection, login, who, doors))
 
 
 @router.post("/people/{login}/enable", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "is back"}))
 def post_enable(request: Request, login: Login, body: Annotated[DecisionIn, Depends(body_of(DecisionIn))]) -> Response:
     """Let a disabled person sign in again."""
-    return _told(request, body, lambda connection, how: people.enable(connection, login, **how))
+    return _changed(request, body, flow.ENABLE, login, {})
 
 
 @router.post(
@@ -118,7 +102,7 @@ def post_enable(request: Request, login: Login, body: Annotated[DecisionIn, Depe
 )
 def post_role(request: Request, login: Login, body: Annotated[RoleIn, Depends(body_of(RoleIn))]) -> Response:
     """Give somebody another role; they sign in anew."""
-    return _told(request, body, lambda connection, how: people.set_role(connection, login, body.role, **how))
+    return _changed(request, body, flow.ROLE, login, {"role": body.role})
 
 
 @router.post(
@@ -131,17 +115,19 @@ def post_password(
 ) -> Response:
     """Give somebody another password; they sign in anew."""
     kept = passwords.hashed(body.password.get_secret_value())
-    return _told(request, body, lambda connection, how: people.set_password(connection, login, kept, **how))
+    who, kind = by(request, body.reason), request.app.state.kinds[flow.PASSWORD]
+    return written(
+        request, _known(request, body), lambda connection: flow.set_password(connection, kind, login, kept, who)
+    )
 
 
-def _told(
-    request: Request,
-    body: DecisionIn,
-    change: Callable[[Connection, dict[str, Any]], Person],
-    status: int = 200,
-) -> Response:
-    how = {"at": now_of(request), "actor": actor_of(request), "reason": body.reason}
-    return written(request, _known(request, body), lambda c: person_shape(change(c, how)), status)
+def _changed(
+    request: Request, body: DecisionIn, kind: str, login: str, change: dict[str, Any], status: int = 200
+) -> Response:  # fmt: skip
+    who, found = by(request, body.reason), request.app.state.kinds[kind]
+    return written(
+        request, _known(request, body), lambda connection: second.change(connection, found, login, change, who), status
+    )
 
 
 def _known(request: Request, body: DecisionIn) -> Shape:

@@ -24,7 +24,7 @@ from planner.store.engine import Connection
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge)
+_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge, errors.EncodedBody)
 _PAIRS_MAX = 10_000
 _PolicyName = Annotated[str, Path(max_length=63, description="name of a policy")]
 _READERS: dict[str, Callable[[str], list[dict[str, Any]]]] = {
@@ -296,9 +296,15 @@ def get_proposal(request: Request, id: Number) -> Response:
 def post_proposal_approve(
     request: Request, id: Number, body: Annotated[DecisionIn, Depends(body_of(DecisionIn))]
 ) -> Response:
-    """Do what was proposed; whoever proposed it cannot."""
+    """Do what was proposed; whoever proposed it cannot. A key that is made by it is answered here, this once."""
     who, kinds = by(request, body.reason), request.app.state.kinds
-    return written(request, body.model_dump(), lambda connection: second.approve(connection, id, kinds, who))
+    try:
+        return written(
+            request, body.model_dump(), lambda connection: second.approve(connection, id, kinds, who), once="key"
+        )
+    except second.Outdated:
+        request.app.state.store.tell(lambda connection: second.outdate(connection, id, who))
+        raise
 
 
 @router.post("/proposals/{id}/reject", responses=_REFUSALS, openapi_extra=described(DecisionIn, {"reason": "no"}))

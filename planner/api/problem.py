@@ -22,6 +22,7 @@ STATUS: dict[type[PlannerError], int] = {
     errors.Conflict: 409,
     errors.Changed: 412,
     errors.TooLarge: 413,
+    errors.EncodedBody: 415,
     errors.UnknownHost: 400,
     errors.TooManyRequests: 429,
     errors.FeedRefused: 409,
@@ -61,7 +62,9 @@ def _facts(error: PlannerError) -> dict[str, object]:
 
 def documented(*kinds: type[PlannerError]) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI entries of the refusals a route can give, besides those every route can."""
-    always = (errors.Unauthenticated, errors.Forbidden, errors.InvalidInput, errors.Unavailable)
+    always = (
+        errors.Unauthenticated, errors.Forbidden, errors.InvalidInput, errors.TooManyRequests, errors.Unavailable,
+    )  # fmt: skip
     entries: dict[int | str, dict[str, Any]] = {}
     everybody: tuple[type[PlannerError], ...] = (*always, *kinds)
     for kind in everybody:

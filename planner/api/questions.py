@@ -34,7 +34,7 @@ _COST = {"offer": "direct:openai/gpt-5.4", "usage": {"input_tokens": 271999, "ou
 
 REFUSALS = documented(
     errors.NotFound, errors.UnknownModel, errors.UnknownPolicy, errors.Unpriced, errors.PolicyNotGranted,
-    errors.NothingCompliant, errors.MarginUnreachable, errors.ImpossibleUsage, errors.TooLarge,
+    errors.NothingCompliant, errors.MarginUnreachable, errors.ImpossibleUsage, errors.TooLarge, errors.EncodedBody,
 )  # fmt: skip
 
 

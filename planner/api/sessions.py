@@ -1,26 +1,25 @@
 """Signing in and out: a browser gets a cookie, and says with it who asks until the session ends."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field, SecretStr
 from starlette.responses import JSONResponse, Response
 
-from planner.api.body import Name, Sent, checked, described, read_json
+from planner.api.body import Name, Sent, body_of, checked, described, read_json
 from planner.api.browser import check_entrance, give, take_back, token_of
-from planner.api.guard import GuardedRoute, now_of
+from planner.api.guard import GuardedRoute, now_of, peer
 from planner.api.problem import documented
 from planner.api.shapes import Shape, time_text
 from planner.core import errors
 from planner.core.errors import NotFound
 from planner.flows import sign_in
-from planner.flows.passwords import CHARACTERS_MAX
+from planner.flows.passwords import CHARACTERS_MAX, CHARACTERS_MIN
 from planner.store.sessions import Session
 
 router = APIRouter(prefix="/v1", tags=["people"], route_class=GuardedRoute)
 
-_REFUSALS = documented(errors.SignInRefused, errors.CrossSite, errors.TooManyRequests)
+_REFUSALS = documented(errors.SignInRefused, errors.CrossSite)
 
 
 class SignInIn(Sent):
@@ -28,6 +27,13 @@ class SignInIn(Sent):
 
     login: Name
     password: Annotated[SecretStr, Field(min_length=1, max_length=CHARACTERS_MAX)]
+
+
+class OwnPasswordIn(Sent):
+    """The password somebody has, and the one they want."""
+
+    password: Annotated[SecretStr, Field(min_length=1, max_length=CHARACTERS_MAX)]
+    new_password: Annotated[SecretStr, Field(min_length=CHARACTERS_MIN, max_length=CHARACTERS_MAX)]
 
 
 async def _sign_in_of(request: Request) -> SignInIn:
@@ -58,7 +64,7 @@ def post_session(request: Request, body: Annotated[SignInIn, Depends(_sign_in_of
     """Sign in by password; the session's cookie comes with the answer."""
     begun = sign_in.by_password(
         request.app.state.store, body.login, body.password.get_secret_value(), peer(request),
-        request.app.state.site.lasting, datetime.now(UTC), former=token_of(request),
+        request.app.state.site.lasting, request.app.state.current.now(), former=token_of(request),
     )  # fmt: skip
     return give(request, JSONResponse(session_shape(begun.session), 201), begun.token)
 
@@ -77,9 +83,20 @@ def delete_session(request: Request) -> Response:
     return take_back(request, Response(status_code=204))
 
 
-def peer(request: Request) -> str:
-    """Return the address a request came from, as the server sees it."""
-    return "" if request.client is None else request.client.host
+@router.post(
+    "/sessions/current/password",
+    responses=documented(errors.NotFound, errors.SignInRefused, errors.CrossSite, errors.TooManyRequests),
+    openapi_extra=described(
+        OwnPasswordIn, {"password": "correct horse battery", "new_password": "staple correct horse"}
+    ),
+)
+def post_password(request: Request, body: Annotated[OwnPasswordIn, Depends(body_of(OwnPasswordIn))]) -> Response:
+    """Give oneself another password; one is signed in anew here, and nowhere else any more."""
+    begun = sign_in.change_password(
+        request.app.state.store, _current(request).login, body.password.get_secret_value(),
+        body.new_password.get_secret_value(), request.app.state.site.lasting, now_of(request),
+    )  # fmt: skip
+    return give(request, JSONResponse(session_shape(begun.session)), begun.token)
 
 
 def _current(request: Request) -> Session:

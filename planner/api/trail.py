@@ -1,10 +1,11 @@
 """The audit trail over HTTP: who changed what, when and why, and whether nobody altered it since."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BeforeValidator
+from starlette.responses import Response, StreamingResponse
 
 from planner.api.asked import moment
 from planner.api.guard import GuardedRoute
@@ -18,6 +19,8 @@ router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute, respo
 
 _Text = Annotated[str | None, Query(max_length=400)]
 _Moment = Annotated[datetime | None, BeforeValidator(moment), Query(description="RFC 3339 time with an offset")]
+_Format = Annotated[Literal["jsonl", "csv"], Query(alias="format", description="jsonl or csv")]
+_MEDIA = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 _Expect = Annotated[
     str | None, Query(max_length=100, description="SEQ:HASH of an entry written down before: it must still be there")
 ]
@@ -49,6 +52,23 @@ def get_audit(  # one parameter per filter
 def get_audit_verify(request: Request, expect: _Expect = None) -> dict[str, Any]:
     """Check the whole chain, and that an entry written down before is still there as it was."""
     return chain_shape(trail.check(request.app.state.store, expect))
+
+
+@router.get("/audit/export")
+def get_audit_export(  # one parameter per filter
+    request: Request,
+    format_: _Format = "jsonl",
+    actor: _Text = None,
+    action: _Text = None,
+    subject: _Text = None,
+    since: _Moment = None,
+    until: _Moment = None,
+) -> Response:
+    """Give out entries as a file, oldest first. Each line of JSON holds what its hash covers, and the hash."""
+    wanted = Wanted(actor, action, subject, since, until)
+    parts = trail.export(request.app.state.store, wanted, format_)
+    headers = {"Content-Disposition": f'attachment; filename="audit.{format_}"'}
+    return StreamingResponse(parts, media_type=_MEDIA[format_], headers=headers)
 
 
 def entry_shape(entry: dict[str, Any]) -> Shape:

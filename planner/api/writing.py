@@ -32,8 +32,12 @@ def written(
     story: Callable[[Connection], dict[str, Any]],
     status: int = 200,
     tagged: Callable[[Connection], str] = tag_of,
+    once: str = "",
 ) -> Response:
-    """Run a story under the request's ``If-Match`` and ``Idempotency-Key``, and answer with the new ETag."""
+    """Run a story under the request's ``If-Match`` and ``Idempotency-Key``, and answer with the new ETag.
+
+    ``once`` names a secret in the answer: a repeated request gets null for it.
+    """
     key = request.headers.get("idempotency-key")
     if key is not None and not (key.isascii() and key.isprintable() and 0 < len(key) <= KEY_CHARACTERS_MAX):
         raise InvalidInput("Idempotency-Key", f"1 to {KEY_CHARACTERS_MAX} printable characters are needed")
@@ -45,7 +49,7 @@ def written(
         match=request.headers.get("if-match"),
         key=key,
     )
-    reply, etag = write(request.app.state.store, asked, story, admitted(request).now, tagged)
+    reply, etag = write(request.app.state.store, asked, story, admitted(request).now, tagged, once)
     return JSONResponse(reply, status, headers={"ETag": etag})
 
 

@@ -102,7 +102,7 @@ def add_fee(options: dict[str, Any], *, as_json: bool) -> None:
     show.json_out({"id": id_}) if as_json else show.line(f"fee {id_}")
 
 
-def pay(channel: str, payment: str, volume: str | None, begins: str | None, *, as_json: bool) -> None:
+def pay(channel: str, payment: str, volume: str | None, begins: str | None, reason: str, *, as_json: bool) -> None:
     """Say how a channel is paid here from a moment on, now by default."""
     if payment not in ("credit", "own_key"):
         raise InvalidInput("payment", "credit or own_key is needed")
@@ -110,7 +110,9 @@ def pay(channel: str, payment: str, volume: str | None, begins: str | None, *, a
     present = now()
     moment = present if begins is None else at_of(begins, "from")
     done = store_of(read_settings()).tell(
-        lambda connection: agreement.pay(connection, channel, payment, amount, moment, at=present, actor=actor())
+        lambda connection: agreement.pay(
+            connection, channel, payment, amount, moment, at=present, actor=actor(), reason=reason
+        )
     )
     show.json_out(done) if as_json else show.line(f"{channel} is paid by {payment} from {done['valid_from']} on")
 
@@ -230,20 +232,22 @@ def list_messages(state: str | None, limit: int, *, as_json: bool) -> None:
     show.table("messages", [(name, LEFT) for name in names], [[row[name] for name in names] for row in written])
 
 
-def retry(id_: int, *, as_json: bool) -> None:
+def retry(id_: int, reason: str, *, as_json: bool) -> None:
     """Make a dead message due again."""
     present = now()
-    store_of(read_settings()).tell(lambda connection: alerts.retry(connection, id_, at=present, actor=actor()))
+    store_of(read_settings()).tell(
+        lambda connection: alerts.retry(connection, id_, at=present, actor=actor(), reason=reason)
+    )
     show.json_out({"id": id_, "state": "due"}) if as_json else show.line(f"message {id_} is due again")
 
 
-def add_webhook(url: str, kinds: list[str] | None, *, as_json: bool) -> None:
+def add_webhook(url: str, kinds: list[str] | None, reason: str, *, as_json: bool) -> None:
     """Register a receiver and print its signing secret, once."""
     settings = read_settings()
     present = now()
     done = store_of(settings).tell(
         lambda connection: deliver.add_webhook(
-            connection, url, kinds or None, settings.trusted_hosts(), at=present, actor=actor()
+            connection, url, kinds or None, settings.trusted_hosts(), at=present, actor=actor(), reason=reason
         )
     )
     if as_json:
@@ -254,17 +258,19 @@ def add_webhook(url: str, kinds: list[str] | None, *, as_json: bool) -> None:
         show.note("The secret signs what is sent, and is shown once.")
 
 
-def disable_webhook(id_: int, *, as_json: bool) -> None:
+def disable_webhook(id_: int, reason: str, *, as_json: bool) -> None:
     """Stop telling a receiver."""
     present = now()
     store_of(read_settings()).tell(
-        lambda connection: alerts.disable_webhook(connection, id_, at=present, actor=actor())
+        lambda connection: alerts.disable_webhook(connection, id_, at=present, actor=actor(), reason=reason)
     )
     show.json_out({"id": id_}) if as_json else show.line(f"webhook {id_} is disabled")
 
 
-def enable_webhook(id_: int, *, as_json: bool) -> None:
+def enable_webhook(id_: int, reason: str, *, as_json: bool) -> None:
     """Tell a disabled receiver again."""
     present = now()
-    store_of(read_settings()).tell(lambda connection: alerts.enable_webhook(connection, id_, at=present, actor=actor()))
+    store_of(read_settings()).tell(
+        lambda connection: alerts.enable_webhook(connection, id_, at=present, actor=actor(), reason=reason)
+    )
     show.json_out({"id": id_}) if as_json else show.line(f"webhook {id_} is told again")

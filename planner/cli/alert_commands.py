@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.commands import Json, Limit, Number
+from planner.cli.commands import Json, Limit, Number, Reason
+from planner.core.errors import UNSAID
 
 alerts = typer.Typer(help="What people were told, and what could not be delivered.", no_args_is_help=True)
 webhooks = typer.Typer(help="Receivers of alerts.", no_args_is_help=True)
@@ -41,11 +42,11 @@ def alerts_messages(
 
 
 @alerts.command("retry")
-def alerts_retry(id: Number, as_json: Json = False) -> None:
+def alerts_retry(id: Number, reason: Reason = UNSAID, as_json: Json = False) -> None:
     """Make a dead message due again."""
     from planner.cli import agreeing
 
-    agreeing.retry(id, as_json=as_json)
+    agreeing.retry(id, reason, as_json=as_json)
 
 
 @webhooks.command("list")
@@ -60,25 +61,26 @@ def webhooks_list(as_json: Json = False) -> None:
 def webhooks_add(
     url: Annotated[str, typer.Argument(help="https address of the receiver.")],
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind of alert; may be repeated.")] = None,
+    reason: Reason = UNSAID,
     as_json: Json = False,
 ) -> None:
     """Register a receiver and show its signing secret once."""
     from planner.cli import agreeing
 
-    agreeing.add_webhook(url, kind, as_json=as_json)
+    agreeing.add_webhook(url, kind, reason, as_json=as_json)
 
 
 @webhooks.command("disable")
-def webhooks_disable(id: Number, as_json: Json = False) -> None:
+def webhooks_disable(id: Number, reason: Reason = UNSAID, as_json: Json = False) -> None:
     """Stop telling a receiver."""
     from planner.cli import agreeing
 
-    agreeing.disable_webhook(id, as_json=as_json)
+    agreeing.disable_webhook(id, reason, as_json=as_json)
 
 
 @webhooks.command("enable")
-def webhooks_enable(id: Number, as_json: Json = False) -> None:
+def webhooks_enable(id: Number, reason: Reason = UNSAID, as_json: Json = False) -> None:
     """Tell a disabled receiver again; planner alerts retry sends what died meanwhile."""
     from planner.cli import agreeing
 
-    agreeing.enable_webhook(id, as_json=as_json)
+    agreeing.enable_webhook(id, reason, as_json=as_json)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from planner.core.errors import readable
+from planner.core.errors import UNSAID, readable
 from planner.core.strict_json import INTEGER_MAX
 
 holds = typer.Typer(help="Prices that wait for a person.", no_args_is_help=True)
@@ -287,12 +287,13 @@ def fees_pay(
     payment: Annotated[str, typer.Argument(help="credit or own_key.")],
     list_usd_per_month: Annotated[str | None, typer.Option(help="Usage at list price expected a month, USD.")] = None,
     begins: Annotated[str | None, typer.Option("--from", help="From when; now by default.")] = None,
+    reason: Reason = UNSAID,
     as_json: Json = False,
 ) -> None:
     """Say how a channel is paid here from a day on."""
     from planner.cli import agreeing
 
-    agreeing.pay(channel, payment, list_usd_per_month, begins, as_json=as_json)
+    agreeing.pay(channel, payment, list_usd_per_month, begins, reason, as_json=as_json)
 
 
 @fx.command("list")

@@ -6,6 +6,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -110,16 +111,13 @@ def list_pending(namespace: str | None, limit: int, *, as_json: bool) -> None:
     found = [row for row in alias.pending(view_of(read_settings()).catalogue) if namespace in (None, row.namespace)]
     offers = sum(row.offers for row in found)
     if as_json:
-        items = [
-            {"namespace": row.namespace, "spelling": row.spelling, "offers": row.offers, "example": row.example}
-            for row in found[:limit]
-        ]
+        items = [asdict(row) for row in found[:limit]]
         show.json_out({"items": items, "pending": len(found), "offers": offers})
         return
     show.table(
         f"{len(found)} spellings are pending, {offers} offers wait on them",
-        [("namespace", LEFT), ("spelling", LEFT), ("offers", RIGHT), ("for example", LEFT)],
-        [(row.namespace, row.spelling, row.offers, row.example) for row in found[:limit]],
+        [("namespace", LEFT), ("spelling", LEFT), ("named by a feed", LEFT), ("offers", RIGHT), ("for example", LEFT)],
+        [(row.namespace, row.spelling, row.model or "", row.offers, row.example) for row in found[:limit]],
     )
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from planner.cli import show
-from planner.cli.administering import actor
+from planner.cli.administering import done, told
 from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
 from planner.core import policy_files
 from planner.core.errors import InvalidInput
 from planner.core.policy_form import write_policy
 from planner.flows import policy as flow
 from planner.flows import second
+from planner.flows.kinds import every
 from planner.flows.second import By
 from planner.store import policies, proposals
 from planner.store.engine import Connection
@@ -22,25 +23,10 @@ FORMATS = ("toml", "csv")
 Reply = dict[str, Any]
 
 
-def _told(reason: str, story: Callable[[Connection, By], Reply]) -> Reply:
-    settings = read_settings()
-    by = By(actor=actor(), at=now(), reason=reason, two_people=settings.two_people)
-    return store_of(settings).tell(lambda connection: story(connection, by))
-
-
-def _read(story: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  # whatever the story returns
+def read(story: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  # whatever the story returns
+    """Return what a story that only reads returns."""
     with store_of(read_settings()).read() as connection:
         return story(connection)
-
-
-def _done(reply: Reply, line: str, *, as_json: bool) -> None:
-    if as_json:
-        show.json_out(reply)
-    elif "proposal" in reply and reply.get("state") == proposals.WAITING:
-        wide = ", ".join(reply["widens"])
-        show.line(f"Waits for a second person as proposal {reply['proposal']}: it lets more through ({wide}).")
-    else:
-        show.line(line)
 
 
 def _rules(rules: dict[str, Any]) -> str:
@@ -49,7 +35,7 @@ def _rules(rules: dict[str, Any]) -> str:
 
 def list_policies(*, as_json: bool) -> None:
     """Print the policies and their rules."""
-    found = _read(policies.load)
+    found = read(policies.load)
     written = [write_policy(found[name]) for name in sorted(found)]
     if as_json:
         show.json_out(written)
@@ -61,9 +47,9 @@ def list_policies(*, as_json: bool) -> None:
 def show_policy(name: str, *, versions: bool, draft: bool, as_json: bool) -> None:
     """Print a policy rule by rule."""
     if draft:
-        found = [_read(lambda connection: flow.draft_reply(connection, name, flow.draft_of(connection, name)))]
+        found = [read(lambda connection: flow.draft_reply(connection, name, flow.draft_of(connection, name)))]
     else:
-        rows = _read(lambda connection: policies.versions(connection, name))
+        rows = read(lambda connection: policies.versions(connection, name))
         found = [{**row, "published_at": row["published_at"].isoformat()} for row in rows[: None if versions else 1]]
     if as_json:
         show.json_out(found if versions else found[0])
@@ -83,7 +69,12 @@ def _format(path: Path | None, given: str | None) -> str:
     return found
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """Read a file of text.
+
+    Raises:
+        InvalidInput: there is none, or it is not UTF-8.
+    """
     try:
         return file_bytes(file, "file").decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -92,9 +83,9 @@ def _text(file: Path) -> str:
 
 def import_policies(file: Path, given: str | None, reason: str, *, publish: bool, as_json: bool) -> None:
     """Take policies in from a file."""
-    read = policy_files.read_toml if _format(file, given) == "toml" else policy_files.read_csv
-    documents = read(_text(file))
-    reply = _told(reason, lambda connection, by: flow.take_in(connection, documents, by, at_once=publish))
+    reader = policy_files.read_toml if _format(file, given) == "toml" else policy_files.read_csv
+    documents = reader(text_of(file))
+    reply = told(reason, lambda connection, by: flow.take_in(connection, documents, by, at_once=publish))
     if as_json:
         show.json_out(reply)
         return
@@ -105,7 +96,7 @@ def import_policies(file: Path, given: str | None, reason: str, *, publish: bool
 def export_policies(out: Path | None, given: str | None) -> None:
     """Write the newest version of every policy to a file or the terminal."""
     write = policy_files.write_toml if _format(out, given) == "toml" else policy_files.write_csv
-    found = _read(policies.load)
+    found = read(policies.load)
     text = write([write_policy(found[name]) for name in sorted(found)])
     if out is None:
         show.out.out(text, end="", highlight=False)
@@ -116,35 +107,35 @@ def export_policies(out: Path | None, given: str | None) -> None:
 
 def publish(name: str, reason: str, *, as_json: bool) -> None:
     """Publish a draft."""
-    reply = _told(reason, lambda connection, by: flow.publish_draft(connection, name, by))
-    _done(reply, f"published {name} v{reply.get('version')}; {reply.get('alerts')} plans moved", as_json=as_json)
+    reply = told(reason, lambda connection, by: flow.publish_draft(connection, name, by))
+    done(reply, f"published {name} v{reply.get('version')}; {reply.get('alerts')} plans moved", as_json=as_json)
 
 
 def discard(name: str, reason: str, *, as_json: bool) -> None:
     """Throw a draft away."""
-    _done(_told(reason, lambda connection, by: flow.discard_draft(connection, name, by)), "discarded", as_json=as_json)
+    done(told(reason, lambda connection, by: flow.discard_draft(connection, name, by)), "discarded", as_json=as_json)
 
 
 def roll_back(name: str, version: int, reason: str, *, as_json: bool) -> None:
     """Publish an older version anew."""
-    reply = _told(reason, lambda connection, by: flow.roll_back(connection, name, version, by))
+    reply = told(reason, lambda connection, by: flow.roll_back(connection, name, version, by))
     line = (
         f"published {name} v{reply.get('version')}, which says what v{version} said; {reply.get('alerts')} plans moved"
     )
-    _done(reply, line, as_json=as_json)
+    done(reply, line, as_json=as_json)
 
 
 def assign(plan: str, task: str, names: list[str], reason: str, *, as_json: bool) -> None:
     """Decide a plan or a task under policies."""
-    reply = _told(reason, lambda connection, by: flow.assign(connection, plan, task, names, by))
+    reply = told(reason, lambda connection, by: flow.assign(connection, plan, task, names, by))
     place = f"{plan}/{task}" if task else plan
     line = f"{place} is decided under {', '.join(sorted(names)) or 'no policy of its own'}"
-    _done(reply, f"{line}; {reply.get('alerts')} plans moved", as_json=as_json)
+    done(reply, f"{line}; {reply.get('alerts')} plans moved", as_json=as_json)
 
 
 def list_plans(*, as_json: bool) -> None:
     """Print who is decided under which policies."""
-    found = _read(flow.plans)
+    found = read(flow.plans)
     rows = [
         (plan.id, "" if task is None else task.id, ", ".join((plan if task is None else task).policies))
         for plan in found
@@ -160,7 +151,7 @@ def list_plans(*, as_json: bool) -> None:
 def list_proposals(*, every: bool, as_json: bool) -> None:
     """Print what waits for a second person."""
     state = None if every else proposals.WAITING
-    rows = _read(lambda connection: proposals.listed(connection, state, limit=1_000))
+    rows = read(lambda connection: proposals.listed(connection, state, limit=1_000))
     if as_json:
         show.json_out([{**row, **_times(row)} for row in rows])
         return
@@ -176,11 +167,17 @@ def _times(row: Reply) -> Reply:
 
 def decide(id_: int, reason: str, *, approve: bool, as_json: bool) -> None:
     """Approve or reject a proposal."""
+    kinds = every(read_settings().pepper(), None)
 
     def story(connection: Connection, by: By) -> Reply:
-        return second.approve(connection, id_, flow.KINDS, by) if approve else second.reject(connection, id_, by)
+        return second.approve(connection, id_, kinds, by) if approve else second.reject(connection, id_, by)
 
-    _done(_told(reason, story), f"{'done' if approve else 'rejected'}: proposal {id_}", as_json=as_json)
+    try:
+        reply = told(reason, story)
+    except second.Outdated:
+        told(reason, lambda connection, by: second.outdate(connection, id_, by))
+        raise
+    done(reply, reply.get("key", f"{'done' if approve else 'rejected'}: proposal {id_}"), as_json=as_json)
 
 
 def preview(name: str, file: Path | None, *, as_json: bool) -> None:
@@ -190,13 +187,13 @@ def preview(name: str, file: Path | None, *, as_json: bool) -> None:
 
     settings, at = read_settings(), now()
     if file is None:
-        document = _read(lambda connection: flow.draft_of(connection, name)).document
+        document = read(lambda connection: flow.draft_of(connection, name)).document
     else:
-        listed = policy_files.read_toml(_text(file))
+        listed = policy_files.read_toml(text_of(file))
         document = next((one for one in listed if one["name"] == name), None)
         if document is None:
             raise InvalidInput("file", f"it has no policy called {name[:64]!a}")
-    _read(lambda connection: flow.checked(connection, name, document["title"], document["rules"]))
+    read(lambda connection: flow.checked(connection, name, document["title"], document["rules"]))
     view = view_of(settings)
     found = preview_policy(view.catalogue, view.snapshot, name, document["title"], document["rules"], at)
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from planner.cli import alert_commands, commands, people_commands, policy_commands
+from planner.cli import alert_commands, commands, key_commands, people_commands, policy_commands, terms_commands
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
@@ -23,15 +23,15 @@ cli = typer.Typer(
     add_completion=False,
 )
 db = typer.Typer(help="The database schema.", no_args_is_help=True)
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 cli.add_typer(db, name="db")
-cli.add_typer(keys, name="keys")
 cli.add_typer(audit, name="audit")
 commands.add_to(cli)
 alert_commands.add_to(cli)
+key_commands.add_to(cli)
 people_commands.add_to(cli)
 policy_commands.add_to(cli)
+terms_commands.add_to(cli)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 At = Annotated[
@@ -227,46 +227,41 @@ def status(
     refreshing.status(keys=keys, as_json=as_json)
 
 
-@keys.command("create")
-def keys_create(
-    name: Annotated[str, typer.Option(help="Who will use it.")],
-    role: Annotated[str, typer.Option(help="backend, finance or admin.")],
-    policy: Annotated[list[str] | None, typer.Option(help="A policy a backend key may name; may be repeated.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Create a key and show it once."""
-    from planner.cli import administering
-
-    administering.create_key(name, role, policy, as_json=as_json)
-
-
-@keys.command("revoke")
-def keys_revoke(prefix: Annotated[str, typer.Argument(help="The key's public prefix.")], as_json: Json = False) -> None:
-    """Revoke a key at once, everywhere."""
-    from planner.cli import administering
-
-    administering.revoke_key(prefix, as_json=as_json)
-
-
-@keys.command("list")
-def keys_list(as_json: Json = False) -> None:
-    """List keys by prefix, role and state; secrets are not stored."""
-    from planner.cli import administering
-
-    administering.list_keys(as_json=as_json)
-
-
 @audit.command("verify")
 def audit_verify(
     expect: Annotated[
         str | None, typer.Option(help="SEQ:HASH of an entry written down before; it must still be there.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Check this file of planner audit export instead; no database is needed.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check the hash chain of the audit trail."""
+    """Check the hash chain of the audit trail, or of a whole export of it as jsonl."""
     from planner.cli import administering
 
-    administering.verify_audit(expect, as_json=as_json)
+    administering.verify_audit(expect, file, as_json=as_json)
+
+
+@audit.command("export")
+def audit_export(
+    output: Annotated[Path, typer.Option(help="The file to write.")],
+    format: Annotated[str, typer.Option(help="jsonl, which can be verified, or csv for a spreadsheet.")] = "jsonl",
+    actor: Annotated[str | None, typer.Option(help="Only what this actor did.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, such as policy.publish.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only what was done to this.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from this moment on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only before this moment.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the audit trail into a file, oldest entry first."""
+    from planner.cli import administering
+    from planner.cli.desk import at_of
+    from planner.store.audit import Wanted
+
+    begins = None if since is None else at_of(since, "since")
+    ends = None if until is None else at_of(until, "until")
+    administering.export_audit(Wanted(actor, action, subject, begins, ends), format, output, as_json=as_json)
 
 
 @audit.command("list")

@@ -1,25 +1,25 @@
 """Registering and changing people on the command line; a password comes from a prompt or from stdin, never argv."""
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import typer
 
 from planner.cli import show
-from planner.cli.administering import ROLES, actor
-from planner.cli.opened import now, read_settings, store_of
+from planner.cli.administering import changed, done, told
+from planner.cli.opened import read_settings, store_of
 from planner.core.errors import InvalidInput, readable
-from planner.flows import passwords
+from planner.flows import passwords, person
+from planner.flows.key import ROLES
+from planner.flows.second import Reply
 from planner.store import people
-from planner.store.engine import Connection
 from planner.store.people import LOGIN, Person
 
 
 def list_people(*, as_json: bool) -> None:
     """Print everybody."""
     with store_of(read_settings()).read() as connection:
-        found = [_shape(person) for person in people.listed(connection)]
+        found = [_shape(one) for one in people.listed(connection)]
     if as_json:
         show.json_out(found)
         return
@@ -37,50 +37,36 @@ def add(login: str, name: str, role: str, reason: str, *, with_password: bool, a
         raise InvalidInput("name", "a name of printable characters is needed")
     _check_role(role)
     kept = passwords.hashed(_line()) if with_password else None
-    _told(
-        lambda connection, how: people.add(connection, login=login, name=name, role=role, password_hash=kept, **how),
-        reason, "registered", as_json=as_json,
-    )  # fmt: skip
+    body = {"name": name, "role": role, "password_hash": kept}
+    _done(changed(person.ADD, login, body, reason), login, "registered", as_json=as_json)
 
 
 def disable(login: str, reason: str, *, as_json: bool) -> None:
     """Disable somebody."""
-    _told(lambda connection, how: people.disable(connection, login, **how), reason, "disabled", as_json=as_json)
+    reply = told(reason, lambda connection, by: person.disable(connection, login, by, None))
+    _done(reply, login, "disabled", as_json=as_json)
 
 
 def enable(login: str, reason: str, *, as_json: bool) -> None:
     """Enable somebody."""
-    _told(lambda connection, how: people.enable(connection, login, **how), reason, "enabled", as_json=as_json)
+    _done(changed(person.ENABLE, login, {}, reason), login, "enabled", as_json=as_json)
 
 
 def set_role(login: str, role: str, reason: str, *, as_json: bool) -> None:
     """Give somebody another role."""
     _check_role(role)
-    _told(lambda connection, how: people.set_role(connection, login, role, **how), reason, role, as_json=as_json)
+    _done(changed(person.ROLE, login, {"role": role}, reason), login, role, as_json=as_json)
 
 
 def set_password(login: str, reason: str, *, from_input: bool, as_json: bool) -> None:
     """Give somebody another password."""
     said = _line() if from_input else typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    kept = passwords.hashed(said)
-    _told(
-        lambda connection, how: people.set_password(connection, login, kept, **how), reason, "another password",
-        as_json=as_json,
-    )  # fmt: skip
+    body = {"password_hash": passwords.hashed(said)}
+    _done(changed(person.PASSWORD, login, body, reason), login, "another password", as_json=as_json)
 
 
-def _told(
-    change: Callable[[Connection, dict[str, Any]], Person], reason: str, said: str, *, as_json: bool
-) -> None:  # fmt: skip
-    if not readable(reason):
-        raise InvalidInput("reason", "printable characters are needed")
-    store = store_of(read_settings())
-    how = {"at": now(), "actor": actor(), "reason": reason}
-    person = store.tell(lambda connection: change(connection, how))
-    if as_json:
-        show.json_out(_shape(person))
-    else:
-        show.line(f"{person.login}: {said}")
+def _done(reply: Reply, login: str, said: str, *, as_json: bool) -> None:
+    done(reply, f"{login}: {said}", as_json=as_json)
 
 
 def _shape(person: Person) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvicorn
 
@@ -14,6 +14,7 @@ from planner.api.shapes import Shape
 from planner.app import build
 from planner.cli import asking, show
 from planner.cli.administering import actor
+from planner.cli.link import Link
 from planner.cli.opened import now, read_settings, store_of
 from planner.configured import enabled, intervals_of, named
 from planner.core.errors import InvalidInput
@@ -31,6 +32,10 @@ from planner.store.schema import REVISION, check
 BOOTSTRAP = "bootstrap"
 GRACE_SECONDS = 5
 """How long an answer that was begun may take when the server stops."""
+IDLE_SECONDS = 5
+"""How long a connection is kept for another request."""
+CONNECTIONS_MAX = 1_000
+"""So many connections a worker keeps; beyond, requests get 503. Systems often allow a process 1,024 open files."""
 
 
 def upgrade(*, bundle: bool = True, as_json: bool = False) -> None:
@@ -100,11 +105,12 @@ def _bootstrap_key(store: Store, settings: Settings) -> str | None:
     pepper, present = settings.pepper(), now()
 
     def story(connection: Connection) -> str | None:
-        if any(row["name"] == BOOTSTRAP and row["revoked_at"] is None for row in keys.listed(connection)):
+        if any(key.name == BOOTSTRAP for key in keys.listed(connection)):
             return None
         return keys.create(
-            connection, pepper, name=BOOTSTRAP, role="admin", policies=None, expires_at=None, actor=actor(), at=present
-        )
+            connection, pepper, name=BOOTSTRAP, role="admin", policies=None, expires_at=None, actor=actor(), at=present,
+            reason="the first start makes the first key",
+        )  # fmt: skip
 
     return store.tell(story)
 
@@ -122,9 +128,19 @@ def serve(workers: int, port: int | None) -> None:
         host, listen = listener.getsockname()[:2]
     # Child processes read the same environment, build their own application and share a socket of the server's own.
     uvicorn.run(
-        "planner.cli.serving:application", factory=True, host=host, port=listen, workers=workers,
-        http="httptools", log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
-    )  # fmt: skip
+        "planner.cli.serving:application", factory=True, host=host, port=listen, workers=workers, **options(settings)
+    )
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """Return how the server keeps its connections, and which proxies it believes: by itself, those on the machine."""
+    proxies = [name for name in settings.forwarded_allow_ips.split(",") if name]
+    return {
+        "http": Link, "ws": "none", "log_level": "warning", "server_header": False,
+        "proxy_headers": bool(proxies), "forwarded_allow_ips": proxies,
+        "timeout_keep_alive": IDLE_SECONDS, "limit_concurrency": CONNECTIONS_MAX,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+    }  # fmt: skip
 
 
 def application() -> object:
@@ -150,11 +166,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
-    config = uvicorn.Config(
-        build(settings), http="httptools", log_level="warning", server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(build(settings), **options(settings)))
 
     def stop() -> None:
         server.should_exit = True

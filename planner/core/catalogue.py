@@ -96,8 +96,17 @@ class Catalogue:
 
     def refusals_by(self, policy: Policy, offer: Offer, at: datetime) -> tuple[str, ...]:
         """Return the codes of every rule of a policy that refuses an offer, on the terms known at a moment."""
-        registered = offer.facts.provider in self.providers
-        return decide(policy, offer, lambda minimum: self.terms_of(offer, at, minimum), registered=registered)
+        return decide(
+            policy,
+            offer,
+            lambda minimum: self.terms_of(offer, at, minimum),
+            registered=offer.facts.provider in self.providers,
+            settled=self.settled(offer),
+        )
+
+    def settled(self, offer: Offer) -> bool:
+        """Tell whether a person looked at what an offer's model is called."""
+        return offer.model is not None and offer.model in self.models and self.models[offer.model].settled
 
     def policy_of(self, names: Iterable[str]) -> Policy:
         """Return the policy that is all of these together; several have the number of the state they are read at.

@@ -46,7 +46,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """A canonical model as a source or the curated registry describes it."""
+    """A canonical model as a source or the curated registry describes it.
+
+    ``settled`` tells whether a person looked at its name; one that only a feed named may be any weights.
+    """
 
     id: str
     name: str
@@ -54,6 +57,7 @@ class ModelFacts:
     open_weights: bool | None = None
     released: date | None = None
     kind: Kind = Kind.CHAT
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

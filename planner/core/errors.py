@@ -22,6 +22,7 @@ The tree::
     |   |-- Changed             what a write was based on is not the newest any more
     |   `-- Overtaken           this turn was taken over by somebody else
     |-- TooLarge                a body beyond the limit
+    |-- EncodedBody             a body that would have to be unpacked
     |-- UnknownHost             the request is for a host this is not
     |-- TooManyRequests         slower, please
     |-- FeedRefused             a source sent what cannot be believed
@@ -46,6 +47,10 @@ def in_words(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return str(value)
+
+
+# What the audit trail says where somebody did what needs no reason, and gave none.
+UNSAID = "no reason was given"
 
 
 def readable(text: str) -> bool:
@@ -267,6 +272,14 @@ class TooLarge(PlannerError):
     title: ClassVar[str] = "The body is too large"
 
     bytes_max: int
+
+
+@dataclass(eq=False)
+class EncodedBody(PlannerError):
+    """The body is compressed or otherwise encoded; how large it is would be known only after the work of reading it."""
+
+    code: ClassVar[str] = "encoded_body"
+    title: ClassVar[str] = "The body must be sent as it is, without a Content-Encoding"
 
 
 @dataclass(eq=False)

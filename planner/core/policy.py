@@ -86,7 +86,7 @@ TermsUnder = Callable[[Confidence | None], tuple[PartyTerms, ...]]
 """What is known of everybody who sees a prompt, given the weakest evidence that may grant."""
 
 
-def decide(policy: Policy, offer: Offer, terms: TermsUnder, *, registered: bool) -> tuple[str, ...]:
+def decide(policy: Policy, offer: Offer, terms: TermsUnder, *, registered: bool, settled: bool) -> tuple[str, ...]:
     """Decide one offer under one policy.
 
     Args:
@@ -94,31 +94,34 @@ def decide(policy: Policy, offer: Offer, terms: TermsUnder, *, registered: bool)
         offer: the offer; its provider, its channel and its model are compared byte for byte, here and nowhere else.
         terms: what is known of everybody who sees its prompts.
         registered: whether the registry knows the offer's provider under exactly this id.
+        settled: whether a person looked at what the offer's model is called.
 
     Returns:
         The codes of every rule that refuses, in the order of `CODES`; empty means allowed.
     """
     found: set[str] = set()
     for rules in policy.rules:
-        found.update(_identity_codes(rules, offer, registered=registered))
+        found.update(identity_codes(rules, offer, registered=registered, settled=settled))
         for party in terms(rules.minimum_confidence):
-            found.update(_terms_codes(rules, party))
+            found.update(terms_codes(rules, party))
     return tuple(sorted(found, key=_PLACE.__getitem__))
 
 
-def _identity_codes(policy: Policy, offer: Offer, *, registered: bool) -> Iterator[str]:
+def identity_codes(policy: Policy, offer: Offer, *, registered: bool, settled: bool) -> Iterator[str]:
+    """Yield what refuses an offer for what it is, whatever is known of its terms; parts of the policy are not asked."""
     facts = offer.facts
     seen = {facts.provider} if facts.channel == DIRECT else {facts.provider, facts.channel}
     if seen & policy.deny_providers:
         yield "policy:provider_denied"
-    # Nobody has said whom a pending word means, so it may be one that is denied. The same holds for a pending model.
+    # Nobody has said whom a pending word means, so it may be one that is denied. The same holds for a model that has
+    # no name yet, or one that only a feed gave it.
     if policy.deny_providers and not registered:
         yield "policy:provider_pending"
     if policy.allow_providers is not None and not seen <= policy.allow_providers:
         yield "policy:provider_not_allowed"
     if offer.model in policy.deny_models:
         yield "policy:model_denied"
-    if policy.deny_models and offer.model is None:
+    if policy.deny_models and not settled:
         yield "policy:model_pending"
     if policy.allow_models is not None and offer.model not in policy.allow_models:
         yield "policy:model_not_allowed"
@@ -128,7 +131,7 @@ def _identity_codes(policy: Policy, offer: Offer, *, registered: bool) -> Iterat
         yield "policy:not_on_allow_list"
 
 
-def _terms_codes(policy: Policy, party: PartyTerms) -> Iterator[str]:  # noqa: C901, PLR0912  # one branch per rule
+def terms_codes(policy: Policy, party: PartyTerms) -> Iterator[str]:  # noqa: C901, PLR0912  # one branch per rule
     """Yield what refuses one party. A rule that asks for what nobody knows refuses, unless unknown is allowed."""
     unknown = False
     if policy.deny_training:

@@ -1,13 +1,11 @@
 """Policies as files people keep and compare: TOML as in the seeds, and CSV with one line for every value."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planner.core.errors import InvalidInput
-from planner.core.tables import csv_rows, toml_tables, toml_value
+from planner.core.tables import csv_rows, csv_text, toml_tables, toml_value
 
 Document = dict[str, Any]
 """A policy as written: ``name``, ``title`` and ``rules``."""
@@ -44,18 +42,16 @@ def read_toml(text: str) -> list[Document]:
 
 def write_csv(policies: Iterable[Mapping[str, Any]]) -> str:
     """Write policies as CSV: one line for every value of every rule; an empty set is a line without a value."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines: list[Sequence[str]] = [COLUMNS]
     for policy in policies:
-        writer.writerow((policy["name"], TITLE, policy["title"], ""))
+        lines.append((policy["name"], TITLE, policy["title"], ""))
         for rule, value in policy["rules"].items():
             if isinstance(value, list):
                 rows = [tuple(item) if rule == ALLOW_LIST else (item, "") for item in value] or [("", "")]
-                writer.writerows((policy["name"], rule, *row) for row in rows)
+                lines += [(policy["name"], rule, *row) for row in rows]
             else:
-                writer.writerow((policy["name"], rule, json.dumps(value) if not isinstance(value, str) else value, ""))
-    return out.getvalue()
+                lines.append((policy["name"], rule, json.dumps(value) if not isinstance(value, str) else value, ""))
+    return csv_text(lines)
 
 
 def read_csv(text: str) -> list[Document]:

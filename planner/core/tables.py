@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import tomllib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from planner.core.errors import InvalidInput
+from planner.core.sheet import guarded, unguarded
 
 
 def csv_rows(text: str) -> list[list[str]]:
@@ -16,9 +18,16 @@ def csv_rows(text: str) -> list[list[str]]:
         InvalidInput: not CSV.
     """
     try:
-        return list(csv.reader(io.StringIO(text), strict=True))
+        return [[unguarded(cell) for cell in row] for row in csv.reader(io.StringIO(text), strict=True)]
     except csv.Error as error:
         raise InvalidInput("file", f"not CSV: {error}") from None
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Write rows as CSV that a spreadsheet finds no formula in; `csv_rows` reads exactly these rows again."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([guarded(cell) for cell in row] for row in rows)
+    return out.getvalue()
 
 
 def toml_tables(text: str, name: str) -> list[dict[str, Any]]:

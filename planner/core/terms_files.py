@@ -1,13 +1,13 @@
 """Evidence as files people keep: CSV with the columns of the seeds, and TOML with the same words."""
 
-import csv
-import io
+import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from planner.core import strict_json
 from planner.core.errors import InvalidInput
-from planner.core.tables import csv_rows, toml_tables, toml_value
+from planner.core.tables import csv_rows, csv_text, toml_tables, toml_value
 from planner.core.terms import Terms
 from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
 
@@ -21,12 +21,7 @@ _NONE = "none"
 
 def write_csv(rows: Iterable[Terms]) -> str:
     """Write rows as CSV; what nobody knows is an empty cell."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(value) for value in _values(row).values()])
-    return out.getvalue()
+    return csv_text([COLUMNS, *([_cell(value) for value in _values(row).values()] for row in rows)])
 
 
 def _cell(value: object) -> str:
@@ -73,18 +68,51 @@ def read_csv(text: str) -> list[Entry]:
         if len(row) != len(heading):
             raise InvalidInput(place, f"{len(heading)} columns are needed")
         cells = {name: cell for name, cell in zip(heading, row, strict=True) if cell}
-        found.append(_entry(place, {name: _value(place, name, cell) for name, cell in cells.items()}))
+        found.append(_entry(place, {name: _value(f"{place}: {name}", name, cell) for name, cell in cells.items()}))
     return found
+
+
+def read_facts_file(text: str, format_: str) -> dict[str, Any]:
+    """Read what is said of one subject from one TOML or JSON document, by the names of the API's body.
+
+    Raises:
+        InvalidInput: neither, or a moment that is none.
+    """
+    if format_ == "json":
+        document = strict_json.read(text.encode(), name="file")
+    else:
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise InvalidInput("file", f"not TOML: {error}") from None
+    if not isinstance(document, dict):
+        raise InvalidInput("file", "one object of facts is needed")
+    return _with_moments("", document)
+
+
+def read_words(words: Iterable[str]) -> dict[str, Any]:
+    """Read ``name=value`` words; a value is written as in a cell of the CSV, and an empty one is unknown.
+
+    Raises:
+        InvalidInput: no such word, a name twice, or a value that does not fit.
+    """
+    said: dict[str, Any] = {}
+    for word in words:
+        name, equals, cell = word.partition("=")
+        if not equals or name in said:
+            raise InvalidInput("fact", "NAME=VALUE is needed, each name once, such as trains_on_prompts=no")
+        said[name] = _value(name, name, cell) if cell else None
+    return _with_moments("", said)
 
 
 def _value(place: str, name: str, cell: str) -> object:
     if name in FLAGS:
         if cell not in _CELLS:
-            raise InvalidInput(f"{place}: {name}", "yes, no or nothing is needed")
+            raise InvalidInput(place, "yes, no or nothing is needed")
         return _CELLS[cell]
     if name == "retention_days":
         if not (cell.isascii() and cell.isdigit() and len(cell) < 10):  # noqa: PLR2004  # far above any number of days
-            raise InvalidInput(f"{place}: {name}", "a number of days is needed")
+            raise InvalidInput(place, "a number of days is needed")
         return int(cell)
     if name in SETS:
         return [] if cell == _NONE else cell.split()
@@ -105,13 +133,22 @@ def _entry(place: str, row: Mapping[str, Any]) -> Entry:
     kind, subject = said.pop("subject_kind", None), said.pop("subject", None)
     if not isinstance(kind, str) or not isinstance(subject, str):
         raise InvalidInput(place, "subject_kind and subject are needed")
+    return place, kind, subject, _with_moments(f"{place}: ", said)
+
+
+def _with_moments(place: str, said: dict[str, Any]) -> dict[str, Any]:
     for name in ("verified_at", "expires_at"):
         if isinstance(said.get(name), str):
-            said[name] = _moment(f"{place}: {name}", said[name])
-    return place, kind, subject, said
+            said[name] = moment(f"{place}{name}", said[name])
+    return said
 
 
-def _moment(place: str, text: str) -> datetime:
+def moment(place: str, text: str) -> datetime:
+    """Read a day, which begins at midnight UTC, or a moment.
+
+    Raises:
+        InvalidInput: neither; names the place.
+    """
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

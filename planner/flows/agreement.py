@@ -73,7 +73,7 @@ def add_fee(connection: Connection, row: agreements.Row, *, at: datetime, actor:
 
 def pay(
     connection: Connection, channel: str, payment: str, volume: str | None, valid_from: datetime, *, at: datetime,
-    actor: str,
+    actor: str, reason: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Say how a channel is paid here from a moment on, and ask every plan anew.
 
@@ -83,7 +83,7 @@ def pay(
     """
     if volume is not None and parse_decimal(volume, field="list_usd_per_month") < 0:
         raise InvalidInput("list_usd_per_month", "at least 0 is needed")
-    agreements.pay(connection, channel, payment, volume, valid_from, at=at, actor=actor)
+    agreements.pay(connection, channel, payment, volume, valid_from, at=at, actor=actor, reason=reason)
     plans.review(connection, at)
     return {
         "channel": channel, "payment": payment, "list_usd_per_month": volume,

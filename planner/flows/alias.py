@@ -8,7 +8,7 @@ from typing import Any
 
 from planner.core.catalogue import Catalogue
 from planner.core.doubt import Bounds
-from planner.core.offer import Route
+from planner.core.offer import Offer, Route
 from planner.flows import plans
 from planner.store import aliases, provider_words, recall
 from planner.store.engine import Connection, Store
@@ -17,28 +17,30 @@ from planner.store.publish import reconsider
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A spelling without a model: where it is used, how many offers wait on it, and one of them."""
+    """A spelling nobody has settled: where it is used, how many offers wait on it, and one of them.
+
+    ``model`` is the name that a feed gave it, None where it has none.
+    """
 
     namespace: str
     spelling: str
     offers: int
     example: str
+    model: str | None
 
 
 def pending(catalogue: Catalogue) -> list[Pending]:
     """Return every spelling that waits to be settled, most offers first. Moving names and routers wait for nobody."""
     counts: Counter[tuple[str, str]] = Counter()
-    examples: dict[tuple[str, str], str] = {}
+    examples: dict[tuple[str, str], Offer] = {}
     for offer in catalogue.offers:
         facts = offer.facts
-        if offer.model is None and facts.route is Route.ENDPOINT:
+        if not catalogue.settled(offer) and facts.route is Route.ENDPOINT:
             key = (facts.provider if facts.channel == "direct" else facts.channel, facts.model_spelling)
             counts[key] += 1
-            examples.setdefault(key, offer.id)
+            examples.setdefault(key, offer)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [
-        Pending(namespace, spelling, count, examples[namespace, spelling]) for (namespace, spelling), count in ordered
-    ]
+    return [Pending(*key, count, examples[key].id, examples[key].model) for key, count in ordered]
 
 
 def settle(

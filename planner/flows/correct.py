@@ -1,12 +1,13 @@
 """A recorded price was wrong: the stretch it was wrong about is closed on the record and written anew."""
 
 from datetime import datetime
+from typing import Any
 
 from planner.core.claim import Claim, Reading, Segment
 from planner.core.claim_form import read_facts
 from planner.core.doubt import Bounds, outside
 from planner.core.errors import InvalidInput, NotFound
-from planner.core.rate_form import check_entered
+from planner.core.rate_form import check_entered, write_rates
 from planner.core.reconcile import Span, correct
 from planner.store import audit, json_text, recall
 from planner.store.decide import CORRECTION
@@ -53,12 +54,22 @@ def correct_price(
     reading = Reading(
         source=CORRECTION, source_url=source_url, observed_at=at, rows_read=1, claims=(claim,), whole=False
     )
+    before = recall.spans_of(connection, [offer]).get(offer, {})
     done = publish(connection, [reading], at=at, actor=actor, reason=f"correction: {reason}", bounds=bounds)
     audit.record(
         connection, at=at, actor=actor, action="price.correct", subject=offer, reason=reason,
-        after={"valid_from": begins.isoformat(), "valid_to": ends.isoformat(), "revision": done.revision},
+        before=[_written(span) for span in before if span.valid_from < ends and begins < (span.valid_to or ends)],
+        after={**_written(Span(begins, ends, stretch.rates)), "source_url": source_url, "revision": done.revision},
     )  # fmt: skip
     return done
+
+
+def _written(span: Span) -> dict[str, Any]:
+    return {
+        "valid_from": span.valid_from.isoformat(),
+        "valid_to": None if span.valid_to is None else span.valid_to.isoformat(),
+        "rates": write_rates(span.rates),
+    }
 
 
 def _over(segments: tuple[Segment, ...], stretch: Segment) -> tuple[Segment, ...]:

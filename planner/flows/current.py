@@ -91,13 +91,20 @@ class Current:
         self._confirmed = asked
         return held
 
+    def now(self) -> datetime:
+        """Return the moment that decides which prices, evidence and keys hold: the server's, where there is one.
+
+        One machine whose clock is wrong must not give out prices early, nor believe evidence that has ended.
+        """
+        return self._watch.now() or self._now()
+
     def _outlived(self, held: View) -> bool:
         """Tell whether sources were read meanwhile that the view takes for silent."""
         if self._outgrown or self._monotonic() - self._aged < AGES_EVERY_SECONDS:
             return self._outgrown
         self._aged = self._monotonic()
         with contextlib.suppress(Unavailable), self._store.read() as connection:
-            ages, now, seen = ages_of(connection), self._now(), held.catalogue
+            ages, now, seen = ages_of(connection), self.now(), held.catalogue
             self._outgrown = any(
                 seen.stale(now, source) and now < stale_from for source, stale_from in ages.stale_from.items()
             ) or any(
@@ -134,7 +141,7 @@ class Current:
 
     def known(self, view: View, known_at: datetime) -> View:
         """Return what was believed at a moment, as a view of its own. Keys are always today's."""
-        if known_at >= self._now():
+        if known_at >= self.now():
             return view
         return self._past.get_or((view.heads, known_at), lambda: self._load_past(view, known_at))
 

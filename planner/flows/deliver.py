@@ -11,6 +11,7 @@ import structlog
 
 from planner import notify
 from planner.core.errors import InvalidInput, NotFound
+from planner.flows import expiry
 from planner.notify import Mail, NotDelivered
 from planner.store import alerts, holds, status
 from planner.store.alerts import Target
@@ -96,7 +97,7 @@ def _settle(connection: Connection, taken: _Taken, error: NotDelivered | None, a
     alerts.settle(connection, message["id"], message["attempts"], None if error is None else str(error), at)
     if error is not None and error.gone and taken.hook is not None:
         with contextlib.suppress(NotFound):  # disabled meanwhile
-            alerts.disable_webhook(connection, taken.hook["id"], at=at, actor="receiver")
+            alerts.disable_webhook(connection, taken.hook["id"], at=at, actor="receiver", reason=str(error))
 
 
 def _attempt(taken: _Taken, ways: Ways) -> NotDelivered | None:
@@ -151,7 +152,7 @@ def _text(told: Sequence[dict[str, Any]]) -> str:
 
 
 def remind(connection: Connection, at: datetime) -> int:
-    """Write alerts that no change causes: prices that still wait, sources that fell silent, and plans that moved.
+    """Write alerts that no change causes: prices that still wait, evidence that ends, silent sources, plans that moved.
 
     A plan moves without a publication when a dated price, a contract or evidence begins or ends. Returns how many.
     """
@@ -163,7 +164,7 @@ def remind(connection: Connection, at: datetime) -> int:
         kind = "feed_held" if row["offer_id"] is None else "hold_waiting"
         facts = {"hold": row["id"], "source": row["source"], "since": row["opened_at"].isoformat()}
         alerts.add(connection, at, kind, row["offer_id"] or row["source"], facts, None)
-    count = len(waiting) + plans.review(connection, at)
+    count = len(waiting) + expiry.remind(connection, at) + plans.review(connection, at)
     for source in status.source_states_of(connection):
         silence = source.silence(at)
         # Told once for every time it begins, also while the source goes on being read without saying anything new.
@@ -180,8 +181,9 @@ def remind(connection: Connection, at: datetime) -> int:
 
 
 def add_webhook(
-    connection: Connection, url: str, kinds: Sequence[str] | None, trusted: Sequence[str], *, at: datetime, actor: str
-) -> dict[str, Any]:
+    connection: Connection, url: str, kinds: Sequence[str] | None, trusted: Sequence[str], *, at: datetime, actor: str,
+    reason: str,
+) -> dict[str, Any]:  # fmt: skip
     """Register a receiver, and return its number and its signing secret, which is shown this once.
 
     Raises:
@@ -192,5 +194,5 @@ def add_webhook(
     if unknown or kinds == []:
         raise InvalidInput("kinds", f"planner knows {', '.join(alerts.KINDS)}")
     secret = notify.new_secret()
-    id_ = alerts.add_webhook(connection, url, secret, kinds, at=at, actor=actor)
+    id_ = alerts.add_webhook(connection, url, secret, kinds, at=at, actor=actor, reason=reason)
     return {"id": id_, "url": url, "kinds": None if kinds is None else list(kinds), "secret": secret}

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from planner.core.catalogue import Catalogue
@@ -62,7 +63,10 @@ def take_in(connection: Connection, entries: Sequence[Entry], by: By) -> Reply:
     Raises:
         InvalidInput: names the place in the file that cannot be.
     """
-    held = [row for rows in terms.load(connection).values() for row in rows if row.curated]
+    catalogue = load_catalogue(connection)
+    held = [row for rows in catalogue.terms.values() for row in rows if row.curated]
+    # Nothing but evidence moves meanwhile, so the catalogue is loaded once for all rows.
+    kind_of_change = Kind(partial(_wish_enter, loaded=catalogue), _do_enter)
     lines: list[Reply] = []
     for place, kind, subject, said in entries:
         try:
@@ -70,7 +74,7 @@ def take_in(connection: Connection, entries: Sequence[Entry], by: By) -> Reply:
             line = {"place": place, "outcome": "unchanged", "subject": subject}
             if not any(same_words(row, other) for other in held):
                 _check(connection, kind, subject)
-                done = second.change_unseen(connection, KINDS[ENTER], f"{kind} {subject}", _written(row), by)
+                done = second.change_unseen(connection, kind_of_change, f"{kind} {subject}", _written(row), by)
                 line |= {"outcome": "entered", **done}
         except InvalidInput as error:
             raise InvalidInput(f"{place}: {error.field}", error.problem) from None
@@ -116,9 +120,11 @@ def _on_record(connection: Connection, id_: str) -> Terms:
     return row
 
 
-def _wish_enter(connection: Connection, subject: str, body: dict[str, Any], at: datetime) -> Wish:
+def _wish_enter(
+    connection: Connection, subject: str, body: dict[str, Any], at: datetime, loaded: Catalogue | None = None
+) -> Wish:
     row = _read(body)
-    return _wish(connection, ENTER, subject, body, [row], _entered_before(connection, row), at)
+    return _wish(connection, ENTER, subject, body, [row], _entered_before(connection, row), at, loaded)
 
 
 def _do_enter(connection: Connection, wish: Wish, by: By) -> Reply:
@@ -130,7 +136,7 @@ def _do_enter(connection: Connection, wish: Wish, by: By) -> Reply:
 
 
 def _entered_before(connection: Connection, row: Terms) -> list[Terms]:
-    held = terms.load(connection).get((row.subject_kind, row.subject), ())
+    held = terms.about(connection, row.subject_kind, row.subject)
     return [old for old in held if old.source == ENTERED and row.source == ENTERED]
 
 
@@ -170,12 +176,13 @@ def _accepted(connection: Connection, body: dict[str, Any], at: datetime) -> Ter
 
 def _wish(
     connection: Connection, kind: str, subject: str, body: dict[str, Any], added: list[Terms], ended: list[Terms],
-    at: datetime,
+    at: datetime, loaded: Catalogue | None = None,
 ) -> Wish:  # fmt: skip
-    catalogue = load_catalogue(connection)
+    catalogue = loaded or load_catalogue(connection)
     about = (added or ended)[0]
     place = about.subject_kind, about.subject
-    held = catalogue.terms.get(place, ())
+    held = terms.about(connection, *place)
+    catalogue = replace(catalogue, terms={**catalogue.terms, place: held})
     gone = {row.id for row in ended}
     rows = (*(row for row in held if row.id not in gone), *added)
     after = replace(catalogue, terms={**catalogue.terms, place: rows})

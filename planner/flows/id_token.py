@@ -12,14 +12,16 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 from planner.core import strict_json
 from planner.core.errors import InvalidInput, SignInRefused
 
 # Fixed here: what a token says about itself chooses among these, and the key must be of the kind.
 _KINDS: dict[str, tuple[type[RSAKey] | type[ECKey], str]] = {"RS256": (RSAKey, "RSA"), "ES256": (ECKey, "EC")}
-# A header may name its key; it may bring none, and point to none.
-_NAMED_BY_HEADER = frozenset({"alg", "kid", "typ"})
+# A header may name its key; it may bring none, point to none, and ask for nothing that is not known here. Other words,
+# such as the thumbprint some providers send, say nothing.
+_NEVER_IN_HEADER = frozenset({"jwk", "jku", "x5c", "x5u", "crit", "b64", "zip", "enc"})
 SKEW_SECONDS = 60
 AGE_SECONDS_MAX = 600
 _CHARACTERS_MAX = 16_384
@@ -46,7 +48,8 @@ def proven(
         raise SignInRefused
     algorithm, key = _key(_header(token), keys)
     try:
-        claims: Mapping[str, Any] = jwt.decode(token, key, algorithms=[algorithm]).claims
+        registry = JWSRegistry(algorithms=[algorithm], strict_check_header=False)
+        claims: Mapping[str, Any] = jwt.decode(token, key, registry=registry).claims
     except (JoseError, ValueError, TypeError, RecursionError):
         raise SignInRefused from None
     now = at.timestamp()
@@ -83,7 +86,7 @@ def _header(token: str) -> Mapping[str, Any]:
         header = strict_json.read(base64.urlsafe_b64decode(first[0] + "=" * (-len(first[0]) % 4)))
     except (InvalidInput, binascii.Error, ValueError):
         raise SignInRefused from None
-    if not isinstance(header, dict) or not set(header) <= _NAMED_BY_HEADER:
+    if not isinstance(header, dict) or set(header) & _NEVER_IN_HEADER:
         raise SignInRefused
     return header
 

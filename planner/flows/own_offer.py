@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from planner.core.claim import Claim, Reading, Segment
+from planner.core.claim_form import write_claim
 from planner.core.doubt import Bounds
 from planner.core.errors import InvalidInput
 from planner.core.fx import to_usd
@@ -77,6 +78,7 @@ def set_offer(
     rates = None if own.rates is None else _in_usd(connection, own.rates, own.currency, (own.valid_from or at).date())
     if rates is None and own.valid_from is not None and own.valid_from < at:
         raise InvalidInput("valid_from", "a price ends now or later; prices correct is about the past")
+    said = recall.claims_of(connection, [id_]).get(id_, {}).get(ENTERED)
     segments = _among_others(connection, id_, own.valid_from, rates, at)
     claim = Claim(
         offer_id=id_, facts=facts, segments=segments, unpriced=None if segments else "withdrawn",
@@ -90,7 +92,9 @@ def set_offer(
     outcome = _outcome(claim, done, free=free, held=waiting is not None)
     audit.record(
         connection, at=at, actor=actor, action="offer.set", subject=id_, reason=reason,
-        after={"revision": done.revision, "model": own.model, "outcome": outcome, "currency": own.currency},
+        before=None if said is None else {"claim": write_claim(said.claim)},
+        after={"revision": done.revision, "model": own.model, "outcome": outcome, "currency": own.currency,
+               "claim": write_claim(claim)},
     )  # fmt: skip
     plans.review(connection, at)
     return Entered(id_, outcome, waiting)

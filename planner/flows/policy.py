@@ -80,7 +80,7 @@ def discard_draft(connection: Connection, name: str, by: By) -> Reply:
     policies.discard(connection, name)
     audit.record(
         connection, at=by.at, actor=by.actor, action="policy.discard", subject=name, before=held.document,
-        reason=by.reason,
+        after=None, reason=by.reason,
     )  # fmt: skip
     return {"name": name, "discarded": held.edit}
 

@@ -3,16 +3,19 @@
 A change is narrow or wide by what it would let through, never by who asks. A narrow one is done at once, always: who
 closes a door needs nobody's leave. The body of a change is stored as it was sent; approving runs the same story that a
 change without a second person runs, on the state it was proposed for.
+
+Whoever may know a secret of the one who proposed it, or the other way round, is no second person.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from planner.core.errors import Conflict
+from planner.core.errors import Conflict, InvalidInput, NotFound
 from planner.store import audit, proposals
 from planner.store.engine import Connection
+from planner.store.makers import makers
 from planner.store.proposals import Proposal
 
 Reply = dict[str, Any]
@@ -20,12 +23,21 @@ Reply = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """Who does something, when and why; ``two_people`` tells whether the house asks for a second person."""
+    """Who does something, when and why; ``two_people`` tells whether the house asks for a second person.
+
+    ``proposed_by`` is who wanted it, where that is somebody else.
+    """
 
     actor: str
     at: datetime
     reason: str
     two_people: bool = False
+    proposed_by: str | None = None
+
+    @property
+    def wanted_by(self) -> str:
+        """Return who wanted it first."""
+        return self.proposed_by or self.actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +55,10 @@ class Wish:
     basis: str
 
 
+class Outdated(Conflict):
+    """What a proposal was made for has changed since; it is to be ended as outdated: `outdate`."""
+
+
 class Kind:
     """One kind of change: how to see what it would do, and how to do it."""
 
@@ -50,9 +66,11 @@ class Kind:
         self,
         wish: Callable[[Connection, str, dict[str, Any], datetime], Wish],
         do: Callable[[Connection, Wish, By], Reply],
+        *,
+        plans: bool = True,
     ) -> None:
-        """Remember both; ``wish`` reads the body and raises what is wrong with it."""
-        self.wish, self.do = wish, do
+        """Remember both; ``wish`` reads the body and raises what is wrong with it. ``plans``: it may move plans."""
+        self.wish, self.do, self.plans = wish, do, plans
 
 
 def change(connection: Connection, kind: Kind, subject: str, body: dict[str, Any], by: By) -> Reply:
@@ -62,7 +80,8 @@ def change(connection: Connection, kind: Kind, subject: str, body: dict[str, Any
         What the change answers, with how many alerts its effect on plans caused; or the proposal's number and state,
         with what it would let through.
     """
-    return told(connection, change_unseen(connection, kind, subject, body, by), by)
+    reply = change_unseen(connection, kind, subject, body, by)
+    return told(connection, reply, by) if kind.plans else reply
 
 
 def change_unseen(connection: Connection, kind: Kind, subject: str, body: dict[str, Any], by: By) -> Reply:
@@ -76,7 +95,9 @@ def change_unseen(connection: Connection, kind: Kind, subject: str, body: dict[s
     )  # fmt: skip
     audit.record(
         connection, at=by.at, actor=by.actor, action="proposal.add", subject=f"{wish.kind} {wish.subject}",
-        after={"proposal": id_, "body": wish.body, "widens": list(wish.widens)}, reason=by.reason,
+        before=None, reason=by.reason,
+        after={"proposal": id_, "state": proposals.WAITING, "body": proposals.shown(wish.body),
+               "widens": list(wish.widens)},
     )  # fmt: skip
     return {"proposal": id_, "state": proposals.WAITING, "widens": list(wish.widens)}
 
@@ -96,20 +117,48 @@ def approve(connection: Connection, id_: int, kinds: Mapping[str, Kind], by: By)
 
     Raises:
         NotFound: no proposal has this number.
-        Conflict: it was decided before, was proposed by the same person, or what it was made for has changed since.
+        Conflict: it was decided before, or was proposed by the same person or one behind whom the same may stand.
+        Outdated: what it was made for has changed since.
     """
     held = proposals.one(connection, id_)
     if held["state"] != proposals.WAITING:
         raise Conflict("proposal", str(id_), f"it is {held['state']}")
-    if held["proposed_by"] == by.actor:
+    if _behind(connection, by.actor, held["proposed_by"]) or _behind(connection, held["proposed_by"], by.actor):
         raise Conflict("proposal", str(id_), "a second person is needed")
     kind = kinds[held["kind"]]
-    wish = kind.wish(connection, held["subject"], held["body"], by.at)
-    if wish.basis != held["basis"]:
-        raise Conflict("proposal", str(id_), "what it was made for has changed since; reject it and propose it anew")
+    try:
+        wish = kind.wish(connection, held["subject"], proposals.body_of(connection, id_), by.at)
+    except (NotFound, InvalidInput, Conflict):
+        wish = None
+    if wish is None or wish.basis != held["basis"]:
+        raise Outdated("proposal", str(id_), "what it was made for has changed since; propose it anew")
     proposals.decide(connection, id_, proposals.APPROVED, at=by.at, actor=by.actor, decision=by.reason)
-    _note(connection, held, "approve", by)
-    return told(connection, kind.do(connection, wish, by), by)
+    _note(connection, held, "approve", proposals.APPROVED, by)
+    reply = kind.do(connection, wish, replace(by, proposed_by=held["proposed_by"]))
+    return told(connection, reply, by) if kind.plans else reply
+
+
+def _behind(connection: Connection, actor: str, sought: str) -> bool:
+    """Tell whether somebody is an actor, or made it, or made who made it, and so on."""
+    found: set[str] = set()
+    open_ = {actor}
+    while open_:
+        found |= open_
+        open_ = {maker for one in open_ for maker in makers(connection, one)} - found
+    return sought in found
+
+
+def outdate(connection: Connection, id_: int, by: By) -> Reply:
+    """End a proposal that cannot be done any more, whoever found that out.
+
+    Raises:
+        Conflict: it was decided in between.
+    """
+    held = proposals.one(connection, id_)
+    decision = "what it was made for has changed since"
+    proposals.decide(connection, id_, proposals.OUTDATED, at=by.at, actor=by.actor, decision=decision)
+    _note(connection, held, "outdate", proposals.OUTDATED, replace(by, reason=decision))
+    return {"proposal": id_, "state": proposals.OUTDATED}
 
 
 def reject(connection: Connection, id_: int, by: By) -> Reply:
@@ -121,13 +170,14 @@ def reject(connection: Connection, id_: int, by: By) -> Reply:
     """
     held = proposals.one(connection, id_)
     proposals.decide(connection, id_, proposals.REJECTED, at=by.at, actor=by.actor, decision=by.reason)
-    _note(connection, held, "reject", by)
+    _note(connection, held, "reject", proposals.REJECTED, by)
     return {"proposal": id_, "state": proposals.REJECTED}
 
 
-def _note(connection: Connection, held: Proposal, verb: str, by: By) -> None:
+def _note(connection: Connection, held: Proposal, verb: str, state: str, by: By) -> None:
     audit.record(
         connection, at=by.at, actor=by.actor, action=f"proposal.{verb}", subject=f"{held['kind']} {held['subject']}",
-        before={"proposal": held["id"], "proposed_by": held["proposed_by"]}, after={"body": held["body"]},
+        before={"proposal": held["id"], "state": held["state"], "proposed_by": held["proposed_by"]},
+        after={"proposal": held["id"], "state": state, "body": held["body"]},
         reason=by.reason,
     )  # fmt: skip

@@ -11,9 +11,9 @@ from planner.sources.mapping import Layout
 from planner.store import audit, fetches, json_text, registry, terms
 from planner.store.engine import Connection, Store
 from planner.store.publish import publish
-from planner.store.revision import bump
+from planner.store.revision import bump, read_heads
 
-ACTOR = "planner"
+ACTOR = seeds.PLANNER
 BUNDLES = "catalogue-*.jsonl.gz"
 
 
@@ -66,7 +66,10 @@ def _load_registry(connection: Connection, folder: Path, at: datetime) -> None:
     terms.plant(connection, seeds.terms(folder), at)
     registry.write_scores(connection, seeds.scores(folder))
     after = {**{table: len(listed) for table, listed in rows.items()}, "aliases_changed": changed}
-    audit.record(connection, at=at, actor=ACTOR, action="seeds.load", subject=subject, after=after)
+    audit.record(
+        connection, at=at, actor=ACTOR, action="seeds.load", subject=subject, after=after,
+        before={"seeds": audit.newest(connection, "seeds.load")}, reason="what this version of planner knows by itself",
+    )  # fmt: skip
     bump(connection, policy=True)
 
 
@@ -87,8 +90,10 @@ def _load_bundle(connection: Connection, path: Path, at: datetime) -> bool:
     # Once a source was read live, its bundled words are older than what it said itself.
     spoken = fetches.spoken(connection)
     fresh = [reading for reading in readings if reading.source not in spoken]
+    before = read_heads(connection).catalogue
     done = publish(connection, fresh, at=at, actor=ACTOR, reason=f"bundle {path.name}", announce=False)
     audit.record(
-        connection, at=at, actor=ACTOR, action="bundle.load", subject=path.name, after={"revision": done.revision}
-    )
+        connection, at=at, actor=ACTOR, action="bundle.load", subject=path.name, before={"revision": before},
+        after={"revision": done.revision}, reason="prices to answer from before the first refresh",
+    )  # fmt: skip
     return True

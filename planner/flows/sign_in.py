@@ -47,21 +47,13 @@ def by_password(
         Unavailable: too many sign in at once, or the database does not answer.
     """
     # A login may be as long as somebody likes, and may be a password typed into the wrong field: a digest is kept.
-    limits = {f"login:{sessions.digest_of(login)}": LOGIN_TRIES_MAX, f"peer:{peer_of(peer)}": PEER_TRIES_MAX}
+    limits = {_bucket(login): LOGIN_TRIES_MAX, f"peer:{peer_of(peer)}": PEER_TRIES_MAX}
     counted(store, limits, at)
-    with store.read() as connection:
-        person = people.find(connection, login)
-    # Disabled people cost the same work and hear the same as those nobody knows.
-    right = passwords.matches(None if person is None else person.password_hash, password)
-    if person is None or person.password_hash is None or not right or person.disabled_at is not None:
-        raise SignInRefused
-    newer = passwords.hashed(password) if passwords.outdated(person.password_hash) else None
+    stored = _checked(store, login, password)
+    newer = passwords.hashed(password) if passwords.outdated(stored) else None
 
     def story(connection: Connection) -> Begun:
-        # Checking took a while: who was disabled or got another password meanwhile does not come in.
-        found = people.find(connection, login)
-        if found is None or found.password_hash != person.password_hash:
-            raise SignInRefused
+        found = _still(connection, login, stored)
         for bucket in limits:
             sessions.forgive(connection, bucket, window_start(at))
         if newer is not None:
@@ -69,6 +61,53 @@ def by_password(
         return begun(connection, found, "password", lasting, at, former)
 
     return store.tell(story)
+
+
+def change_password(store: Store, login: str, password: str, new: str, lasting: Lasting, at: datetime) -> Begun:
+    """Give somebody who knows their password another one; every session of theirs ends, and a new one begins.
+
+    Raises:
+        SignInRefused: the password is not theirs; whoever found a browser open cannot keep it.
+        InvalidInput: the new one is too short or too long.
+        TooManyRequests: the login was tried too often.
+        Unavailable: too many sign in at once, or the database does not answer.
+    """
+    bucket = _bucket(login)
+    counted(store, {bucket: LOGIN_TRIES_MAX}, at)
+    stored = _checked(store, login, password)
+    kept = passwords.hashed(new)
+
+    def story(connection: Connection) -> Begun:
+        _still(connection, login, stored)
+        who = f"person:{login}"
+        person = people.set_password(connection, login, kept, at=at, actor=who, reason="changed by its owner")
+        sessions.forgive(connection, bucket, window_start(at))
+        return begun(connection, person, "password", lasting, at, None)
+
+    return store.tell(story)
+
+
+def _bucket(login: str) -> str:
+    return f"login:{sessions.digest_of(login)}"
+
+
+def _checked(store: Store, login: str, password: str) -> str:
+    """Return the stored form of somebody's password, if this is it."""
+    with store.read() as connection:
+        person = people.find(connection, login)
+    # Disabled people cost the same work and hear the same as those nobody knows.
+    right = passwords.matches(None if person is None else person.password_hash, password)
+    if person is None or person.password_hash is None or not right or person.disabled_at is not None:
+        raise SignInRefused
+    return person.password_hash
+
+
+def _still(connection: Connection, login: str, stored: str) -> Person:
+    """Return who was checked. It took a while: who got another password meanwhile does not come in."""
+    found = people.find(connection, login)
+    if found is None or found.password_hash != stored:
+        raise SignInRefused
+    return found
 
 
 def begun(
@@ -82,7 +121,7 @@ def begun(
     if person.disabled_at is not None:
         raise SignInRefused
     if former is not None:
-        sessions.end(connection, former, at=at)
+        sessions.end(connection, former, at=at, reason="signed in anew")
     return Begun(*sessions.begin(connection, person, method, at=at, lasts=lasting.whole))
 
 
@@ -99,7 +138,7 @@ def holding(store: Store, token: str, lasting: Lasting, at: datetime) -> Session
 
 def end(store: Store, token: str, at: datetime) -> None:
     """Sign somebody out."""
-    store.tell(lambda connection: sessions.end(connection, token, at=at))
+    store.tell(lambda connection: sessions.end(connection, token, at=at, reason="signed out"))
 
 
 def window_start(at: datetime) -> datetime:

@@ -42,8 +42,11 @@ def write(
     story: Callable[[Connection], Reply],
     at: datetime,
     tagged: Callable[[Connection], str] = tag_of,
+    once: str = "",
 ) -> tuple[Reply, str]:
     """Run a story and return its reply with the ETag after it; ``tagged`` gives that of what is written.
+
+    ``once`` names the part of the reply that is a secret: it is not kept, and a repeated request gets null for it.
 
     Raises:
         Changed: ``If-Match`` names an older state.
@@ -61,7 +64,8 @@ def write(
             raise Changed("state", request.match[:80], f"the newest is {tagged(connection)}")
         reply = story(connection)
         if request.key is not None:
-            replies.keep(connection, request.actor, request.key, request.digest, reply, at)
+            kept = {**reply, once: None} if once in reply else reply
+            replies.keep(connection, request.actor, request.key, request.digest, kept, at)
         return reply, tagged(connection)
 
     return store.tell(whole)

@@ -93,8 +93,9 @@ def _add(
         raise AssertionError("an inserted row has a key")
     id_ = int(key[0])
     audit.record(
-        connection, at=at, actor=actor, action=f"{word}.add", subject=f"{word} {id_}", after=_plain(row), reason=reason
-    )
+        connection, at=at, actor=actor, action=f"{word}.add", subject=f"{word} {id_}", before=None,
+        after=_plain(row), reason=reason,
+    )  # fmt: skip
     bump(connection, policy=True)
     return id_
 
@@ -122,8 +123,8 @@ def end(
         key = connection.execute(sa.insert(table).values(changed)).inserted_primary_key
         made = None if key is None else int(key[0])
     audit.record(
-        connection, at=at, actor=actor, action=f"{word}.end", subject=f"{word} {id_}", after=ends.isoformat(),
-        reason=reason,
+        connection, at=at, actor=actor, action=f"{word}.end", subject=f"{word} {id_}", before=_plain(row),
+        after=None if made is None else {**_plain(row), "id": made, "valid_to": ends.isoformat()}, reason=reason,
     )  # fmt: skip
     bump(connection, policy=True)
     return made
@@ -136,9 +137,12 @@ def void(connection: sa.Connection, word: str, id_: int, *, at: datetime, actor:
         NotFound: there is none with this number.
         Conflict: it is off the record.
     """
-    table, _row = _on_record(connection, word, id_)
+    table, row = _on_record(connection, word, id_)
     connection.execute(sa.update(table).where(table.c.id == id_).values(recorded_to=at))
-    audit.record(connection, at=at, actor=actor, action=f"{word}.void", subject=f"{word} {id_}", reason=reason)
+    audit.record(
+        connection, at=at, actor=actor, action=f"{word}.void", subject=f"{word} {id_}", before=_plain(row), after=None,
+        reason=reason,
+    )  # fmt: skip
     bump(connection, policy=True)
 
 
@@ -154,20 +158,23 @@ def _on_record(connection: sa.Connection, word: str, id_: int) -> tuple[sa.Table
 
 def pay(
     connection: sa.Connection, channel: str, payment: str, list_usd_per_month: str | None, valid_from: datetime, *,
-    at: datetime, actor: str,
+    at: datetime, actor: str, reason: str,
 ) -> None:  # fmt: skip
     """Say how a channel is paid here from a moment on, and how much list-price usage a month is expected."""
     check_channel(connection, channel)
     p = channel_payments.c
-    later = p.channel_id == channel, p.recorded_to.is_(None), p.valid_from >= valid_from
-    connection.execute(sa.update(channel_payments).where(*later).values(recorded_to=at))
+    live = p.channel_id == channel, p.recorded_to.is_(None)
+    columns = p.payment, p.list_usd_per_month, p.valid_from
+    found = connection.execute(sa.select(*columns).where(*live).order_by(p.valid_from)).mappings()
+    before = [dict(row) for row in found]
+    connection.execute(sa.update(channel_payments).where(*live, p.valid_from >= valid_from).values(recorded_to=at))
     values = {"payment": payment, "list_usd_per_month": list_usd_per_month, "valid_from": valid_from}
     connection.execute(
         sa.insert(channel_payments).values(channel_id=channel, **values, recorded_from=at, recorded_by=actor)
     )
     audit.record(
-        connection, at=at, actor=actor, action="channel.pay", subject=channel,
-        after=[payment, list_usd_per_month, valid_from.isoformat()],
+        connection, at=at, actor=actor, action="channel.pay", subject=channel, before=[_plain(row) for row in before],
+        after=[*(_plain(row) for row in before if row["valid_from"] < valid_from), _plain(values)], reason=reason,
     )  # fmt: skip
     bump(connection, policy=True)
 

@@ -24,6 +24,8 @@ KINDS = (
     "plan_moved",
     "plan_under_margin",
     "plan_without_offer",
+    "terms_expiring",
+    "terms_expired",
 )
 ALERTS_PER_MESSAGE = 100
 FAN_OUT_MAX = 20_000
@@ -113,14 +115,15 @@ def settle(connection: sa.Connection, id_: int, attempts: int, error: str | None
     connection.execute(sa.update(deliveries).where(*mine).values(values))
 
 
-def retry(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> None:
+def retry(connection: sa.Connection, id_: int, *, at: datetime, actor: str, reason: str) -> None:
     """Make a dead message due again.
 
     Raises:
         NotFound: there is no such message.
         Conflict: it is not dead, or its receiver is disabled.
     """
-    row = connection.execute(sa.select(deliveries.c.state, deliveries.c.target).where(deliveries.c.id == id_)).first()
+    columns = deliveries.c.state, deliveries.c.target, deliveries.c.attempts
+    row = connection.execute(sa.select(*columns).where(deliveries.c.id == id_)).first()
     if row is None:
         raise NotFound("delivery", str(id_))
     if row.state != DEAD:
@@ -129,7 +132,11 @@ def retry(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> N
         raise Conflict("delivery", str(id_), "its receiver is disabled; enable it first")
     values = {"state": DUE, "attempts": 0, "next_attempt_at": at, "finished_at": None}
     connection.execute(sa.update(deliveries).where(deliveries.c.id == id_).values(values))
-    audit.record(connection, at=at, actor=actor, action="delivery.retry", subject=f"delivery {id_}")
+    audit.record(
+        connection, at=at, actor=actor, action="delivery.retry", subject=f"delivery {id_}", reason=reason,
+        before={"target": row.target, "state": row.state, "attempts": row.attempts},
+        after={"target": row.target, "state": DUE, "attempts": 0},
+    )  # fmt: skip
 
 
 def by_ids(connection: sa.Connection, ids: Iterable[int]) -> list[dict[str, Any]]:
@@ -160,6 +167,14 @@ def listed(
     return [_read(dict(row)) for row in connection.execute(query).mappings()]
 
 
+def facts_of(connection: sa.Connection, kind: str) -> list[dict[str, Any]]:
+    """Return the facts of every alert of one kind, for what is told only once."""
+    return [
+        json_text.load(facts)
+        for facts in connection.execute(sa.select(alerts.c.facts).where(alerts.c.kind == kind)).scalars()
+    ]
+
+
 def _read(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "facts": json_text.load(row["facts"])}
 
@@ -177,8 +192,9 @@ def messages(
 
 
 def add_webhook(
-    connection: sa.Connection, url: str, secret: str, kinds: Sequence[str] | None, *, at: datetime, actor: str
-) -> int:
+    connection: sa.Connection, url: str, secret: str, kinds: Sequence[str] | None, *, at: datetime, actor: str,
+    reason: str,
+) -> int:  # fmt: skip
     """Register a receiver and return its number. The secret is never shown again, and not written into the audit."""
     done = connection.execute(
         sa.insert(webhooks).values(
@@ -190,14 +206,14 @@ def add_webhook(
     if key is None:
         raise AssertionError("an inserted row has a key")
     audit.record(
-        connection, at=at, actor=actor, action="webhook.add", subject=f"webhook {key[0]}",
-        after={"url": url, "kinds": None if kinds is None else list(kinds)},
+        connection, at=at, actor=actor, action="webhook.add", subject=f"webhook {key[0]}", reason=reason, before=None,
+        after={"url": url, "kinds": None if kinds is None else list(kinds), "told": True},
     )  # fmt: skip
     bump(connection, policy=True)
     return int(key[0])
 
 
-def disable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> None:
+def disable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor: str, reason: str) -> None:
     """Stop telling a receiver; what was due to it is dropped.
 
     Raises:
@@ -208,16 +224,19 @@ def disable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor:
     )
     if not done.rowcount:
         raise NotFound("webhook", str(id_))
-    connection.execute(
+    dropped = connection.execute(
         sa.update(deliveries)
         .where(deliveries.c.target == f"webhook:{id_}", deliveries.c.state == DUE)
         .values(state=DEAD, finished_at=at, error="the receiver was disabled")
-    )
-    audit.record(connection, at=at, actor=actor, action="webhook.disable", subject=f"webhook {id_}")
+    ).rowcount
+    audit.record(
+        connection, at=at, actor=actor, action="webhook.disable", subject=f"webhook {id_}", reason=reason,
+        before={"told": True, "due": dropped}, after={"told": False, "due": 0},
+    )  # fmt: skip
     bump(connection, policy=True)
 
 
-def enable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor: str) -> None:
+def enable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor: str, reason: str) -> None:
     """Tell a receiver again; what died meanwhile waits for a retry.
 
     Raises:
@@ -230,7 +249,10 @@ def enable_webhook(connection: sa.Connection, id_: int, *, at: datetime, actor: 
     if row.disabled_at is None:
         raise Conflict("webhook", str(id_), "it is not disabled")
     connection.execute(sa.update(webhooks).where(webhooks.c.id == id_).values(disabled_at=None))
-    audit.record(connection, at=at, actor=actor, action="webhook.enable", subject=f"webhook {id_}")
+    audit.record(
+        connection, at=at, actor=actor, action="webhook.enable", subject=f"webhook {id_}", reason=reason,
+        before={"told": False}, after={"told": True},
+    )  # fmt: skip
     bump(connection, policy=True)
 
 

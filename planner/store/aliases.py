@@ -28,7 +28,7 @@ def settle(connection: sa.Connection, rows: Sequence[Settled], *, at: datetime, 
             nothing is written then.
     """
     wanted: dict[tuple[str, str], str | None] = {}
-    known = set(connection.execute(sa.select(models.c.id)).scalars())
+    known = {row.id: row.settled_by for row in connection.execute(sa.select(models.c.id, models.c.settled_by))}
     for place, (namespace, spelling, model) in enumerate(rows):
         field = f"aliases.{place} ({namespace[:40]!a} {spelling[:80]!a})"
         if not (valid_feed_id(namespace) and valid_feed_id(spelling)):
@@ -39,7 +39,9 @@ def settle(connection: sa.Connection, rows: Sequence[Settled], *, at: datetime, 
             raise InvalidInput(field, "it stands here twice, with two meanings")
     columns = aliases.c.namespace, aliases.c.spelling, aliases.c.model_id
     before = {(row.namespace, row.spelling): row.model_id for row in connection.execute(sa.select(*columns))}
-    changed = {place: model for place, model in wanted.items() if before.get(place) != model}
+    # Who says that a spelling means a model has looked at the model's name too, if only a feed had named it so far.
+    unseen = {model for model in wanted.values() if model is not None and known[model] is None}
+    changed = {place: model for place, model in wanted.items() if before.get(place) != model or model in unseen}
     if not changed:
         return 0
     same = aliases.c.namespace == sa.bindparam("b_namespace"), aliases.c.spelling == sa.bindparam("b_spelling")
@@ -51,6 +53,7 @@ def settle(connection: sa.Connection, rows: Sequence[Settled], *, at: datetime, 
         for (namespace, spelling), model in changed.items()
     ]
     connection.execute(sa.insert(aliases), written)
+    connection.execute(sa.update(models).where(models.c.id.in_(unseen)).values(settled_by=actor))
     # One entry for what was one decision, with every spelling in it.
     subject = " ".join(next(iter(changed))) if len(changed) == 1 else f"{len(changed)} spellings"
     audit.record(
@@ -90,8 +93,10 @@ def register_model(connection: sa.Connection, id_: str, name: str, *, at: dateti
     author = id_.partition("/")[0]
     if connection.execute(sa.select(models.c.id).where(models.c.id == id_)).first() is not None:
         return False
-    connection.execute(sa.insert(models).values(id=id_, name=name, author=author, kind="chat"))
-    audit.record(connection, at=at, actor=actor, action="model.register", subject=id_, after=name, reason=reason)
+    connection.execute(sa.insert(models).values(id=id_, name=name, author=author, kind="chat", settled_by=actor))
+    audit.record(
+        connection, at=at, actor=actor, action="model.register", subject=id_, before=None, after=name, reason=reason
+    )
     bump(connection, policy=True)
     return True
 

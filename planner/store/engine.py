@@ -19,6 +19,10 @@ TRIES_MAX = 5
 # PostgreSQL: serialization failure, deadlock. The whole story is run again, never a part of it.
 _AGAIN = frozenset({"40001", "40P01"})
 
+# A trigger raises, or PostgreSQL is a standby that only reads: nothing the story says would change that.
+_SHUT = frozenset({"P0001", "25006", "SQLITE_CONSTRAINT_TRIGGER"})
+_REFUSES = "the database refuses to be written"
+
 # Nobody waits for a row longer than for SQLite's file; who stopped in the middle of a transaction loses it.
 _POSTGRESQL = f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=120s"
 # A host that went away without a word is found out in as long.
@@ -66,7 +70,7 @@ class Store:
         """Run a whole story in one write, again from its beginning where PostgreSQL could not serialise it.
 
         Raises:
-            Unavailable: the database does not answer, or has no turn for this story.
+            Unavailable: the database does not answer, has no turn for this story, or refuses to be written.
             Conflict: what the story writes contradicts what is there, also when it is told once more.
         """
         for attempt in range(1, TRIES_MAX + 1):
@@ -74,6 +78,8 @@ class Store:
                 with self.write() as connection:
                     return story(connection)
             except sa.exc.IntegrityError as error:
+                if _shut(error):
+                    raise Unavailable(_REFUSES) from error
                 # Somebody else may have written the same row a moment earlier; the story reads it the second time.
                 if attempt > 1:
                     raise Conflict("row", "", "it contradicts what is there") from error
@@ -82,6 +88,10 @@ class Store:
                     raise Unavailable("the database does not answer, or has no turn for a change") from error
                 # The jitter keeps two stories that collided from colliding again; it decides nothing else.
                 time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  # not for secrets
+            except sa.exc.DatabaseError as error:
+                if not _shut(error):
+                    raise
+                raise Unavailable(_REFUSES) from error
         raise AssertionError("the last attempt returns or raises")
 
     def clock(self, connection: sa.Connection) -> datetime:
@@ -95,6 +105,11 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _shut(error: sa.exc.DatabaseError) -> bool:
+    states = (getattr(error.orig, name, None) for name in ("sqlstate", "sqlite_errorname"))
+    return not _SHUT.isdisjoint(states)
 
 
 def open_store(url: str, *, create: bool = False) -> Store:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -18,3 +19,8 @@ def load(text: str) -> Any:  # noqa: ANN401  # JSON is any of six types
 def digest(text: str) -> str:
     """Return the SHA-256 of a text in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """Write a moment in UTC with ``Z``."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

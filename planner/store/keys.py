@@ -10,7 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from planner.core.errors import UNSAID, NotFound
 from planner.store import audit, json_text, revision
+from planner.store.json_text import time_text
 from planner.store.tables import keys
 
 PREFIX_CHARACTERS = 8
@@ -28,6 +30,26 @@ class KeyFacts:
     policies: tuple[str, ...]
     mac: bytes
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as it is kept, without its digest. ``rotated_to`` is the prefix of the one that takes its place."""
+
+    prefix: str
+    name: str
+    role: str
+    policies: tuple[str, ...]
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    rotated_to: str | None
+    last_used_at: datetime | None
+
+    def live(self, at: datetime) -> bool:
+        """Tell whether it lets somebody in."""
+        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 
 
 class KeyRing:
@@ -70,8 +92,13 @@ def create(
     expires_at: datetime | None,
     actor: str,
     at: datetime,
+    reason: str = UNSAID,
+    created_by: str | None = None,
 ) -> str:
-    """Make a key, store its digest, write the audit entry, and return the key: nobody can ask for it again."""
+    """Make a key, store its digest, write the audit entry, and return the key: nobody can ask for it again.
+
+    ``created_by`` is who wanted it, where somebody else is on record as the one who made it.
+    """
     prefix = f"pk_{secrets.token_hex(PREFIX_CHARACTERS // 2)}"
     key = f"{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
     row = {
@@ -81,27 +108,69 @@ def create(
         "role": role,
         "policies": json_text.dump(list(policies)) if policies else None,
         "created_at": at,
+        "created_by": created_by or actor,
         "expires_at": expires_at,
     }
     connection.execute(sa.insert(keys).values(row))
-    audit.record(
-        connection, at=at, actor=actor, action="key.create", subject=prefix,
-        after={"name": name, "role": role, "policies": list(policies or ())},
-    )  # fmt: skip
-    revision.bump(connection, keys=True)
+    after = {
+        "name": name,
+        "role": role,
+        "policies": list(policies or ()),
+        "expires_at": time_text(expires_at),
+    }
+    _told(connection, "create", prefix, None, after, at=at, actor=actor, reason=reason)
     return key
 
 
-def revoke(connection: sa.Connection, prefix: str, *, actor: str, at: datetime) -> bool:
+def revoke(
+    connection: sa.Connection, prefix: str, *, actor: str, at: datetime, reason: str = UNSAID
+) -> bool:  # fmt: skip
     """Revoke a key; False where no live key has this prefix."""
     done = connection.execute(
         sa.update(keys).where(keys.c.prefix == prefix, keys.c.revoked_at.is_(None)).values(revoked_at=at)
     )
     if not done.rowcount:
         return False
-    audit.record(connection, at=at, actor=actor, action="key.revoke", subject=prefix)
-    revision.bump(connection, keys=True)
+    _told(connection, "revoke", prefix, {"revoked": False}, {"revoked": True}, at=at, actor=actor, reason=reason)
     return True
+
+
+def replace(
+    connection: sa.Connection, key: Key, by: str, until: datetime, *, actor: str, at: datetime, reason: str
+) -> None:  # fmt: skip
+    """Let a key end at a moment, now or later, in favour of the one with the prefix ``by``."""
+    facts: dict[str, Any] = {"rotated_to": by, **({"expires_at": until} if until > at else {"revoked_at": at})}
+    connection.execute(sa.update(keys).where(keys.c.prefix == key.prefix).values(facts))
+    before = {"rotated_to": None, "expires_at": time_text(key.expires_at)}
+    after = {"rotated_to": by, "expires_at": time_text(until)}
+    _told(connection, "rotate", key.prefix, before, after, at=at, actor=actor, reason=reason)
+
+
+def grant(
+    connection: sa.Connection, key: Key, policies: Sequence[str], *, actor: str, at: datetime, reason: str
+) -> None:  # fmt: skip
+    """Let a key name these policies besides the default, and no others."""
+    stored = json_text.dump(list(policies)) if policies else None
+    connection.execute(sa.update(keys).where(keys.c.prefix == key.prefix).values(policies=stored))
+    before, after = {"policies": list(key.policies)}, {"policies": list(policies)}
+    _told(connection, "policies", key.prefix, before, after, at=at, actor=actor, reason=reason)
+
+
+def used(connection: sa.Connection, moments: Mapping[str, datetime]) -> None:
+    """Note when keys were used last, by prefix; what another process noted later stands."""
+    for prefix, at in sorted(moments.items()):
+        earlier = sa.or_(keys.c.last_used_at.is_(None), keys.c.last_used_at < at)
+        connection.execute(sa.update(keys).where(keys.c.prefix == prefix, earlier).values(last_used_at=at))
+
+
+def _told(
+    connection: sa.Connection, verb: str, prefix: str, before: object, after: object, *, at: datetime, actor: str,
+    reason: str,
+) -> None:  # fmt: skip
+    audit.record(
+        connection, at=at, actor=actor, action=f"key.{verb}", subject=prefix, before=before, after=after, reason=reason
+    )
+    revision.bump(connection, keys=True)
 
 
 def load_keys(connection: sa.Connection, pepper: bytes, admin_key: str | None = None) -> KeyRing:
@@ -118,18 +187,26 @@ def load_keys(connection: sa.Connection, pepper: bytes, admin_key: str | None = 
     return KeyRing(pepper, found)
 
 
-def listed(connection: sa.Connection) -> list[dict[str, Any]]:
-    """Return every key without its digest; times as text."""
-    rows = connection.execute(sa.select(keys).order_by(keys.c.created_at, keys.c.prefix))
-    return [
-        {
-            "prefix": row.prefix,
-            "name": row.name,
-            "role": row.role,
-            "policies": json_text.load(row.policies or "[]"),
-            "created_at": row.created_at.isoformat(),
-            "expires_at": None if row.expires_at is None else row.expires_at.isoformat(),
-            "revoked_at": None if row.revoked_at is None else row.revoked_at.isoformat(),
-        }
-        for row in rows
-    ]
+def listed(connection: sa.Connection) -> list[Key]:
+    """Return every key, also those that let nobody in any more, in the order in which they were made."""
+    return [_read(row) for row in connection.execute(sa.select(keys).order_by(keys.c.created_at, keys.c.prefix))]
+
+
+def one(connection: sa.Connection, prefix: str) -> Key:
+    """Return a key.
+
+    Raises:
+        NotFound: none has this prefix.
+    """
+    row = connection.execute(sa.select(keys).where(keys.c.prefix == prefix)).first()
+    if row is None:
+        raise NotFound("key", prefix[: len("pk_") + PREFIX_CHARACTERS])
+    return _read(row)
+
+
+def _read(row: sa.Row[Any]) -> Key:
+    return Key(
+        prefix=row.prefix, name=row.name, role=row.role, policies=tuple(json_text.load(row.policies or "[]")),
+        created_at=row.created_at, created_by=row.created_by, expires_at=row.expires_at, revoked_at=row.revoked_at,
+        rotated_to=row.rotated_to, last_used_at=row.last_used_at,
+    )  # fmt: skip

@@ -154,6 +154,7 @@ def _models(connection: sa.Connection) -> dict[str, ModelFacts]:
             open_weights=row.open_weights,
             released=row.released,
             kind=Kind(row.kind),
+            settled=row.settled_by is not None,
         )
         for row in connection.execute(sa.select(t.models))
     }

@@ -51,21 +51,30 @@ def listed(connection: sa.Connection) -> list[Person]:
 
 def add(
     connection: sa.Connection, *, login: str, name: str, role: str, password_hash: str | None, at: datetime,
-    actor: str, reason: str,
+    actor: str, reason: str, created_by: str | None = None,
 ) -> Person:  # fmt: skip
-    """Register somebody.
+    """Register somebody. ``created_by`` is who wanted them, where somebody else did it.
 
     Raises:
         Conflict: somebody has this login, or one that a person would read as the same.
     """
+    check_free(connection, login)
+    row = {"login": login, "name": name, "role": role, "password_hash": password_hash}
+    connection.execute(sa.insert(people).values(**row, created_at=at, created_by=created_by or actor))
+    after = {"name": name, "role": role, "password": password_hash is not None}
+    _told(connection, "add", login, None, after, at=at, actor=actor, reason=reason)
+    return known(connection, login)
+
+
+def check_free(connection: sa.Connection, login: str) -> None:
+    """Refuse a login that somebody has, or that a person would read as the same.
+
+    Raises:
+        Conflict: names who has it.
+    """
     same = connection.execute(sa.select(people.c.login).where(sa.func.lower(people.c.login) == login.lower())).scalar()
     if same is not None:
         raise Conflict("person", login, f"{same} is registered")
-    row = {"login": login, "name": name, "role": role, "password_hash": password_hash}
-    connection.execute(sa.insert(people).values(**row, created_at=at, created_by=actor))
-    after = {"name": name, "role": role, "password": password_hash is not None}
-    _told(connection, "add", login, None, after, at=at, actor=actor, reason=reason)
-    return _known(connection, login)
 
 
 def disable(connection: sa.Connection, login: str, *, at: datetime, actor: str, reason: str) -> Person:
@@ -75,7 +84,7 @@ def disable(connection: sa.Connection, login: str, *, at: datetime, actor: str, 
         NotFound: nobody has this login.
         Conflict: they are disabled already.
     """
-    person = _known(connection, login)
+    person = known(connection, login)
     if person.disabled_at is not None:
         raise Conflict("person", login, "disabled already")
     facts: dict[str, Any] = {"disabled_at": at}
@@ -89,7 +98,7 @@ def enable(connection: sa.Connection, login: str, *, at: datetime, actor: str, r
         NotFound: nobody has this login.
         Conflict: they are not disabled.
     """
-    person = _known(connection, login)
+    person = known(connection, login)
     if person.disabled_at is None:
         raise Conflict("person", login, "not disabled")
     facts: dict[str, Any] = {"disabled_at": None}
@@ -103,7 +112,7 @@ def set_role(connection: sa.Connection, login: str, role: str, *, at: datetime, 
         NotFound: nobody has this login.
         Conflict: they have the role.
     """
-    person = _known(connection, login)
+    person = known(connection, login)
     if person.role == role:
         raise Conflict("person", login, f"{role} already")
     facts = {"role": role}
@@ -111,17 +120,19 @@ def set_role(connection: sa.Connection, login: str, role: str, *, at: datetime, 
 
 
 def set_password(
-    connection: sa.Connection, login: str, password_hash: str, *, at: datetime, actor: str, reason: str
-) -> Person:
-    """Give somebody another password; they sign in anew.
+    connection: sa.Connection, login: str, password_hash: str, *, at: datetime, actor: str, reason: str,
+    wanted_by: str | None = None,
+) -> Person:  # fmt: skip
+    """Give somebody another password; they sign in anew. ``wanted_by`` is who chose it, where that is somebody else.
 
     Raises:
         NotFound: nobody has this login.
     """
-    person = _known(connection, login)
+    person = known(connection, login)
     facts: dict[str, Any] = {"password_hash": password_hash}
     # That there is one is on record; neither it nor its digest ever is.
-    before, after = {"password": person.password_hash is not None}, {"password": True}
+    before = {"password": person.password_hash is not None}
+    after = {"password": True, **({} if wanted_by in (None, actor) else {"wanted_by": wanted_by})}
     return _changed(connection, person, "password", facts, before, after, at, actor, reason)
 
 
@@ -134,11 +145,16 @@ def rehash(connection: sa.Connection, person: Person, password_hash: str) -> Non
 def bind(connection: sa.Connection, person: Person, issuer: str, subject: str, *, at: datetime, actor: str) -> None:
     """Remember by which subject an OpenID provider knows somebody: from now on that counts, not the address."""
     connection.execute(sa.update(people).where(people.c.id == person.id).values(issuer=issuer, subject=subject))
-    after = {"issuer": issuer, "subject": subject}
-    _told(connection, "bind", person.login, None, after, at=at, actor=actor, reason="the first sign-in there")
+    before, after = {"issuer": person.issuer, "subject": person.subject}, {"issuer": issuer, "subject": subject}
+    _told(connection, "bind", person.login, before, after, at=at, actor=actor, reason="the first sign-in there")
 
 
-def _known(connection: sa.Connection, login: str) -> Person:
+def known(connection: sa.Connection, login: str) -> Person:
+    """Return who has exactly this login.
+
+    Raises:
+        NotFound: nobody has.
+    """
     person = find(connection, login)
     if person is None:
         raise NotFound("person", login)
@@ -153,7 +169,7 @@ def _changed(
     theirs = sessions.c.person_id == person.id, sessions.c.ended_at.is_(None)
     connection.execute(sa.update(sessions).where(*theirs).values(ended_at=at))
     _told(connection, verb, person.login, before, after, at=at, actor=actor, reason=reason)
-    return _known(connection, person.login)
+    return known(connection, person.login)
 
 
 def _told(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from planner.store.tables import plan_states, plans
+from planner.store.tables import offers, plan_states, plans
 
 
 class PlanState(NamedTuple):
@@ -44,3 +44,21 @@ def save(connection: sa.Connection, states: Mapping[Key, PlanState], revision: i
     ]  # fmt: skip
     if rows:
         connection.execute(sa.insert(plan_states), rows)
+
+
+class Told(NamedTuple):
+    """Whom a plan and task was last told to use: the offer, and the provider and channel that see its prompts."""
+
+    plan: str
+    task: str
+    offer: str
+    provider: str
+    channel: str
+
+
+def told(connection: sa.Connection) -> list[Told]:
+    """Return the recommendations that stand, by plan and task."""
+    query = sa.select(
+        plan_states.c.plan_id, plan_states.c.task_id, offers.c.id, offers.c.provider_id, offers.c.channel_id
+    ).join(offers, offers.c.id == plan_states.c.offer_id)
+    return [Told(*row) for row in connection.execute(query.order_by(plan_states.c.plan_id, plan_states.c.task_id))]

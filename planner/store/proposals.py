@@ -9,7 +9,9 @@ from planner.core.errors import Conflict, NotFound
 from planner.store import json_text
 from planner.store.tables import proposals
 
-WAITING, APPROVED, REJECTED = "waiting", "approved", "rejected"
+WAITING, APPROVED, REJECTED, OUTDATED = "waiting", "approved", "rejected", "outdated"
+# The digest of a password somebody is to get.
+HIDDEN = "password_hash"
 
 Proposal = dict[str, Any]
 """One proposal: the columns of its row, with what was written as JSON read."""
@@ -28,8 +30,23 @@ def add(
     return int(number)
 
 
+def body_of(connection: sa.Connection, id_: int) -> dict[str, Any]:
+    """Return the body of a proposal as it was sent, for who is about to do it."""
+    body: dict[str, Any] = json_text.load(
+        connection.execute(sa.select(proposals.c.body).where(proposals.c.id == id_)).scalar_one()
+    )
+    return body
+
+
+def shown(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body as it may be shown and put on record: of a password only that there is one."""
+    if body.get(HIDDEN) is None:
+        return body
+    return {**{name: value for name, value in body.items() if name != HIDDEN}, "password": True}
+
+
 def one(connection: sa.Connection, id_: int) -> Proposal:
-    """Return a proposal.
+    """Return a proposal as it may be shown.
 
     Raises:
         NotFound: there is none of this number.
@@ -41,7 +58,7 @@ def one(connection: sa.Connection, id_: int) -> Proposal:
 
 
 def listed(connection: sa.Connection, state: str | None, *, after: int = 0, limit: int = 100) -> list[Proposal]:
-    """Return proposals in their order, of one state or of all."""
+    """Return proposals in their order, of one state or of all, as they may be shown."""
     query = sa.select(proposals).where(proposals.c.id > after).order_by(proposals.c.id).limit(limit)
     if state is not None:
         query = query.where(proposals.c.state == state)
@@ -49,16 +66,17 @@ def listed(connection: sa.Connection, state: str | None, *, after: int = 0, limi
 
 
 def decide(connection: sa.Connection, id_: int, state: str, *, at: datetime, actor: str, decision: str) -> None:
-    """Decide a proposal that waits, once.
+    """Decide a proposal that waits, once; what may not be shown of it is not kept any longer.
 
     Raises:
         Conflict: somebody else decided it first.
     """
     change = sa.update(proposals).where(proposals.c.id == id_, proposals.c.state == WAITING)
-    done = connection.execute(change.values(state=state, decided_at=at, decided_by=actor, decision=decision))
+    kept = json_text.dump(one(connection, id_)["body"])
+    done = connection.execute(change.values(state=state, decided_at=at, decided_by=actor, decision=decision, body=kept))
     if not done.rowcount:
         raise Conflict("proposal", str(id_), "it was decided before")
 
 
 def _read(row: Any) -> Proposal:  # noqa: ANN401  # SQLAlchemy's mapping of a row
-    return {**row, "body": json_text.load(row["body"]), "widens": json_text.load(row["widens"])}
+    return {**row, "body": shown(json_text.load(row["body"])), "widens": json_text.load(row["widens"])}

@@ -82,6 +82,8 @@ def settle(
     if wanted or fresh:
         audit.record(
             connection, at=at, actor=actor, action="provider.settle", subject=f"{len(wanted)} words", reason=reason,
+            # A word nobody settled means no provider.
+            before={"words": [[*place, None] for place in wanted], "providers": []},
             after={"words": [[*place, provider] for place, provider in wanted.items()], "providers": fresh},
         )  # fmt: skip
         bump(connection, policy=True)

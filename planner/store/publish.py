@@ -137,7 +137,9 @@ def write_revision(
     bump(connection, catalogue=done.revision)
     audit.record(
         connection, at=at, actor=actor, action="catalogue.publish", subject=f"revision {done.revision}", reason=reason,
-        after={"opened": done.opened, "closed": done.closed, "quotes": done.quotes, "held": len(done.held)},
+        before={"revision": done.revision - 1},
+        after={"revision": done.revision, "opened": done.opened, "closed": done.closed, "quotes": done.quotes,
+               "held": len(done.held)},
     )  # fmt: skip
 
 

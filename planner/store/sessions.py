@@ -49,8 +49,9 @@ def begin(
     times = {"created_at": at, "used_at": at, "expires_at": expires_at}
     connection.execute(sa.insert(sessions).values(digest=digest, person_id=person.id, method=method, **times))
     audit.record(
-        connection, at=at, actor=f"person:{person.login}", action="session.begin", subject=person.login, after=method
-    )
+        connection, at=at, actor=f"person:{person.login}", action="session.begin", subject=person.login, before=None,
+        after={"method": method, "expires_at": expires_at.isoformat()}, reason="signed in",
+    )  # fmt: skip
     return token, Session(digest, person.login, person.name, person.role, method, at, at, expires_at)
 
 
@@ -75,15 +76,19 @@ def touch(connection: sa.Connection, session: Session, at: datetime) -> None:
     connection.execute(sa.update(sessions).where(*holds).values(used_at=at))
 
 
-def end(connection: sa.Connection, token: str, *, at: datetime) -> bool:
+def end(connection: sa.Connection, token: str, *, at: datetime, reason: str) -> bool:
     """End the session of a token; False where none holds."""
     holds = sessions.c.digest == digest_of(token), sessions.c.ended_at.is_(None)
-    query = sa.select(people.c.login).join(sessions, people.c.id == sessions.c.person_id).where(*holds)
-    login = connection.execute(query).scalar()
-    if login is None:
+    columns = people.c.login, sessions.c.method, sessions.c.expires_at
+    query = sa.select(*columns).join(sessions, people.c.id == sessions.c.person_id).where(*holds)
+    row = connection.execute(query).first()
+    if row is None:
         return False
     connection.execute(sa.update(sessions).where(*holds).values(ended_at=at))
-    audit.record(connection, at=at, actor=f"person:{login}", action="session.end", subject=login)
+    audit.record(
+        connection, at=at, actor=f"person:{row.login}", action="session.end", subject=row.login, reason=reason,
+        before={"method": row.method, "expires_at": row.expires_at.isoformat()}, after=None,
+    )  # fmt: skip
     return True
 
 

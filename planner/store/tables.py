@@ -37,6 +37,7 @@ models = sa.Table(
     sa.Column("open_weights", sa.Boolean),
     sa.Column("released", sa.Date),
     sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("settled_by", sa.Text),  # NULL: only a feed has named it so far
 )
 
 providers = sa.Table(

@@ -29,6 +29,13 @@ def load(connection: sa.Connection, known_at: datetime | None = None) -> dict[tu
     return {subject: tuple(rows) for subject, rows in found.items()}
 
 
+def about(connection: sa.Connection, kind: str, subject: str) -> tuple[Terms, ...]:
+    """Load the rows on record about one subject."""
+    columns = t.terms.c
+    query = sa.select(t.terms).where(known(t.terms, None), columns.subject_kind == kind, columns.subject == subject)
+    return tuple(read(row) for row in connection.execute(query.order_by(columns.id)))
+
+
 def read(row: sa.Row[Any]) -> Terms:
     """Read one stored row."""
     columns = {name: getattr(row, name) for name in _COLUMNS}
@@ -144,6 +151,28 @@ def known_subject(connection: sa.Connection, kind: str, subject: str) -> bool:
     """Tell whether there is such a provider, channel or offer, also one nobody lists any more."""
     table = {"provider": t.providers, "channel": t.channels, "offer": t.offers}[kind]
     return connection.execute(sa.select(table.c.id).where(table.c.id == subject)).first() is not None
+
+
+def ending(connection: sa.Connection, until: datetime) -> list[Terms]:
+    """Return the curated rows on record that expire by a moment, or did, first the one that ends first."""
+    columns = t.terms.c
+    query = sa.select(t.terms).where(columns.recorded_to.is_(None), columns.curated, columns.expires_at <= until)
+    return [read(row) for row in connection.execute(query.order_by(columns.expires_at, columns.id))]
+
+
+def unsaid(connection: sa.Connection) -> frozenset[str]:
+    """Return the ids of the rows on record that their feeds do not say any more."""
+    columns = t.terms.c
+    query = sa.select(columns.id).where(columns.recorded_to.is_(None), columns.unsaid_at.is_not(None))
+    return frozenset(connection.execute(query).scalars())
+
+
+def count_offers(connection: sa.Connection, kind: str, subject: str) -> int:
+    """Count the listed offers whose prompts a subject sees."""
+    columns = t.offers.c
+    of = {"provider": columns.provider_id, "channel": columns.channel_id, "offer": columns.id}[kind]
+    query = sa.select(sa.func.count()).select_from(t.offers).where(of == subject, columns.gone_at.is_(None))
+    return connection.execute(query).scalar_one()
 
 
 def listed(

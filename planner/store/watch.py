@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+from datetime import UTC, datetime
 
 import psycopg
 
@@ -12,7 +13,11 @@ from planner.store.bounded import Bounded, patience
 from planner.store.engine import Store
 from planner.store.revision import Heads, Marks
 
-_QUERY = "SELECT catalogue, policy, keys FROM heads WHERE id = 1"
+_READ = "SELECT catalogue, policy, keys, {clock} FROM heads WHERE id = 1"
+# The embedded database has no clock but the machine's.
+_SQLITE = _READ.format(clock="NULL")
+_POSTGRES = _READ.format(clock="extract(epoch FROM clock_timestamp())::float8")
+_Row = tuple[int, int, int, float | None]
 # A read of one row takes a millisecond; a link that needs this long is as good as cut.
 READ_SECONDS_MAX = 1.5
 # After a wait in vain nobody waits again for so long, or every thread would, one after the other.
@@ -39,6 +44,7 @@ class Watch:
         self._file: tuple[int, int] | None = None
         self._postgres: Bounded | None = None
         self._marks = Marks()
+        self._clock: tuple[float, float] | None = None
         self._failed_at = self._quiet_until = 0.0
 
     def heads(self) -> Heads:
@@ -62,14 +68,24 @@ class Watch:
                 raise Unavailable("the database does not answer") from error
             if row is None:
                 raise Unavailable("the database holds no catalogue yet")
+            catalogue, policy, keys, seconds = row
+            if seconds is not None:
+                self._clock = (time.monotonic(), seconds)
             # In the order of the reads: two threads must not take each other's older numbers for a restored backup.
-            return self._marks.see(Heads(*row))
+            return self._marks.see(Heads(catalogue, policy, keys))
+
+    def now(self) -> datetime | None:
+        """Return the server's moment: its clock at the last read, and what has passed since. None: it has no own."""
+        if self._clock is None:
+            return None
+        read_at, seconds = self._clock
+        return datetime.fromtimestamp(seconds + time.monotonic() - read_at, UTC)
 
     def newest(self, held: Heads) -> bool:
         """Tell whether the database has said nothing newer than these numbers, and is not refused."""
         return self._marks.newest(held)
 
-    def _read_sqlite(self) -> tuple[int, int, int] | None:
+    def _read_sqlite(self) -> _Row | None:
         path = self._store.engine.url.database or ""
         found = os.stat(path)  # noqa: PTH116  # half the time of a Path, before every answer
         if (found.st_dev, found.st_ino) != self._file:
@@ -83,10 +99,10 @@ class Watch:
         # Opened read-only, so that a vanished file is an error and never a new empty database.
         if self._sqlite is None:
             raise sqlite3.OperationalError("closed")
-        row: tuple[int, int, int] | None = self._sqlite.execute(_QUERY).fetchone()
+        row: _Row | None = self._sqlite.execute(_SQLITE).fetchone()
         return row
 
-    def _read_postgres(self) -> tuple[int, int, int] | None:
+    def _read_postgres(self) -> _Row | None:
         began = time.monotonic()
         if self._postgres is not None and not self._postgres.closed:
             try:
@@ -100,9 +116,9 @@ class Watch:
         return self._ask(self._postgres)
 
     @staticmethod
-    def _ask(connection: Bounded) -> tuple[int, int, int] | None:
+    def _ask(connection: Bounded) -> _Row | None:
         with patience(READ_SECONDS_MAX):
-            row: tuple[int, int, int] | None = connection.execute(_QUERY).fetchone()
+            row: _Row | None = connection.execute(_POSTGRES).fetchone()
         return row
 
     def _close(self) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
+from joserfc.jws import JWSRegistry
 from pydantic import SecretStr, ValidationError
 from starlette.testclient import TestClient
 
@@ -93,6 +94,14 @@ def test_a_person_goes_there_and_comes_back_signed_in(client: TestClient, provid
     provider.discovery = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
     assert arrive(client, depart(client, provider)).status_code == 200
     assert provider.asked[-2][1]["client_secret"] == [SECRET]
+
+
+def test_words_in_a_header_that_say_nothing_shut_nobody_out(client: TestClient, provider: OpenId) -> None:
+    """Some providers send the thumbprint of their certificate besides the name of their key."""
+    registry = JWSRegistry(strict_check_header=False)
+    header = {"alg": "RS256", "kid": "rsa", "typ": "JWT", "x5t": "kid", "custom": 1}
+    provider.sign = lambda claims: jwt.encode(header, claims, provider.rsa, registry=registry)
+    assert arrive(client, depart(client, provider)).status_code == 200
 
 
 def test_after_the_first_time_the_subject_counts_and_not_the_address(client: TestClient, provider: OpenId) -> None:
@@ -178,6 +187,9 @@ FORGED: dict[str, Callable[[OpenId, Claims], Any]] = {
     ),
     "an address of keys in the header": lambda provider, claims: jwt.encode(
         {"alg": "RS256", "kid": "rsa", "jku": "https://evil.example/keys"}, claims, provider.rsa
+    ),
+    "a header that must be understood": lambda provider, claims: jwt.encode(
+        {"alg": "RS256", "kid": "rsa", "crit": ["b64"], "b64": True}, claims, provider.rsa
     ),
     "an algorithm that is not ours": lambda provider, claims: jwt.encode(
         {"alg": "PS256", "kid": "rsa"}, claims, provider.rsa, algorithms=["PS256"]

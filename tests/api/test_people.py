@@ -86,6 +86,35 @@ def test_a_person_signs_in_works_and_signs_out(client: TestClient, installed_cop
     ]  # fmt: skip
 
 
+def test_a_person_changes_their_own_password_and_stays_signed_in_here_alone(
+    client: TestClient, installed_copy: Store
+) -> None:
+    """Only with the present one; every other session ends; the old password is none any more; all is on record."""
+    register(client)
+    elsewhere = enter(client).cookies[COOKIE]
+    client.cookies.clear()
+    enter(client)
+    path, new = "/v1/sessions/current/password", "staple horse correct"
+    wrong = client.post(path, json={"password": "not this one", "new_password": new}, headers=OURS)
+    problem(wrong, 401, "sign_in_refused")
+    short = client.post(path, json={"password": PASSWORD, "new_password": "short"}, headers=OURS)
+    problem(short, 422, "invalid")
+    problem(client.post(path, json={"password": PASSWORD, "new_password": new}), 403, "cross_site")
+    problem(client.post(path, json={"password": PASSWORD, "new_password": new}, headers=KEY), 404, "not_found")
+    before = client.cookies[COOKIE]
+    assert client.post(path, json={"password": PASSWORD, "new_password": new}, headers=OURS).status_code == 200
+    assert client.get("/v1/sessions/current").json()["login"] == "ada@example.com"
+    client.cookies.clear()
+    for token in (elsewhere, before):
+        answer = client.get("/v1/sessions/current", headers={"Cookie": f"{COOKIE}={token}"})
+        problem(answer, 401, "unauthenticated")
+    problem(enter(client), 401, "sign_in_refused")
+    assert enter(client, password=new).status_code == 201
+    with installed_copy.read() as connection:
+        last = connection.execute(sa.select(trail).where(trail.c.action == "person.password")).one()
+    assert (last.actor, last.reason) == ("person:ada@example.com", "changed by its owner")
+
+
 def test_every_sign_in_has_a_new_token_and_ends_the_one_before(client: TestClient) -> None:
     """A token that somebody planted in the browser is not the one the person works under."""
     register(client)

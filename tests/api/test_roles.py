@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.testclient import TestClient
 from starlette.types import Message
 
 from planner.app import build
@@ -139,12 +140,6 @@ TABLE = {
     ("POST", "/v1/keys/{prefix}/revoke"): "admin",
     ("POST", "/v1/keys/{prefix}/policies"): "admin",
 }
-# Rows of the table that may not be served yet.
-COMING = {
-    ("GET", "/v1/keys"), ("POST", "/v1/keys"), ("POST", "/v1/keys/{prefix}/rotate"),
-    ("POST", "/v1/keys/{prefix}/revoke"), ("POST", "/v1/keys/{prefix}/policies"), ("GET", "/v1/audit/export"),
-    ("GET", "/v1/terms/queue"), ("POST", "/v1/sessions/current/password"),
-}  # fmt: skip
 VALUES = {"plan": "pro", "task": "chat", "login": "nobody", "name": "nothing", "id:path": "x", "prefix": "pk_00000000"}
 
 LASTS = timedelta(hours=1)
@@ -164,7 +159,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     upgrade(url)
     store = open_store(url)
     furnish(store)
-    yield build(settings(), store)
+    made = build(settings(), store)
+    with TestClient(made):
+        yield made
     store.close()
 
 
@@ -189,9 +186,13 @@ class Door:
             "client": ("192.0.2.7", 1), "server": ("planner", 443),
         }  # fmt: skip
         heard: list[Message] = []
+        bodies = iter([b"{}"])
 
         async def receive() -> Message:
-            return {"type": "http.request", "body": b"{}", "more_body": False}
+            for body in bodies:
+                return {"type": "http.request", "body": body, "more_body": False}
+            # Who streams an answer listens meanwhile whether anybody is still there.
+            return await asyncio.Future()
 
         async def send(message: Message) -> None:
             heard.append(message)
@@ -243,7 +244,7 @@ def callers(app: FastAPI) -> dict[str, Caller]:
     revoked = key("admin")
     tell(lambda connection: keys.revoke(connection, keys.prefix_of(revoked), actor="test", at=now))
     ended = person("ended", "admin")()
-    tell(lambda connection: sessions.end(connection, ended, at=now))
+    tell(lambda connection: sessions.end(connection, ended, at=now, reason="over"))
     disabled = person("disabled", "admin")()
     tell(lambda connection: people.disable(connection, "disabled", at=now, actor="test", reason="test"))
     twin = f"{keys.prefix_of(key('admin'))}_{'A' * 43}"
@@ -271,7 +272,7 @@ def address_of(path: str) -> str:
 
 def test_the_table_lists_what_is_served(app: FastAPI) -> None:
     """A route without a line fails, and so does a line without a route."""
-    assert served(app) | COMING == set(TABLE)
+    assert served(app) == set(TABLE)
 
 
 def test_every_route_admits_whom_the_table_says(app: FastAPI, door: Door, callers: dict[str, Caller]) -> None:
@@ -340,6 +341,6 @@ def test_no_spelling_of_a_path_opens_a_route(app: FastAPI, door: Door, callers: 
             headers = caller.headers()
             for address in variants(address_of(path)):
                 status, _code = door.ask(method, address, headers)
-                if status not in (307, 401, 403, 404, 405):
+                if status not in (401, 403, 404, 405):
                     wrong.append((method, address, name, status))
     assert wrong == []

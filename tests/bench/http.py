@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from starlette.responses import Response
 
 from planner.app import build
+from planner.cli.serving import options
 from planner.flows.setup import install
 from planner.settings import Settings
 from planner.store.engine import open_store
@@ -43,7 +44,7 @@ def serve_empty(port: int, body: bytes, headers: dict[str, str]) -> None:
 def serve_planner(port: int, url: str) -> None:
     """Serve planner, one worker, from a database that is set up."""
     settings = Settings(admin_key=SecretStr(KEY), key_pepper=SecretStr("bench"), database_url=url)
-    uvicorn.run(build(settings), port=port, http="httptools", log_level="warning", server_header=False)
+    uvicorn.run(build(settings), port=port, **options(settings))
 
 
 class Caller(asyncio.Protocol):

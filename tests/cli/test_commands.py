@@ -77,13 +77,15 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
     [
         (), ("up",), ("serve",), ("worker",), ("refresh",), ("recommend",), ("cost",), ("tiers",), ("status",),
         ("bundle",), ("db",), ("db", "upgrade"), ("db", "check"), ("keys",), ("keys", "create"), ("keys", "revoke"),
-        ("keys", "list"), ("audit",), ("audit", "verify"), ("policies",), ("policies", "list"),
-        ("audit", "list"), ("db", "restored"),
+        ("keys", "rotate"), ("keys", "grant"), ("keys", "list"), ("audit",), ("audit", "verify"), ("policies",),
+        ("policies", "list"), ("audit", "list"), ("db", "restored"),
         ("holds",), ("holds", "list"), ("holds", "approve"), ("holds", "reject"), ("aliases", "pending"),
         ("aliases", "settle"), ("prices", "history"), ("prices", "changes"), ("prices", "correct"),
         ("contracts", "list"), ("contracts", "add"), ("contracts", "end"), ("fees", "list"), ("fees", "add"),
         ("fees", "pay"), ("fees", "end"), ("fx", "list"), ("fx", "set"), ("offers", "set"), ("alerts", "list"),
         ("alerts", "messages"), ("alerts", "retry"), ("webhooks", "add"), ("webhooks", "disable"),
+        ("terms",), ("terms", "list"), ("terms", "show"), ("terms", "set"), ("terms", "end"), ("terms", "accept"),
+        ("terms", "export"), ("terms", "import"), ("terms", "queue"),
     ],
 )  # fmt: skip
 def test_every_command_has_help(planner: Planner, words: tuple[str, ...]) -> None:

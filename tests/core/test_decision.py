@@ -10,7 +10,7 @@ import pytest
 from planner.core.policy import CODES, Policy, at_least_as_strict
 from planner.core.terms import Confidence
 from tests import make
-from tests.decision_worlds import AT, COUNTRIES, MODELS, PAPERS, REGISTERED, World, policy, row, world
+from tests.decision_worlds import AT, COUNTRIES, PAPERS, REGISTERED, SETTLED, World, policy, row, world
 from tests.reference_decision import refused
 
 WORLDS = 5_000
@@ -25,7 +25,7 @@ def decided(given: World) -> list[tuple[str, ...]]:
 
 def expected(given: World) -> list[set[str]]:
     """Return what the plain procedure says of every offer."""
-    return [refused(given.policy, offer, given.rows, REGISTERED, AT) for offer in given.offers]
+    return [refused(given.policy, offer, given.rows, (*REGISTERED, *SETTLED), AT) for offer in given.offers]
 
 
 def allowed(given: World) -> set[str]:
@@ -55,7 +55,7 @@ def _narrower(dice: random.Random, rules: Policy) -> Policy:
         lambda: replace(rules, deny_data_countries=rules.deny_data_countries | {dice.choice(COUNTRIES)}),
         lambda: replace(rules, require_certifications=rules.require_certifications | {dice.choice(PAPERS)}),
         lambda: replace(rules, deny_providers=rules.deny_providers | {dice.choice((*REGISTERED, "openrouter"))}),
-        lambda: replace(rules, deny_models=rules.deny_models | {dice.choice(MODELS[:3]) or ""}),
+        lambda: replace(rules, deny_models=rules.deny_models | {dice.choice(SETTLED)}),
         lambda: replace(rules, allow_free=False),
         lambda: replace(rules, allow_unknown=False),
         lambda: replace(rules, allow_list=frozenset(sorted(rules.allow_list or ())[1:])),

@@ -74,7 +74,9 @@ def tell(store: Store, kind: str = "price_rise", count: int = 1) -> None:
 def subscribe(store: Store, url: str, kinds: list[str] | None = None) -> dict[str, Any]:
     """Register a receiver on loopback."""
     host = url.split("/")[2]
-    return store.tell(lambda connection: deliver.add_webhook(connection, url, kinds, [host], at=NOON, actor="ada"))
+    return store.tell(
+        lambda connection: deliver.add_webhook(connection, url, kinds, [host], at=NOON, actor="ada", reason="r")
+    )
 
 
 def ways(url: str = "http://x", **others: Any) -> Ways:
@@ -131,13 +133,13 @@ def test_a_receiver_that_is_down_is_tried_again_until_a_person_is_needed(store: 
             (dead,) = alerts.messages(connection, state="dead")
         assert (dead["attempts"], dead["error"]) == (8, "status 500")
         receiver.status = 200
-        store.tell(lambda connection: alerts.retry(connection, dead["id"], at=moment, actor="ada"))
+        store.tell(lambda connection: alerts.retry(connection, dead["id"], at=moment, actor="ada", reason="r"))
         assert walk(store, ways(url), moment) == 1
     with store.read() as connection:
         assert alerts.messages(connection, state="dead") == []
     for id_, error in ((dead["id"], Conflict), (4_711, NotFound)):
         with pytest.raises(error):
-            store.tell(lambda connection, id_=id_: alerts.retry(connection, id_, at=moment, actor="ada"))  # type: ignore[misc]
+            store.tell(lambda connection, id_=id_: alerts.retry(connection, id_, at=moment, actor="ada", reason="r"))  # type: ignore[misc]
 
 
 def test_a_message_taken_by_a_worker_that_died_is_sent_again(store: Store) -> None:
@@ -161,7 +163,7 @@ def test_one_impossible_address_stops_nobody_else(store: Store) -> None:
     with receiver.listening() as url:
         with store.write() as connection:
             for address in ("https://a..b.example/", url):
-                alerts.add_webhook(connection, address, new_secret(), None, at=NOON, actor="ada")
+                alerts.add_webhook(connection, address, new_secret(), None, at=NOON, actor="ada", reason="r")
         walk(store, ways(url), NOON)
         moment = NOON
         for pause in alerts.PAUSES:
@@ -196,19 +198,25 @@ def test_a_receiver_hears_only_what_it_asked_for(store: Store) -> None:
         hook = subscribe(store, url, ["price_fall"])
         walk(store, ways(url), NOON)
         assert [json.loads(body)["type"] for _headers, body in receiver.heard] == ["planner.price_fall"]
-        store.tell(lambda connection: alerts.disable_webhook(connection, hook["id"], at=NOON, actor="ada"))
+        store.tell(lambda connection: alerts.disable_webhook(connection, hook["id"], at=NOON, actor="ada", reason="r"))
         walk(store, ways(url), NOON + timedelta(hours=1))
         assert len(receiver.heard) == 1
         with pytest.raises(NotFound):
-            store.tell(lambda connection: alerts.disable_webhook(connection, hook["id"], at=NOON, actor="ada"))
+            store.tell(
+                lambda connection: alerts.disable_webhook(connection, hook["id"], at=NOON, actor="ada", reason="r")
+            )
         with store.read() as connection:
             (dead,) = [row["id"] for row in alerts.messages(connection, state="dead")]
         with pytest.raises(Conflict, match="disabled"):
-            store.tell(lambda connection: alerts.retry(connection, dead, at=NOON, actor="ada"))
-        store.tell(lambda connection: alerts.enable_webhook(connection, hook["id"], at=NOON, actor="ada"))
+            store.tell(lambda connection: alerts.retry(connection, dead, at=NOON, actor="ada", reason="r"))
+        store.tell(lambda connection: alerts.enable_webhook(connection, hook["id"], at=NOON, actor="ada", reason="r"))
         with pytest.raises(Conflict, match="not disabled"):
-            store.tell(lambda connection: alerts.enable_webhook(connection, hook["id"], at=NOON, actor="ada"))
-        store.tell(lambda connection: alerts.retry(connection, dead, at=NOON + timedelta(hours=2), actor="ada"))
+            store.tell(
+                lambda connection: alerts.enable_webhook(connection, hook["id"], at=NOON, actor="ada", reason="r")
+            )
+        store.tell(
+            lambda connection: alerts.retry(connection, dead, at=NOON + timedelta(hours=2), actor="ada", reason="r")
+        )
         walk(store, ways(url), NOON + timedelta(hours=2))
         assert len(receiver.heard) == 2
     for kinds in (["gossip"], []):
@@ -266,7 +274,9 @@ def test_a_host_is_trusted_when_it_is_called(store: Store) -> None:
     with receiver.listening() as url:
         local = url.replace("127.0.0.1", "localhost")
         place = local.split("/")[2]
-        store.tell(lambda connection: deliver.add_webhook(connection, local, None, [place], at=NOON, actor="ada"))
+        store.tell(
+            lambda connection: deliver.add_webhook(connection, local, None, [place], at=NOON, actor="ada", reason="r")
+        )
         walk(store, Ways(quiet), NOON)
         assert receiver.heard == []
         walk(store, Ways(quiet, trusted=(place.upper(),)), NOON + MINUTE)

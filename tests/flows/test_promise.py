@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -217,3 +218,14 @@ def test_a_second_restore_is_past_the_first() -> None:
     with pytest.raises(Unavailable):
         marks.see(Heads(5, 2_500, 2_500))
     assert not marks.newest(Heads(4, 2_501, 2_500))
+
+
+def test_a_worker_whose_clock_is_wrong_decides_by_the_servers(store: Store) -> None:
+    """A year ahead, and yet no price comes early; the embedded database has no clock but the machine's."""
+    prepare(store)
+    publish(store, 0)
+    wrong = datetime.now(UTC) + timedelta(days=365)  # noqa: TID251  # held against the server's own
+    current = Current(store, b"pepper", lambda: wrong)
+    current.view()
+    assert current.now() == wrong if store.is_sqlite else current.now() < wrong - timedelta(days=364)
+    current.close()

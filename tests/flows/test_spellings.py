@@ -252,6 +252,25 @@ def test_a_denied_model_is_denied_under_every_spelling(store: Store) -> None:
         assert only.startswith(f"openrouter:{HONEST[1]}/deepseek/deepseek-r1")
 
 
+def test_a_denied_model_does_not_come_back_under_a_name_only_a_feed_has_given(store: Store) -> None:
+    """New names are nobody's until a person has looked: where models are denied, they wait; elsewhere they do not."""
+    known, new = (("deepseek/deepseek-r1", HONEST[1], 1.0), ("newlab/weights-1", HONEST[0], 0.5))
+    say(store, "openrouter", openrouter([known, new]))
+    with opened(store) as client:
+        publish(client, "ours", deny_models=[MODEL])
+        publish(client, "anybody")
+        offer = next(id_ for id_ in recommended(client, "anybody") if "newlab" in id_)
+        assert not any("newlab" in id_ for id_ in recommended(client, "ours"))
+        waiting = client.get("/v1/aliases", params={"pending": True, "namespace": "openrouter"}).json()["items"]
+        shape = {"namespace": "openrouter", "spelling": "newlab/weights-1", "model": "newlab/weights-1", "offers": 1}
+        assert waiting == [{**shape, "example": offer}]
+        settled = [{"namespace": "openrouter", "spelling": "newlab/weights-1", "model": "newlab/weights-1"}]
+        body = {"aliases": settled, "reason": "its card names the weights"}
+        assert client.post("/v1/aliases", json=body).json()["settled"] == 1
+        assert client.post("/v1/aliases", json=body).json()["settled"] == 0
+        assert offer in recommended(client, "ours")
+
+
 @pytest.fixture(scope="module")
 def client(installed: Store) -> Iterator[TestClient]:
     """A client over the installed catalogue, which is not written."""

@@ -18,6 +18,7 @@ from planner.store.migrate import upgrade
 from planner.store.revision import Heads
 from planner.store.schema import REVISION, check
 from planner.store.watch import Watch
+from tests.databases import lift_append_only
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PEPPER = b"pepper"
@@ -101,10 +102,20 @@ def test_a_changed_audit_entry_breaks_the_chain(store: Store) -> None:
     """The chain verifies until somebody edits an entry; then the edited one is named."""
     with store.write() as connection:
         for number in range(3):
-            audit.record(connection, at=NOON, actor="a", action="x", subject=str(number), after={"n": number})
+            audit.record(
+                connection,
+                at=NOON,
+                actor="a",
+                action="x",
+                subject=str(number),
+                before=None,
+                after={"n": number},
+                reason="z",
+            )
     with store.read() as connection:
         assert audit.verify(connection) is None
     with store.write() as connection:
+        lift_append_only(connection)
         connection.execute(sa.update(t.audit).where(t.audit.c.seq == 2).values(subject="other"))
     with store.read() as connection:
         assert audit.verify(connection) == 2

@@ -86,3 +86,29 @@ def test_rows_are_read_as_they_were_written(store: Store, at: object) -> None:
         terms.insert(connection, [row], NOON)
         assert terms.load(connection, None if at is None else NOON) == {("provider", "acme"): (row,)}
         assert row.contradictory
+
+
+def test_what_no_feed_says_any_more_is_named(store: Store) -> None:
+    """As long as it is on record: what a person ended is nobody's word any more."""
+    strict = make.terms("acme", id="f:1", source=SOURCE, curated=False, trains_on_prompts=True)
+    other = make.terms("other", id="f:2", source=SOURCE, curated=False)
+    with store.write() as connection:
+        terms.hear(connection, [strict, other], NOON)
+        assert terms.unsaid(connection) == frozenset()
+        terms.hear(connection, [other], LATER)
+        assert terms.unsaid(connection) == {"f:1"}
+        terms.close(connection, ["f:1"], LATER, by="me")
+        assert terms.unsaid(connection) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"), [("provider", "stranger"), ("channel", "direct"), ("offer", "direct:stranger/m")]
+)
+def test_the_offers_of_a_subject_are_counted(store: Store, kind: str, subject: str) -> None:
+    """Those that are listed, by whoever sees their prompts."""
+    make.stranger(store)
+    with store.write() as connection:
+        assert terms.count_offers(connection, kind, subject) == 1
+        assert terms.count_offers(connection, kind, "nobody") == 0
+        connection.execute(t.offers.update().values(gone_at=LATER))
+        assert terms.count_offers(connection, kind, subject) == 0

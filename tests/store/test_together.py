@@ -70,7 +70,9 @@ def test_writers_wait_for_each_other(store: Store) -> None:
 
     def write(number: int) -> None:
         def story(connection: Connection) -> None:
-            audit.record(connection, at=NOON, actor=f"a{number}", action="x", subject="y")
+            audit.record(
+                connection, at=NOON, actor=f"a{number}", action="x", subject="y", before=None, after=None, reason="z"
+            )
 
         store.tell(story)
 
