@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.testclient import TestClient
 from starlette.types import Message
 
 from planner.app import build
@@ -158,7 +159,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     upgrade(url)
     store = open_store(url)
     furnish(store)
-    yield build(settings(), store)
+    made = build(settings(), store)
+    with TestClient(made):
+        yield made
     store.close()
 
 

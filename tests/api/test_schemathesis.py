@@ -26,7 +26,7 @@ seed = 1
 continue-on-failure = true
 
 [generation]
-max-examples = 3
+max-examples = 2
 deterministic = true
 no-shrink = true
 database = "none"

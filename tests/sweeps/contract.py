@@ -48,10 +48,9 @@ def ask(url: str, key: str | None, description: Path, options: argparse.Namespac
     config.write_text(CONFIG)
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "run", str(description),
-        "--url", url, "--checks", "all", "--phases", options.phases, "--max-examples", str(options.examples),
+        "--url", url, "--phases", options.phases, "--max-examples", str(options.examples),
         "--seed", str(options.seed), "--generation-database", "none", "--continue-on-failure",
-        "--report", "json", "--report-json-path", str(report), "--no-color", "--workers", "1",
-        "--request-timeout", "60",
+        "--report", "json", "--report-json-path", str(report), "--no-color", "--request-timeout", "60",
         *options.more, *([] if key is None else ["--header", f"Authorization: Bearer {key}"]),
     ]  # fmt: skip
     with (folder / "output.txt").open("wb") as output:
