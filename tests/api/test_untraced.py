@@ -60,7 +60,9 @@ class Made(NamedTuple):
     webhooks: list[int]
     delivery: int
     proposals: list[int]
-    cookie: dict[str, str]
+    keys: list[str]
+    ada: dict[str, str]
+    fay: dict[str, str]
 
 
 # Questions: they are sent as POST, and write nothing at all.
@@ -135,6 +137,16 @@ def writes(made: Made) -> dict[tuple[str, str], Call]:
         "/v1/sessions": Call(
             "/v1/sessions", {"login": "ada", "password": PASSWORD}, headers={}, beside=frozenset({"attempts"})
         ),
+        "/v1/sessions/current/password": Call(
+            "/v1/sessions/current/password",
+            {"password": PASSWORD, "new_password": PASSWORD + "3"},
+            headers=made.fay,
+            beside=frozenset({"attempts"}),
+        ),
+        "/v1/keys": Call("/v1/keys", _key("made")),
+        "/v1/keys/{prefix}/rotate": Call(f"/v1/keys/{made.keys[0]}/rotate", WHY),
+        "/v1/keys/{prefix}/revoke": Call(f"/v1/keys/{made.keys[1]}/revoke", WHY),
+        "/v1/keys/{prefix}/policies": Call(f"/v1/keys/{made.keys[2]}/policies", {"policies": ["any-terms"], **WHY}),
         "/v1/people": Call("/v1/people", _person("zoe")),
         "/v1/people/{login}/disable": Call("/v1/people/bob/disable", WHY),
         "/v1/people/{login}/enable": Call("/v1/people/cy/enable", WHY),
@@ -144,7 +156,7 @@ def writes(made: Made) -> dict[tuple[str, str], Call]:
     return {
         **{("POST", path): call for path, call in posts.items()},
         ("PUT", "/v1/policies/{name}/draft"): Call("/v1/policies/fresh/draft", _policy({"deny_training": True})),
-        ("DELETE", "/v1/sessions/current"): Call("/v1/sessions/current", headers=made.cookie),
+        ("DELETE", "/v1/sessions/current"): Call("/v1/sessions/current", headers=made.ada),
     }
 
 
@@ -218,14 +230,19 @@ def _prepare(client: TestClient, store: Store) -> Made:
         assert client.put(f"/v1/policies/{name}/draft", json=_policy(rules), headers=KEY).status_code == 200
         if name == "twice":
             post("/v1/policies/twice/publish", WHY)
-    for login in ("ada", "bob", "cy", "dee", "eve"):
+    made = [post("/v1/keys", _key(name))["prefix"] for name in ("rotated", "revoked", "granted")]
+    for login in ("ada", "bob", "cy", "dee", "eve", "fay"):
         post("/v1/people", _person(login))
     post("/v1/people/cy/disable", WHY)
-    client.post("/v1/sessions", json={"login": "ada", "password": PASSWORD})
+    ada, fay = (_signed_in(client, login) for login in ("ada", "fay"))
+    return Made(holds, fees, contracts, hooks, _rows(store), _proposals(store), made, ada, fay)
+
+
+def _signed_in(client: TestClient, login: str) -> dict[str, str]:
+    client.post("/v1/sessions", json={"login": login, "password": PASSWORD})
     token = client.cookies["planner"]
     client.cookies.clear()
-    cookie = {"Cookie": f"planner={token}", "Sec-Fetch-Site": "same-origin"}
-    return Made(holds, fees, contracts, hooks, _rows(store), _proposals(store), cookie)
+    return {"Cookie": f"planner={token}", "Sec-Fetch-Site": "same-origin"}
 
 
 def _rows(store: Store) -> int:
@@ -284,6 +301,10 @@ def _contract(provider: str) -> dict[str, Any]:
         "name": "frame", "provider": provider, "discount_percent": "10", "valid_from": "2026-01-01T00:00:00Z",
         "reference": "17", **WHY,
     }  # fmt: skip
+
+
+def _key(name: str) -> dict[str, Any]:
+    return {"name": name, "role": "backend", **WHY}
 
 
 def _person(login: str) -> dict[str, Any]:
