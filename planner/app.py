@@ -34,7 +34,7 @@ from planner.api.browser import site_of
 from planner.api.description import answered, described
 from planner.api.guard import enter
 from planner.api.hosts import Hosts
-from planner.api.limits import Limits
+from planner.api.limits import HEADERS, NOT_KEPT, Limits
 from planner.api.operations import summary_shape
 from planner.api.pace import Paces
 from planner.api.polled import Polled
@@ -122,6 +122,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.add_exception_handler(PlannerError, _planner_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _mistake)
     app.add_middleware(Hosts, allowed=settings.hosts())
     app.add_middleware(Limits)
     return app
@@ -173,6 +174,14 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     field = ".".join(str(step) for step in first["loc"][1:]) or str(first["loc"][0])
     return refusal(InvalidInput(field, what_is_wrong(first["msg"])))
+
+
+async def _mistake(_request: Request, _error: Exception) -> Response:
+    """Answer for a mistake of planner's own. The server writes it to its log; nothing of it is told to the caller."""
+    answer = problem(500, "mistake", "planner made a mistake; its log says more")
+    # This one is answered outside of every layer, so that nothing adds them.
+    answer.raw_headers.extend((*HEADERS, NOT_KEPT))
+    return answer
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

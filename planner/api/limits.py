@@ -10,7 +10,8 @@ BODY_BYTES_MAX = 1 << 20
 FILE_BYTES_MAX = 16 << 20
 _FILES = frozenset({"/v1/policies/import", "/v1/terms/import"})
 
-_HEADERS = [
+NOT_KEPT = (b"cache-control", b"no-store")
+HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -52,7 +53,7 @@ class Limits:
             if message["type"] == "http.response.start":
                 started = True
                 kept = {name for name, _value in message["headers"]}
-                extra = [*_HEADERS, *([] if b"cache-control" in kept else [(b"cache-control", b"no-store")])]
+                extra = [*HEADERS, *([] if b"cache-control" in kept else [NOT_KEPT])]
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 

@@ -13,6 +13,7 @@ from planner.api.limits import BODY_BYTES_MAX, FILE_BYTES_MAX
 from planner.app import build
 from planner.settings import Settings
 from planner.store.engine import Store
+from tests.api.test_contract import problem
 
 KEY = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 FILES = ("/v1/policies/import", "/v1/terms/import")
@@ -70,3 +71,14 @@ def test_a_body_that_says_it_is_as_it_is_is_read(client: TestClient) -> None:
     """``identity`` is no encoding."""
     answer = client.post("/v1/costs", content=b"[]", headers={"Content-Encoding": "identity"})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body")
+
+
+def test_a_mistake_of_planners_own_is_a_problem_that_tells_nothing(installed: Store) -> None:
+    """What went wrong stands in the log; the answer has the form and the headers of every other refusal."""
+    app = build(Settings(admin_key=SecretStr(KEY), key_pepper=SecretStr("pepper")), installed)
+    with TestClient(app, headers={"Authorization": f"Bearer {KEY}"}, raise_server_exceptions=False) as client:
+        app.state.store = None
+        answer = client.get("/v1/keys")
+    found = problem(answer, 500, "mistake")
+    assert set(found) == {"type", "title", "status", "code"}
+    assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == ("no-store", "nosniff")
