@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from planner.app import build
 from planner.settings import Settings
+from planner.store import alerts
 from planner.store.engine import Store
 from tests.api.test_contract import ADMIN, problem
 
@@ -92,3 +93,12 @@ def test_every_refusal_is_described_as_a_problem(described: dict[str, Any]) -> N
             for status, response in operation["responses"].items():
                 if status >= "400":
                     assert set(response["content"]) == {"application/problem+json"}, (method, path, status)
+
+
+def test_the_kinds_a_webhook_may_name_are_listed(client: TestClient, described: dict[str, Any]) -> None:
+    """What is described is taken, and what is not described is refused."""
+    content = described["paths"]["/v1/webhooks"]["post"]["requestBody"]["content"]["application/json"]
+    choices, _null = content["schema"]["properties"]["kinds"]["anyOf"]
+    assert choices["items"]["enum"] == list(alerts.KINDS)
+    body = {**content["example"], "kinds": ["price_rize"]}
+    problem(client.post("/v1/webhooks", json=body), 422, "invalid")
