@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from starlette.responses import Response
 
 from planner.api.asked import moment
@@ -24,6 +24,7 @@ router = APIRouter(prefix="/v1", tags=["alerts"], route_class=GuardedRoute)
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed)
 _Text = Annotated[str | None, Query(max_length=400)]
 _Why = Annotated[ReasonIn, Depends(optional_body_of(ReasonIn))]
+_Kind = Annotated[Name, WithJsonSchema({"enum": list(alerts.KINDS)})]
 _WHY = described(ReasonIn, {"reason": "the receiver is back"}, required=False)
 
 
@@ -31,7 +32,7 @@ class WebhookIn(ReasonIn):
     """A receiver of alerts: https on port 443, or a host the settings trust. ``kinds`` null is everything."""
 
     url: Name
-    kinds: Annotated[list[Name], Field(max_length=len(alerts.KINDS))] | None = None
+    kinds: Annotated[list[_Kind], Field(max_length=len(alerts.KINDS))] | None = None
 
 
 @router.get("/alerts", responses=_REFUSALS)

@@ -16,10 +16,6 @@ DESCRIBED: dict[str, Any] = {
     }
 }
 """The OpenAPI entry of a body that is read by `text_of`."""
-GIVEN: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media: {"schema": {"type": "string"}} for media in ("application/toml", "text/csv")}}
-}
-"""The OpenAPI entry of an answer made by `attached`."""
 
 
 async def text_of(request: Request) -> str:
@@ -38,3 +34,12 @@ def attached(name: str, format_: str, text: str) -> Response:
     """Answer with a file."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
     return Response(text, media_type=_MEDIA[format_], headers=headers)
+
+
+def given(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI entry of an answer that is a file of one of these media types."""
+    return {200: {"content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in kinds}}}
+
+
+GIVEN = given(*_MEDIA.values())
+"""The OpenAPI entry of an answer made by `attached`."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
+from planner.api import files
 from planner.api.asked import moment
 from planner.api.guard import GuardedRoute
 from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
@@ -54,7 +55,7 @@ def get_audit_verify(request: Request, expect: _Expect = None) -> dict[str, Any]
     return chain_shape(trail.check(request.app.state.store, expect))
 
 
-@router.get("/audit/export")
+@router.get("/audit/export", responses=files.given(*_MEDIA.values()), response_class=Response)
 def get_audit_export(  # one parameter per filter
     request: Request,
     format_: _Format = "jsonl",

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from planner.app import build
 from planner.settings import Settings
+from planner.store import alerts
 from planner.store.engine import Store
 from tests.api.test_contract import ADMIN, problem
 
@@ -75,14 +76,21 @@ def test_a_method_nobody_answers_is_refused_with_those_that_are(client: TestClie
     problem(client.patch(path), 405, "method_not_allowed")
 
 
-@pytest.mark.parametrize("path", ["/v1/policies/export", "/v1/terms/export"])
-def test_files_are_described_as_what_they_are(client: TestClient, described: dict[str, Any], path: str) -> None:
-    """TOML or CSV, and not JSON."""
-    content = described["paths"][path]["get"]["responses"]["200"]["content"]
-    given = {
-        client.get(path, params={"format": name}).headers["content-type"].partition(";")[0] for name in ("csv", "toml")
-    }
-    assert set(content) == given
+@pytest.mark.parametrize(
+    ("path", "formats"),
+    [
+        ("/v1/policies/export", ("csv", "toml")),
+        ("/v1/terms/export", ("csv", "toml")),
+        ("/v1/audit/export", ("csv", "jsonl")),
+    ],
+)
+def test_files_are_described_as_what_they_are(
+    client: TestClient, described: dict[str, Any], path: str, formats: tuple[str, ...]
+) -> None:
+    """Their own media types, and not JSON."""
+    answers = [client.get(path, params={"format": name}) for name in formats]
+    given = {answer.headers["content-type"].partition(";")[0] for answer in answers}
+    assert set(described["paths"][path]["get"]["responses"]["200"]["content"]) == given
 
 
 def test_every_refusal_is_described_as_a_problem(described: dict[str, Any]) -> None:
@@ -92,3 +100,12 @@ def test_every_refusal_is_described_as_a_problem(described: dict[str, Any]) -> N
             for status, response in operation["responses"].items():
                 if status >= "400":
                     assert set(response["content"]) == {"application/problem+json"}, (method, path, status)
+
+
+def test_the_kinds_a_webhook_may_name_are_listed(client: TestClient, described: dict[str, Any]) -> None:
+    """What is described is taken, and what is not described is refused."""
+    content = described["paths"]["/v1/webhooks"]["post"]["requestBody"]["content"]["application/json"]
+    choices, _null = content["schema"]["properties"]["kinds"]["anyOf"]
+    assert choices["items"]["enum"] == list(alerts.KINDS)
+    body = {**content["example"], "kinds": ["price_rize"]}
+    problem(client.post("/v1/webhooks", json=body), 422, "invalid")
