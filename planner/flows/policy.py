@@ -19,6 +19,8 @@ from planner.store.revision import bump
 
 PUBLISH, ASSIGN = "policy.publish", "policy.assign"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+# What stands in the place of a name in addresses would hide a policy called so.
+_ADDRESSES = frozenset({"export", "import"})
 TITLE_MAX = 200
 POLICIES_MAX = 20
 
@@ -29,6 +31,8 @@ def checked(connection: Connection, name: str, title: str, rules: Mapping[str, A
     Raises:
         InvalidInput: a name, rule or value that cannot be, or one that names what nobody knows.
     """
+    if name in _ADDRESSES:
+        raise InvalidInput("name", f"{name} is an address of the API; another name is needed")
     if not NAME.fullmatch(name):
         raise InvalidInput("name", "lower-case letters, digits and hyphens are needed, at most 63")
     if len(title) > TITLE_MAX or (title and not readable(title)):

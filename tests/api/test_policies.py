@@ -93,6 +93,13 @@ def test_a_draft_of_an_older_version_is_not_published_over_a_newer(client: TestC
     assert put(client, "no-training", RULES).json()["based_on"] == 2
 
 
+def test_a_policy_is_not_called_what_hides_it(client: TestClient) -> None:
+    """Nobody could read a policy at an address that exports all of them."""
+    for name in ("export", "import"):
+        answer = put(client, name, RULES)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "name")
+
+
 @pytest.mark.parametrize(
     ("rules", "field"),
     [
