@@ -81,7 +81,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     )
     admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
     app.state.store = opened
-    app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin)
+    app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin, server_clock=now is None)
     app.state.uses = Uses(opened)
     app.state.paces = Paces(settings.requests_per_minute, settings.failed_requests_per_minute)
     app.state.pepper = settings.pepper()

@@ -65,12 +65,16 @@ class Current:
         now: Callable[[], datetime],
         *,
         admin_key: str | None = None,
+        server_clock: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        """Remember where to look; nothing is loaded before the first request for a view."""
+        """Remember where to look; nothing is loaded before the first request for a view.
+
+        ``server_clock``: where the database is a server, its clock goes before ``now``.
+        """
         self._store, self._pepper = store, pepper
-        self._now, self._monotonic = now, monotonic
+        self._now, self._monotonic, self._server_clock = now, monotonic, server_clock
         self._admin_key, self._lease_seconds = admin_key, lease_seconds
         # A read of the embedded file takes microseconds; one of a server must not block an event loop.
         self.quick = store.is_sqlite
@@ -96,7 +100,8 @@ class Current:
 
         One machine whose clock is wrong must not give out prices early, nor believe evidence that has ended.
         """
-        return self._watch.now() or self._now()
+        moment = self._watch.now() if self._server_clock else None
+        return moment or self._now()
 
     def _outlived(self, held: View) -> bool:
         """Tell whether sources were read meanwhile that the view takes for silent."""

@@ -71,7 +71,7 @@ def check(answer: Any, sent: object) -> None:
         assert answer.json()["code"], sent
     else:
         # Exports are files; everything else is JSON.
-        kinds = ("application/json", "application/toml", "text/csv; charset=utf-8")
+        kinds = ("application/json", "application/jsonl", "application/toml", "text/csv; charset=utf-8")
         assert answer.headers["content-type"] in kinds, sent
 
 

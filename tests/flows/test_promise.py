@@ -175,7 +175,7 @@ def test_a_worker_whose_clock_is_wrong_decides_by_the_servers(store: Store) -> N
     prepare(store)
     publish(store, 0)
     wrong = datetime.now(UTC) + timedelta(days=365)  # noqa: TID251  # held against the server's own
-    current = Current(store, b"pepper", lambda: wrong)
+    current = Current(store, b"pepper", lambda: wrong, server_clock=True)
     current.view()
     assert current.now() == wrong if store.is_sqlite else current.now() < wrong - timedelta(days=364)
     current.close()
