@@ -2,7 +2,7 @@
 
 import pytest
 
-# These ask core's own questions, and are counted where its lines are; the others cost half of their time without.
+# These ask core's own questions, and are counted where its lines are; the others run without, which is faster.
 _COUNTED = ("broken_questions", "contract", "evidence", "evidence_queue", "impacts", "policies")
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from planner.core.cost import cost
 from planner.core.errors import ImpossibleUsage, InvalidInput, Unpriced
 from planner.core.money import plain
 from planner.core.price import Band, Context, Rate, RateTable, UnitPrice, When
-from planner.core.rate_form import read_rates, write_rates
+from planner.core.rate_form import check_entered, read_rates, write_rates
 from planner.core.units import Direction, Unit
 from planner.core.usage import COUNTS, Usage
 from tests import make
@@ -230,3 +231,28 @@ def test_a_band_has_a_condition() -> None:
     """One that always holds would be another base rate."""
     with pytest.raises(InvalidInput):
         Band(When(), rate("1"))
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ([{"unit": "input_token", "usd": "0"}], "a price of nothing"),
+        (
+            [{"unit": "input_token", "usd": "1", "bands": [
+                {"when": {"service_tier": "flex", "input_tokens_gt": 10}, "usd": "2"},
+            ]}],
+            "service_tier flex",
+        ),
+    ],
+    ids=["nothing", "a tier that is not always priced"],
+)  # fmt: skip
+def test_rates_that_leave_a_cost_open_are_not_entered(listed: list[dict[str, Any]], said: str) -> None:
+    """Free needs a curated mark, and a tier has a price of its own or none."""
+    table = read_rates(listed)
+    with pytest.raises(InvalidInput, match=said):
+        check_entered(table, free=False)
+
+
+def test_what_is_curated_as_free_may_cost_nothing() -> None:
+    """The mark says that somebody looked."""
+    check_entered(read_rates([{"unit": "input_token", "usd": "0"}]), free=True)
