@@ -16,7 +16,7 @@ from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.pages import Number
 from planner.api.problem import documented
-from planner.api.shapes import Shape, time_text
+from planner.api.shapes import Shape
 from planner.api.writing import actor_of, tagged, written
 from planner.core import errors
 from planner.core.agreement import Contract, Fee
@@ -24,6 +24,7 @@ from planner.core.errors import InvalidInput
 from planner.core.money import plain, usd_text
 from planner.flows import agreement
 from planner.store.engine import Connection
+from planner.store.json_text import time_text
 
 KnownAt = Annotated[
     datetime | None, BeforeValidator(moment), Query(description="answer with what was known then, RFC 3339 with offset")

@@ -12,12 +12,13 @@ from planner.api.body import Name, ReasonIn, body_of, described, optional_body_o
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
-from planner.api.shapes import Shape, time_text
+from planner.api.shapes import Shape
 from planner.api.writing import actor_of, tagged, written
 from planner.core import errors
 from planner.flows import deliver
 from planner.store import alerts
 from planner.store.engine import Connection
+from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["alerts"], route_class=GuardedRoute)
 

@@ -13,12 +13,13 @@ from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.operations import hold_shape, refresh_shape, source_shape
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
-from planner.api.shapes import Shape, standing_shape, time_text
-from planner.api.writing import actor_of, by, tagged, written
+from planner.api.shapes import Shape, standing_shape
+from planner.api.writing import actor_of, changed, tagged, written
 from planner.core import errors
 from planner.core.claim import Segment
 from planner.core.rate_form import read_rates
-from planner.flows import alias, correct, hold, second, status, word
+from planner.flows import alias, correct, hold, status, word
+from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 
@@ -231,9 +232,8 @@ def post_words(request: Request, body: Annotated[WordsIn, Depends(body_of(WordsI
     wanted = word.body_of(
         [(row.feed, row.word, row.provider) for row in body.words], [(row.id, row.name) for row in body.new_providers]
     )
-    who, kind = by(request, body.reason), word.KINDS[word.SETTLE]
     subject = f"{len(body.words)} words"
-    return written(request, body.model_dump(), lambda connection: second.change(connection, kind, subject, wanted, who))
+    return changed(request, body.model_dump(), body.reason, word.SETTLE, subject, wanted)
 
 
 _CORRECTION = {

@@ -14,7 +14,7 @@ from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute
 from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
 from planner.api.problem import documented
-from planner.api.shapes import Shape, terms_shape, time_text
+from planner.api.shapes import Shape, terms_shape
 from planner.api.writing import by, tagged, written
 from planner.core import errors, terms_files
 from planner.core.terms import Terms
@@ -23,6 +23,7 @@ from planner.core.terms_form import says_something
 from planner.flows import evidence as flow
 from planner.store import terms
 from planner.store.engine import Connection
+from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 

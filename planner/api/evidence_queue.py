@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query, Request
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
 from planner.api.problem import documented
-from planner.api.shapes import Shape, standing_shape, time_text
+from planner.api.shapes import Shape, standing_shape
 from planner.core import errors
 from planner.core.money import usd_text
 from planner.core.terms_form import FACTS
 from planner.core.terms_queue import EXPIRING, Effect, Entry
 from planner.flows.evidence_queue import Queue, evidence_queue
 from planner.store import terms
+from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 

@@ -64,7 +64,7 @@ async def enter(request: Request, method: str, path: str, *, outlives: bool = Fa
     try:
         if token is None:
             principal = authenticate(header, view.keys, now)
-            request.app.state.uses.note(principal.prefix, now)
+            state.uses.note(principal.prefix, now)
         else:
             principal = await _signed_in(request, token, now)
     except Unauthenticated:

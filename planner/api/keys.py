@@ -14,10 +14,9 @@ from planner.api.body import Name, body_of, described
 from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute
 from planner.api.problem import documented
-from planner.api.writing import by, tagged, written
+from planner.api.writing import by, changed, tagged, written
 from planner.core import errors
 from planner.flows import key as flow
-from planner.flows import second
 from planner.store import keys
 
 router = APIRouter(prefix="/v1", tags=["keys"], route_class=GuardedRoute)
@@ -107,8 +106,5 @@ def post_policies(
 def _changed(
     request: Request, body: DecisionIn, kind: str, subject: str, change: dict[str, Any], status: int = 200
 ) -> Response:  # fmt: skip
-    who, found = by(request, body.reason), request.app.state.kinds[kind]
-    return written(
-        request, body.model_dump(mode="json"),
-        lambda connection: second.change(connection, found, subject, change, who), status, once="key",
-    )  # fmt: skip
+    known = body.model_dump(mode="json")
+    return changed(request, known, body.reason, kind, subject, change, status=status, once="key")

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from planner.api.shapes import Shape, time_text
+from planner.api.shapes import Shape
 from planner.flows.refresh import RefreshSummary
+from planner.store.json_text import time_text
 from planner.store.status import SourceStatus
 
 

@@ -15,9 +15,9 @@ from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute
 from planner.api.problem import documented
 from planner.api.shapes import Shape
-from planner.api.writing import by, tagged, written
+from planner.api.writing import by, changed, tagged, written
 from planner.core import errors
-from planner.flows import passwords, second
+from planner.flows import passwords
 from planner.flows import person as flow
 from planner.store import people
 
@@ -124,10 +124,7 @@ def post_password(
 def _changed(
     request: Request, body: DecisionIn, kind: str, login: str, change: dict[str, Any], status: int = 200
 ) -> Response:  # fmt: skip
-    who, found = by(request, body.reason), request.app.state.kinds[kind]
-    return written(
-        request, _known(request, body), lambda connection: second.change(connection, found, login, change, who), status
-    )
+    return changed(request, _known(request, body), body.reason, kind, login, change, status=status)
 
 
 def _known(request: Request, body: DecisionIn) -> Shape:

@@ -13,7 +13,7 @@ from planner.api.desk import DecisionIn
 from planner.api.guard import GuardedRoute
 from planner.api.pages import Cursor, Limit, Number, cursor_of, read_cursor
 from planner.api.problem import documented
-from planner.api.shapes import Shape, time_text
+from planner.api.shapes import Shape
 from planner.api.writing import by, tagged, written
 from planner.core import errors, policy_files
 from planner.core.policy_form import write_policy
@@ -21,6 +21,7 @@ from planner.flows import policy as flow
 from planner.flows import second
 from planner.store import policies, proposals
 from planner.store.engine import Connection
+from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute)
 

@@ -9,13 +9,14 @@ from planner.api.asked import CostIn, ExplanationIn, RankIn, RecommendationIn
 from planner.api.body import body_of, described
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.problem import documented
-from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, policy_shape, standing_shape, time_text
+from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, policy_shape, standing_shape
 from planner.core import errors
 from planner.core.errors import InvalidInput
 from planner.core.money import usd_text
 from planner.core.plan import Workload
 from planner.flows import answer as flow
 from planner.flows.current import View
+from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["questions"], route_class=GuardedRoute)
 

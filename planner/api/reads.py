@@ -20,7 +20,6 @@ from planner.api.shapes import (
     standing_shape,
     terms_shape,
     tier_shape,
-    time_text,
 )
 from planner.core import errors
 from planner.core.errors import InvalidInput, NotFound
@@ -31,6 +30,7 @@ from planner.core.units import Unit
 from planner.flows import answer as flow
 from planner.flows import history
 from planner.flows.current import View
+from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=ReadRoute)
 

@@ -10,11 +10,12 @@ from planner.api.body import Name, Sent, body_of, checked, described, read_json
 from planner.api.browser import check_entrance, give, take_back, token_of
 from planner.api.guard import GuardedRoute, now_of, peer
 from planner.api.problem import documented
-from planner.api.shapes import Shape, time_text
+from planner.api.shapes import Shape
 from planner.core import errors
 from planner.core.errors import NotFound
 from planner.flows import sign_in
 from planner.flows.passwords import CHARACTERS_MAX, CHARACTERS_MIN
+from planner.store.json_text import time_text
 from planner.store.sessions import Session
 
 router = APIRouter(prefix="/v1", tags=["people"], route_class=GuardedRoute)

@@ -1,7 +1,7 @@
 """Answers as JSON: the same shapes over HTTP and behind ``--json`` on the command line."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +25,10 @@ if TYPE_CHECKING:
     from planner.flows.current import View
     from planner.store.cards import PriceChange
 
+from planner.store.json_text import time_text
+
 BUDGET_PLACES = 12
 Shape = dict[str, Any]
-
-
-def time_text(moment: datetime | None) -> str | None:
-    """Write a moment in UTC with ``Z``."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def line_shape(line: Line) -> Shape:

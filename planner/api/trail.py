@@ -12,9 +12,10 @@ from planner.api.asked import moment
 from planner.api.guard import GuardedRoute
 from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
 from planner.api.problem import documented
-from planner.api.shapes import Shape, time_text
+from planner.api.shapes import Shape
 from planner.flows import trail
 from planner.store.audit import Wanted
+from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["admin"], route_class=GuardedRoute, responses=documented())
 

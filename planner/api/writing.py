@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from planner.api.guard import admitted, now_of
 from planner.core.errors import InvalidInput
+from planner.flows import second
 from planner.flows.second import By
 from planner.flows.write import Request as Write
 from planner.flows.write import tag, tag_of, write
@@ -51,6 +52,17 @@ def written(
     )
     reply, etag = write(request.app.state.store, asked, story, admitted(request).now, tagged, once)
     return JSONResponse(reply, status, headers={"ETag": etag})
+
+
+def changed(
+    request: Request, body: object, reason: str, kind: str, subject: str, change: dict[str, Any], *, status: int = 200,
+    once: str = "",
+) -> Response:  # fmt: skip
+    """Make a change, or let it wait where the house asks for a second person; otherwise as `written`."""
+    who, found = by(request, reason), request.app.state.kinds[kind]
+    return written(
+        request, body, lambda connection: second.change(connection, found, subject, change, who), status, once=once
+    )
 
 
 def tagged(request: Request, document: dict[str, Any], etag: str | None = None) -> Response:

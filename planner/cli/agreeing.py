@@ -9,7 +9,6 @@ from typing import Any
 from planner.api.agreements import FeeIn, FxIn, contract_shape, fee_shape
 from planner.api.body import checked
 from planner.api.own import OwnOfferIn
-from planner.api.shapes import time_text
 from planner.cli import show
 from planner.cli.administering import actor
 from planner.cli.desk import LEFT, RIGHT, at_of, one_of
@@ -18,6 +17,7 @@ from planner.core.errors import InvalidInput
 from planner.core.money import parse_decimal, plain
 from planner.flows import agreement, deliver, own_offer
 from planner.store import alerts
+from planner.store.json_text import time_text
 
 WITHDRAWN = "withdrawn"
 

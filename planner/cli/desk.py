@@ -13,7 +13,7 @@ from typing import Any
 
 from planner.api.asked import moment
 from planner.api.operations import hold_shape
-from planner.api.shapes import card_shape, change_shape, time_text
+from planner.api.shapes import card_shape, change_shape
 from planner.cli import show
 from planner.cli.administering import actor, changed, done
 from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
@@ -24,6 +24,7 @@ from planner.core.rate_form import read_rates
 from planner.flows import alias, answer, correct, history, hold, status, word
 from planner.store import holds
 from planner.store.engine import Connection
+from planner.store.json_text import time_text
 
 LEFT, RIGHT = "left", "right"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from planner.cli import show
 from planner.cli.administering import done, told
-from planner.cli.governing import Reply, read, text_of
+from planner.cli.governing import Reply, format_of, given_out, read, text_of
 from planner.cli.opened import now, read_settings, view_of
 from planner.core import terms_files
 from planner.core.errors import InvalidInput
@@ -15,8 +15,6 @@ from planner.core.terms import Terms
 from planner.core.terms_form import FACTS, says_something, write_facts
 from planner.flows import evidence as flow
 from planner.store import terms
-
-FORMATS = ("csv", "toml")
 
 
 def _facts(row: Terms) -> str:
@@ -120,30 +118,19 @@ def accept(id_: str, expires_at: str, reason: str, *, as_json: bool) -> None:
     _done(told(reason, lambda connection, by: flow.accept(connection, id_, until, by)), as_json=as_json)
 
 
-def _format(path: Path | None, given: str | None) -> str:
-    found = given or (path.suffix.lstrip(".") if path is not None else "csv")
-    if found not in FORMATS:
-        raise InvalidInput("format", f"one of {', '.join(FORMATS)} is needed")
-    return found
-
-
 def export_terms(out: Path | None, given: str | None) -> None:
     """Write the curated evidence to a file or the terminal."""
     write: Callable[[list[Terms]], str] = (
-        terms_files.write_toml if _format(out, given) == "toml" else terms_files.write_csv
+        terms_files.write_toml if format_of(out, given, "csv") == "toml" else terms_files.write_csv
     )
     held = read(terms.load)
     rows = [row for place in sorted(held) for row in held[place] if row.curated and says_something(row)]
-    if out is None:
-        show.out.out(write(rows), end="", highlight=False)
-    else:
-        out.write_text(write(rows), "utf-8")
-        show.note(f"{len(rows)} rows written to {out}")
+    given_out(write(rows), out, f"{len(rows)} rows")
 
 
 def import_terms(file: Path, given: str | None, reason: str, *, dry_run: bool, as_json: bool) -> None:
     """Take evidence in from a file, or show what it would do."""
-    reader = terms_files.read_toml if _format(file, given) == "toml" else terms_files.read_csv
+    reader = terms_files.read_toml if format_of(file, given) == "toml" else terms_files.read_csv
     entries = reader(text_of(file))
     reply = told(reason, lambda connection, by: flow.take_in(connection, entries, by), keep=not dry_run)
     if as_json:

@@ -62,8 +62,13 @@ def show_policy(name: str, *, versions: bool, draft: bool, as_json: bool) -> Non
             show.line(f"differs from the newest version in: {', '.join(policy['changes']) or 'nothing'}")
 
 
-def _format(path: Path | None, given: str | None) -> str:
-    found = given or (path.suffix.lstrip(".") if path is not None else "toml")
+def format_of(path: Path | None, given: str | None, otherwise: str = "toml") -> str:
+    """Return the format of a file: as it was said, or as its name ends.
+
+    Raises:
+        InvalidInput: neither of the two there are.
+    """
+    found = given or (path.suffix.lstrip(".") if path is not None else otherwise)
     if found not in FORMATS:
         raise InvalidInput("format", f"one of {', '.join(FORMATS)} is needed")
     return found
@@ -83,7 +88,7 @@ def text_of(file: Path) -> str:
 
 def import_policies(file: Path, given: str | None, reason: str, *, publish: bool, as_json: bool) -> None:
     """Take policies in from a file."""
-    reader = policy_files.read_toml if _format(file, given) == "toml" else policy_files.read_csv
+    reader = policy_files.read_toml if format_of(file, given) == "toml" else policy_files.read_csv
     documents = reader(text_of(file))
     reply = told(reason, lambda connection, by: flow.take_in(connection, documents, by, at_once=publish))
     if as_json:
@@ -93,16 +98,20 @@ def import_policies(file: Path, given: str | None, reason: str, *, publish: bool
     show.table("policies", [("name", "left"), ("outcome", "left"), ("changes", "left")], rows)
 
 
-def export_policies(out: Path | None, given: str | None) -> None:
-    """Write the newest version of every policy to a file or the terminal."""
-    write = policy_files.write_toml if _format(out, given) == "toml" else policy_files.write_csv
-    found = read(policies.load)
-    text = write([write_policy(found[name]) for name in sorted(found)])
+def given_out(text: str, out: Path | None, what: str) -> None:
+    """Write a text to a file, and say what it is, or to the terminal."""
     if out is None:
         show.out.out(text, end="", highlight=False)
     else:
         out.write_text(text, "utf-8")
-        show.note(f"{len(found)} policies written to {out}")
+        show.note(f"{what} written to {out}")
+
+
+def export_policies(out: Path | None, given: str | None) -> None:
+    """Write the newest version of every policy to a file or the terminal."""
+    write = policy_files.write_toml if format_of(out, given) == "toml" else policy_files.write_csv
+    found = read(policies.load)
+    given_out(write([write_policy(found[name]) for name in sorted(found)]), out, f"{len(found)} policies")
 
 
 def publish(name: str, reason: str, *, as_json: bool) -> None:

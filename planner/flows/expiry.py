@@ -1,15 +1,15 @@
 """Evidence that is about to expire, or has: told once for every row and day, with what rests on it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from planner.core.terms import Terms
 from planner.core.terms_form import FACTS
+from planner.core.terms_queue import SOON
 from planner.store import alerts, plan_states, terms
 from planner.store.engine import Connection
 from planner.store.plan_states import Told
 
 EXPIRING, EXPIRED = "terms_expiring", "terms_expired"
-AHEAD = timedelta(days=30)
 
 
 def remind(connection: Connection, at: datetime) -> int:
@@ -18,7 +18,7 @@ def remind(connection: Connection, at: datetime) -> int:
     What expired while nobody looked is told as expired and not first as expiring. The recommendations that rest on a
     row are those of before it expired, so this comes before the plans are asked again.
     """
-    ending = terms.ending(connection, at + AHEAD)
+    ending = terms.ending(connection, at + SOON)
     if not ending:
         return 0
     told = {
