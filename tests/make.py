@@ -10,13 +10,14 @@ from planner.core.ask import Ask
 from planner.core.catalogue import Catalogue
 from planner.core.claim import Claim, ModelFacts, Reading, Segment
 from planner.core.offer import Offer, OfferFacts
-from planner.core.plan import Economics, Needs, Workload
+from planner.core.plan import Economics, Needs
 from planner.core.policy import Policy
 from planner.core.price import Evidence, PriceCard, Rate, RateTable
 from planner.core.terms import Confidence, Terms
 from planner.core.tier import PriceBand, TierBands
 from planner.core.units import Unit
 from planner.core.usage import Usage
+from planner.core.workload import Workload
 from planner.store.engine import Store
 from planner.store.publish import publish
 
@@ -99,7 +100,7 @@ OPEN = Policy(name="open", version=1, allow_unknown=True, allow_free=True)
 def ask(usage: Usage | None = None, **parts: Any) -> Ask:
     """Make a question: 1,000 tokens in, 500 out, once, under a policy that refuses nothing."""
     requests = parts.pop("requests", 1)
-    workload = Workload(usage=usage or Usage(input_tokens=1_000, output_tokens=500), requests_per_period=requests)
+    workload = Workload.of(usage or Usage(input_tokens=1_000, output_tokens=500), requests)
     return Ask(**{"workload": workload, "policy": OPEN, "needs": Needs(), "at": NOON, "decided_at": NOON, **parts})
 
 

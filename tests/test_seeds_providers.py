@@ -283,11 +283,12 @@ def test_demo_plans_can_exist() -> None:
     for plan in plans:
         assert plan.demo
         assert set(plan.policies) <= set(policies)
-        budget = plan.economics.budget_usd
-        assert (budget is None) == (plan.economics.revenue_usd == 0)
+        economics = plan.economics(date(2026, 11, 24))
+        budget = economics.budget_usd
+        assert (budget is None) == (economics.revenue_usd == 0)
         assert budget is None or budget > 0
         for task in plan.tasks:
-            usage, needs = task.workload.usage, task.needs
+            (usage,), needs = task.workload.usages, task.needs
             assert task.workload.requests_per_period > 0
             assert Kind(needs.kind) is Kind.CHAT
             assert set(needs.capabilities) <= set(CAPABILITIES)

@@ -12,7 +12,7 @@ from planner.core.catalogue import Catalogue, Provider
 from planner.core.claim import Score
 from planner.core.errors import NoAnswer
 from planner.core.offer import Kind, Offer, OfferFacts, Route
-from planner.core.plan import OBJECTIVES, Economics, Needs, Workload
+from planner.core.plan import OBJECTIVES, Economics, Needs
 from planner.core.policy import AllowPair, Policy
 from planner.core.price import Band, PriceCard, Rate, RateTable, UnitPrice, When
 from planner.core.recommend import recommend
@@ -20,6 +20,7 @@ from planner.core.terms import Confidence, Terms
 from planner.core.tier import PriceBand, QualityBand, TierBands
 from planner.core.units import Unit
 from planner.core.usage import Usage
+from planner.core.workload import Habits, Request, Workload
 from tests import make
 
 PROVIDERS = ("acme", "bolt", "cirrus", "delta", "nobody")
@@ -27,6 +28,7 @@ CHANNELS = ("direct", "direct", "openrouter", "broker")
 NAMED = ("acme/small", "acme/large", "bolt/tiny", "cirrus/mid")
 MODELS = (*NAMED, None)
 PRICES = ("0", "0.02", "0.1", "0.25", "0.3", "1", "2.5", "3", "4", "15")
+CAPABILITIES = ("tools", "json_schema", "prompt_caching", "reasoning")
 INDEX = "artificial_analysis_intelligence"
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -67,7 +69,9 @@ def _offer(dice: random.Random, number: int) -> Offer:
         service_tier=dice.choice(("standard",) * 5 + ("flex",)),
         kind=dice.choice((Kind.CHAT,) * 8 + (Kind.EMBEDDING, Kind.COMPLETION)),
         route=dice.choice((Route.ENDPOINT,) * 12 + (Route.ALIAS, Route.ROUTER)),
-        capabilities={word: dice.random() < 0.8 for word in ("tools", "json_schema") if dice.random() < 0.8},
+        capabilities={word: dice.random() < 0.8 for word in CAPABILITIES if dice.random() < 0.8},
+        cacheable_tokens_min=dice.choice((None, None, 1_000, 4_000)),
+        cache_hit_share=dice.choice((None, Decimal("0.44"), Decimal(1))),
         input_modalities=dice.choice((None, frozenset({"text"}), frozenset({"text", "image"}))),
         output_modalities=dice.choice((None, None, None, None, frozenset({"text"}), frozenset({"image"}))),
         context_tokens=dice.choice((None, 16_000, 200_000, 200_000)),
@@ -92,7 +96,11 @@ def _cards(dice: random.Random, offer: str) -> tuple[PriceCard, ...]:
 
 def _table(dice: random.Random) -> RateTable:
     units = [Unit.INPUT, Unit.OUTPUT]
-    units += [unit for unit in (Unit.CACHE_READ, Unit.CACHE_WRITE_5M, Unit.REASONING) if dice.random() < 0.4]
+    units += [
+        unit
+        for unit in (Unit.CACHE_READ, Unit.CACHE_WRITE_5M, Unit.CACHE_WRITE_1H, Unit.REASONING)
+        if dice.random() < 0.4
+    ]
     units += [unit for unit in (Unit.REQUEST, Unit.WEB_SEARCH) if dice.random() < 0.2]
     return RateTable(
         {
@@ -211,7 +219,7 @@ def _ask(dice: random.Random, offers: list[Offer]) -> Ask:
         web_searches=dice.choice((0,) * 12 + (1,)),
     ) if dice.random() < 0.98 else Usage(requests=0)  # fmt: skip
     return Ask(
-        workload=Workload(usage=usage, requests_per_period=dice.choice((0, 1, 1, 1, 20))),
+        workload=_workload(dice, usage),
         policy=_policy(dice, offers),
         needs=_needs(dice),
         at=decided if dice.random() < 0.9 else START + timedelta(days=dice.randint(-400, 80)),
@@ -220,6 +228,30 @@ def _ask(dice: random.Random, offers: list[Offer]) -> Ask:
         objective=dice.choice(OBJECTIVES),
         fallbacks=dice.choice((0, 1, 2, 5)),
         independent_upstreams=dice.random() < 0.6,
+    )
+
+
+def _workload(dice: random.Random, usage: Usage) -> Workload:
+    """Make a workload: mostly one kind of request as counted, else several kinds, shares of a cache, failures."""
+    requests_per_period = dice.choice((0, 1, 1, 1, 20))
+    if dice.random() < 0.6:
+        return Workload.of(usage, requests_per_period)
+    plain = Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, web_searches=usage.web_searches)
+    share = dice.choice((Fraction(1), Fraction(1, 3), Fraction(9, 10)))
+    other = Request(Usage(input_tokens=plain.input_tokens * 3, output_tokens=200), 1 - share)
+    hits = dice.choice((None, Fraction(0), Fraction(1, 3), Fraction(1)))
+    return Workload(
+        requests=(Request(plain, share), *((other,) if share < 1 else ())),
+        requests_per_period=requests_per_period,
+        habits=Habits(
+            cache_hit_share=hits,
+            cache_hit_observed=dice.random() < 0.4,
+            cache_write_share=dice.choice((Fraction(0), Fraction(1, 7))) if hits != 1 else Fraction(0),
+            writes_for_an_hour=dice.random() < 0.3,
+            reasoning_multiplier=dice.choice((Fraction(1), Fraction(17, 5))),
+            failed_share=dice.choice((Fraction(0), Fraction(1, 12))),
+            failed_billed_share=dice.choice((Fraction(1), Fraction(2, 5))),
+        ),
     )
 
 

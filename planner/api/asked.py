@@ -7,14 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model
 
-from planner.api.body import Count, DecimalText, Name, Sent, UsdText
+from planner.api.body import Count, DecimalText, Name, Sent, UsdText, written_form
 from planner.core.errors import InvalidInput
 from planner.core.offer import CAPABILITIES, Kind
-from planner.core.plan import Economics, Needs, Workload
+from planner.core.plan import Economics, Needs
+from planner.core.plan_form import read_workload
 from planner.core.price import Context, RateTable
 from planner.core.rate_form import read_rates
 from planner.core.units import SERVICE_TIERS
 from planner.core.usage import COUNTS, Usage
+from planner.core.workload import Workload
 from planner.flows.answer import Question
 
 RATES_MAX = 100
@@ -80,15 +82,45 @@ class UsageIn(_Counts):  # type: ignore[misc, valid-type]  # a model made from t
         return Usage.of(self.counts())
 
 
+class KindIn(_Counts):  # type: ignore[misc, valid-type]  # a model made from the core's list of counts
+    """One kind of request of a task, and its share of all requests, above 0; the shares add up to 1."""
+
+    share: DecimalText
+
+
+class DistributionIn(Sent):
+    """Prompt lengths in tokens as a log-normal distribution: the median, and the spread of the logarithm."""
+
+    median_input_tokens: Count
+    sigma: DecimalText
+
+
 class WorkloadIn(_Counts):  # type: ignore[misc, valid-type]  # a model made from the core's list of counts
-    """One request of a task, and how many of them a customer makes in a billing period."""
+    """The requests of a task, and how many of them a customer makes in a billing period.
+
+    Either the counts of one request, or a ``mix`` of several kinds, or a ``distribution`` of prompt lengths beside
+    ``output_tokens``. Shares are from 0 to 1: of the prompt's text read from a cache and written to one, of attempts
+    that fail, and of a failed attempt's cost that is billed. ``reasoning_multiplier`` is whole over visible output.
+    """
 
     requests_per_period: Count = 1
+    mix: Annotated[list[KindIn], Field(min_length=1, max_length=LIST_MAX)] | None = None
+    distribution: DistributionIn | None = None
+    cache_hit_share: DecimalText | None = None
+    cache_hit_observed: bool = False
+    cache_write_share: DecimalText | None = None
+    cache_write_lifetime: Literal["5m", "1h"] = "5m"
+    reasoning_multiplier: DecimalText | None = None
+    failed_share: DecimalText | None = None
+    failed_billed_share: DecimalText | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return the workload in its written form."""
+        return written_form(self)
 
     def workload(self) -> Workload:
         """Return the workload in core terms."""
-        counts = {name: value for name in COUNTS if (value := getattr(self, name)) is not None}
-        return Workload(usage=Usage.of(counts), requests_per_period=self.requests_per_period)
+        return read_workload(self.document())
 
 
 class ContextIn(Sent):

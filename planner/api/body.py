@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from planner.core import strict_json
 from planner.core.errors import UNSAID, InvalidInput, readable, what_is_wrong
-from planner.core.money import parse_decimal
+from planner.core.money import parse_decimal, plain
 
 
 class Sent(BaseModel):
@@ -70,6 +70,20 @@ class ReasonIn(Sent):
     """Why somebody does what needs no reason; it is kept with who did it."""
 
     reason: Reason = UNSAID
+
+
+def written_form(body: Sent) -> dict[str, Any]:
+    """Return what was sent as plain JSON: amounts as text, what was left out left out."""
+
+    def put(value: Any) -> Any:  # noqa: ANN401  # any of six types
+        if isinstance(value, Decimal):
+            return plain(value)
+        if isinstance(value, dict):
+            return {name: put(each) for name, each in value.items()}
+        return [put(each) for each in value] if isinstance(value, list) else value
+
+    written: dict[str, Any] = put(body.model_dump(exclude_none=True, exclude_unset=True))
+    return written
 
 
 async def read_json(request: Request) -> Any:  # noqa: ANN401  # JSON is any of six types

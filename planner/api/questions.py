@@ -13,7 +13,7 @@ from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, 
 from planner.core import errors
 from planner.core.errors import InvalidInput
 from planner.core.money import usd_text
-from planner.core.plan import Workload
+from planner.core.workload import Workload
 from planner.flows import answer as flow
 from planner.flows.current import View
 from planner.store.json_text import time_text
@@ -138,7 +138,7 @@ def post_rank(request: Request, body: Annotated[RankIn, Depends(body_of(RankIn))
     granted(request, body.policy)
     view, now = known_view(request, body.known_at)
     question = flow.Question(
-        workload=Workload(usage=body.usage.usage()), policy=body.policy, needs=body.needs.needs(), at=body.at
+        workload=Workload.of(body.usage.usage()), policy=body.policy, needs=body.needs.needs(), at=body.at
     )
     ask = flow.ask_of(view.catalogue, question, request.app.state.default_policy, now)
     ranked = view.snapshot.rank(ask)

@@ -1,6 +1,6 @@
 """Answers as JSON: the same shapes over HTTP and behind ``--json`` on the command line."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.cost import Cost, Line
+from planner.core.expected import Priced, list_usd
 from planner.core.money import PICO, floor_text, pico_text, plain, ratio_text, usd_text
 from planner.core.moves import moves
 from planner.core.offer import Offer
@@ -53,6 +54,18 @@ def cost_shape(cost: Cost) -> Shape:
     }
 
 
+def list_text(kinds: Sequence[Priced]) -> str:
+    """Write what one attempt costs at list price; of a single kind of request the total is the sum of its lines."""
+    return pico_text(kinds[0].cost.total_pico) if len(kinds) == 1 else usd_text(list_usd(tuple(kinds)))
+
+
+def lines_shape(kinds: Sequence[Priced]) -> list[Shape]:
+    """Write the priced units of every kind of request; where there are several, each with its share of all requests."""
+    if len(kinds) == 1:
+        return [line_shape(line) for line in kinds[0].cost.lines]
+    return [{**line_shape(line), "share": ratio_text(kind.share)} for kind in kinds for line in kind.cost.lines]
+
+
 def evidence_shape(card: PriceCard) -> Shape:
     """Write where a price comes from."""
     return {
@@ -81,10 +94,10 @@ def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | No
         "quality_tier": None if label is None else label.quality_tier,
         "quality": quality_shape(label),
         "cost_usd": usd_text(pick.cost_usd),
-        "list_cost_usd": pico_text(pick.list_cost.total_pico),
+        "list_cost_usd": list_text(pick.kinds),
         "cost_usd_per_period": usd_text(per_period),
         "margin": None if margin is None else ratio_text(margin),
-        "lines": [line_shape(line) for line in pick.list_cost.lines],
+        "lines": lines_shape(pick.kinds),
         "price_version": pick.card.id,
         "evidence": evidence_shape(pick.card),
         "terms_evidence": [id_ for party in terms for id_ in party.evidence],

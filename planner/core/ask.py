@@ -6,12 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from planner.core.cost import Cost
 from planner.core.errors import InvalidInput
+from planner.core.expected import Priced, list_usd
 from planner.core.offer import Offer
-from planner.core.plan import OBJECTIVES, Economics, Needs, Workload
+from planner.core.plan import OBJECTIVES, Economics, Needs
 from planner.core.policy import Policy
 from planner.core.price import PriceCard
+from planner.core.workload import Workload
 
 FALLBACKS_MAX = 10
 ALTERNATIVES = 5
@@ -52,17 +53,23 @@ class Ask:
 class Pick:
     """One eligible offer with its price for this workload.
 
-    ``list_cost`` is at list price; ``cost_usd`` is exact, per request, with the channel's fee.
+    ``kinds`` are the kinds of requests at list price, one attempt each; ``cost_usd`` is exact and expected, per
+    request, with failed attempts, the contract's discount and the channel's fee.
     ``service_tier`` is the tier it was priced at; ``quality`` the score on the index asked for.
     """
 
     offer: Offer
     card: PriceCard
-    list_cost: Cost
+    kinds: tuple[Priced, ...]
     cost_usd: Fraction
     service_tier: str
     quality: Decimal | None = None
     tier: int | None = None
+
+    @property
+    def list_usd(self) -> Fraction:
+        """What one attempt costs at list price, over all kinds of requests."""
+        return list_usd(self.kinds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from functools import cached_property
 from planner.core.agreement import Contract, Fee, discount, gross_up
 from planner.core.claim import ModelFacts, Score
 from planner.core.errors import UnknownPolicy
+from planner.core.fx import FxRate
 from planner.core.kept import Kept
 from planner.core.offer import Offer
 from planner.core.parties import PartyTerms, parties
@@ -55,6 +56,7 @@ class Catalogue:
     scores: Mapping[tuple[str, str], tuple[Score, ...]] = field(default_factory=dict)
     fees: tuple[Fee, ...] = ()
     contracts: tuple[Contract, ...] = ()
+    fx: tuple[FxRate, ...] = ()
     tier_bands: TierBands = field(default_factory=lambda: TierBands(()))
     policies: Mapping[str, Policy] = field(default_factory=dict)
     plans: Mapping[str, Plan] = field(default_factory=dict)

@@ -7,15 +7,29 @@ policy's codes, the needs' codes, the tier, the margin.
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from planner.core.ask import Ask
 from planner.core.catalogue import DEFAULT_QUALITY_INDEX, Catalogue
 from planner.core.claim import Score
 from planner.core.offer import Kind, Offer, Route
-from planner.core.plan import Needs, Workload
+from planner.core.plan import Needs
 from planner.core.price import RateTable
 from planner.core.tier import ModelTier
 from planner.core.units import Unit
+from planner.core.usage import Usage
+
+
+class Longest(NamedTuple):
+    """The longest prompt and the longest completion of a workload on an offer, in tokens."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    @classmethod
+    def of(cls, usages: tuple[Usage, ...]) -> "Longest":
+        """Return the longest of some requests."""
+        return cls(max(usage.input_tokens for usage in usages), max(usage.output_tokens for usage in usages))
 
 
 def half_priced(kind: Kind, rates: RateTable) -> bool:
@@ -61,7 +75,7 @@ def context_tier(offer: Offer, tier: str) -> str:
 
 
 def needs_codes(  # noqa: C901, PLR0912  # one branch per need, in their order
-    offer: Offer, needs: Needs, workload: Workload, quality: Score | None, tier: str | None
+    offer: Offer, needs: Needs, longest: Longest, quality: Score | None, tier: str | None
 ) -> Iterator[str]:
     """Yield every need one offer does not meet; an unknown that was asked for is not met."""
     facts = offer.facts
@@ -76,7 +90,7 @@ def needs_codes(  # noqa: C901, PLR0912  # one branch per need, in their order
             yield "needs:region:unknown"
         elif facts.region not in needs.regions:
             yield "needs:region"
-    yield from _limit_codes(offer, needs, workload)
+    yield from _limit_codes(offer, needs, longest)
     for word in needs.capabilities:
         has = facts.capabilities.get(word)
         if has is None:
@@ -104,13 +118,13 @@ def _modality_codes(name: str, asked: tuple[str, ...], has: frozenset[str] | Non
         yield f"needs:{name}"
 
 
-def _limit_codes(offer: Offer, needs: Needs, workload: Workload) -> Iterator[str]:
-    limit, usage = offer.facts.context_tokens, workload.usage
+def _limit_codes(offer: Offer, needs: Needs, longest: Longest) -> Iterator[str]:
+    limit = offer.facts.context_tokens
     if needs.context_tokens is not None and limit is None:
         yield "needs:context:unknown"
-    elif limit is not None and limit < max(needs.context_tokens or 0, usage.input_tokens):
+    elif limit is not None and limit < max(needs.context_tokens or 0, longest.input_tokens):
         yield "needs:context"
-    if offer.facts.max_output_tokens is not None and offer.facts.max_output_tokens < usage.output_tokens:
+    if offer.facts.max_output_tokens is not None and offer.facts.max_output_tokens < longest.output_tokens:
         yield "needs:max_output"
 
 

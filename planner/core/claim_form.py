@@ -18,8 +18,9 @@ _COUNTS = (
     "requests_per_minute_max",
     "tokens_per_minute_max",
     "ttft_ms",
+    "uptime_minutes",
 )
-_DECIMALS = ("uptime", "throughput_tps")
+_DECIMALS = ("uptime", "throughput_tps", "cache_hit_share")
 _SETS = ("input_modalities", "output_modalities")
 
 

@@ -8,7 +8,7 @@ from planner.core.catalogue import Catalogue
 
 
 def of_prices(catalogue: Catalogue) -> tuple[datetime, ...]:
-    """Return every moment at which a card, a fee, a contract, a retirement or a tier's cut-off begins or ends."""
+    """Return every moment when a card, fee, contract, retirement, tier's cut-off or exchange rate starts or ends."""
     found = {edge for cards in catalogue.cards.values() for card in cards for edge in (card.valid_from, card.valid_to)}
     found |= {edge for fee in catalogue.fees for edge in (fee.valid_from, fee.valid_to)}
     found |= {edge for contract in catalogue.contracts for edge in (contract.valid_from, contract.valid_to)}
@@ -16,6 +16,7 @@ def of_prices(catalogue: Catalogue) -> tuple[datetime, ...]:
     bands = catalogue.tier_bands
     days = {day for band in bands.prices for day in (band.valid_from, band.valid_to)}
     days |= {day for band in bands.qualities for day in (band.valid_from, band.valid_to)}
+    days |= {rate.day for rate in catalogue.fx}
     found |= {_midnight(day) for day in days}
     return tuple(sorted(edge for edge in found if edge is not None))
 

@@ -64,8 +64,9 @@ class OfferFacts:
     `CAPABILITIES` to yes or no, absent words are unknown. ``context_tokens`` bounds prompt plus
     completion; prompts shorter than ``cacheable_tokens_min`` are not cached. ``requests_per_minute_max``
     and ``tokens_per_minute_max`` are the provider's default rate limits. ``retires_at``: when the
-    provider stops serving it. ``uptime`` is a share from 0 to 1, ``ttft_ms`` the median time to first
-    token, ``throughput_tps`` the median output tokens per second.
+    provider stops serving it. ``uptime`` is a share from 0 to 1 of the last ``uptime_minutes``, ``ttft_ms`` the median
+    time to first token, ``throughput_tps`` the median output tokens per second, ``cache_hit_share`` the share of
+    prompt tokens that were read from a cache, from 0 to 1 in whole hundredths.
     """
 
     model_spelling: str
@@ -87,6 +88,8 @@ class OfferFacts:
     tokens_per_minute_max: int | None = None
     retires_at: datetime | None = None
     uptime: Decimal | None = None
+    uptime_minutes: int | None = None
+    cache_hit_share: Decimal | None = None
     ttft_ms: int | None = None
     throughput_tps: Decimal | None = None
 

@@ -1,19 +1,14 @@
 """What a plan can afford: the token budget that a price, its fees and a target margin leave."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from planner.core.errors import InvalidInput
-from planner.core.usage import Usage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """One task as its customers use it: the usage of one request, and requests per billing period."""
-
-    usage: Usage
-    requests_per_period: int = 1
+from planner.core.fx import FxRate, to_usd
+from planner.core.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +96,17 @@ class Needs:
 
 
 OBJECTIVES = ("cheapest", "best_quality", "fastest", "balanced")
+STAGES = ("prototype", "internal", "production")
+PERIODS = ("day", "week", "month", "quarter", "year")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A workload profile of a plan, with its needs, and policies of its own besides those of the plan."""
+    """A workload profile of a plan, with its needs, and policies of its own besides those of the plan.
+
+    ``stage`` says how far the product is: a prototype wants one key for everything, production wants no single
+    provider that can take it down.
+    """
 
     id: str
     workload: Workload
@@ -113,22 +114,60 @@ class Task:
     objective: str = "cheapest"
     fallbacks: int = 2
     policies: tuple[str, ...] = ()
+    stage: str = "production"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What customers buy: its economics, its policies, all of which must pass, and its tasks by id.
+    """What customers buy: its price, its policies, all of which must pass, and its tasks by id.
 
-    ``demo`` marks the bundled examples.
+    ``price`` is in ``currency`` per ``period``; `economics` says what that is in USD. ``subscribers`` None is not
+    known. ``allow_tier1`` False keeps the dearest tier from the plan. ``version`` counts what was written over HTTP
+    or by hand; ``demo`` marks the bundled examples.
     """
 
     id: str
     name: str
-    economics: Economics
+    price: Decimal
     policies: tuple[str, ...]
     tasks: tuple[Task, ...] = ()
+    currency: str = "USD"
+    period: str = "month"
+    margin: Decimal | None = None
+    payment_fee_percent: Decimal = Decimal(0)
+    payment_fee_fixed_usd: Decimal = Decimal(0)
+    charges_per_period: int = 1
+    other_costs_usd: Decimal = Decimal(0)
+    subscribers: int | None = None
     allow_tier1: bool = True
     demo: bool = False
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse amounts no plan can have, in whatever currency."""
+        Economics(
+            revenue_usd=self.price,
+            payment_fee_percent=self.payment_fee_percent,
+            payment_fee_fixed_usd=self.payment_fee_fixed_usd,
+            charges_per_period=self.charges_per_period,
+            other_costs_usd=self.other_costs_usd,
+            margin=self.margin,
+        )
+
+    def economics(self, day: date, rates: Sequence[FxRate] = ()) -> Economics:
+        """Return what a customer of the plan pays and costs in USD, at the exchange rate of a day.
+
+        Raises:
+            NotFound: the price is in a currency without a rate for that day.
+        """
+        return Economics(
+            revenue_usd=to_usd(self.price, self.currency, day, rates),
+            payment_fee_percent=self.payment_fee_percent,
+            payment_fee_fixed_usd=self.payment_fee_fixed_usd,
+            charges_per_period=self.charges_per_period,
+            other_costs_usd=self.other_costs_usd,
+            margin=self.margin,
+        )
 
     def task(self, task_id: str) -> Task | None:
         """Return a task of this plan by id."""

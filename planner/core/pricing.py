@@ -18,6 +18,7 @@ from planner.core.usage import COUNT_MAX, Usage
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Groups = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,28 @@ class Charges:
 
     def costs(self, usage: Usage, at: datetime) -> Floats:
         """Return what a usage costs on each chosen offer at list price, in 1e-12 USD, close or exact."""
+        return self._total(dict(usage.parts), usage.input_tokens, at)
+
+    def costs_by(self, usages: Sequence[Usage], groups: Groups, at: datetime) -> Floats:
+        """Return the same where each offer runs the request in its own way: the usage of its group.
+
+        The prompt is equally long in every group.
+        """
+        counts = [dict(usage.parts) for usage in usages]
+        units = dict.fromkeys(unit for parts in counts for unit in parts)
+        quantities = {unit: np.array([parts.get(unit, 0) for parts in counts], np.float64)[groups] for unit in units}
+        return self._total(quantities, usages[0].input_tokens, at)
+
+    def _total(self, quantities: Mapping[Unit, int | Floats], input_tokens: int, at: datetime) -> Floats:
         total = np.zeros(self._size, np.float64)
         holding = np.array([window.holds(_ANY, 0, at) for window in self._windows], np.bool_)
-        for unit, quantity in usage.parts:
+        for unit, quantity in quantities.items():
             column = self._columns.get(unit)
             if column is None:
                 continue
             rates = column.base
             if len(column.band_rates):
-                holds = (column.band_tokens_min <= usage.input_tokens) & holding[column.band_windows]
+                holds = (column.band_tokens_min <= input_tokens) & holding[column.band_windows]
                 rates = rates.copy()
                 # Of several bands of one offer the last that holds is the one that stays.
                 rates[column.band_offers[holds]] = column.band_rates[holds]

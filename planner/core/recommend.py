@@ -15,11 +15,13 @@ from planner.core.ask import ALTERNATIVES, Answer, Ask, Pick, list_refusals
 from planner.core.catalogue import Catalogue
 from planner.core.cost import cost
 from planner.core.errors import MarginUnreachable, NoAnswer, NothingCompliant, PlannerError, UnknownModel, Unpriced
+from planner.core.expected import AS_COUNTED, Priced, list_usd, traits_of, usages_on
 from planner.core.money import ceiling_text, floor_text, ratio_text, usd_text
 from planner.core.offer import Offer
-from planner.core.price import Context
+from planner.core.price import Context, PriceCard
 from planner.core.ranking import Ranked
 from planner.core.tier import ModelTier
+from planner.core.usage import Usage
 
 CENTS = 2
 BUDGET_PLACES = 12
@@ -65,7 +67,7 @@ def rank(catalogue: Catalogue, ask: Ask) -> list[Ranked]:
         offer for offer in considered(catalogue, ask) if next(refusals(catalogue, ask, offer, labels), None) is None
     )
     picks = [priced(catalogue, ask, offer, labels) for offer in eligible]
-    found = [Ranked(pick.offer, pick.cost_usd, pick.list_cost.exact_usd) for pick in picks]
+    found = [Ranked(pick.offer, pick.cost_usd, pick.list_usd) for pick in picks]
     return sorted(found, key=lambda item: (item.cost_usd, item.offer.id.encode()))
 
 
@@ -88,12 +90,14 @@ def refusals(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, 
     """Yield every code that refuses an offer before its margin, in the fixed order; none means it is eligible."""
     card = catalogue.card(offer.id, ask.at)
     tier = None if card is None else checks.served_tier(offer, card.rates, ask.needs.service_tiers)
+    usages = requests_on(ask, offer, card)
     if card is None:
         yield "unpriced"
     else:
         context = Context(checks.context_tier(offer, tier) if tier else "standard", offer.facts.region)
         try:
-            cost(ask.workload.usage, card.rates, ask.at, context)
+            for usage in usages:
+                cost(usage, card.rates, ask.at, context)
         except Unpriced:
             yield "unpriced"
         if checks.half_priced(offer.facts.kind, card.rates):
@@ -101,25 +105,34 @@ def refusals(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, 
     yield from checks.standing_codes(offer, ask.at)
     yield from checks.policy_codes(offer, catalogue, ask)
     quality = checks.quality_of(offer, catalogue, ask.needs)
-    yield from checks.needs_codes(offer, ask.needs, ask.workload, quality, tier)
+    yield from checks.needs_codes(offer, ask.needs, checks.Longest.of(usages), quality, tier)
     yield from checks.tier_codes(ask.needs, labels.get(offer.model) if offer.model else None)
 
 
+def requests_on(ask: Ask, offer: Offer, card: PriceCard | None) -> tuple[Usage, ...]:
+    """Return every kind of request of a workload as it runs on an offer."""
+    traits = AS_COUNTED if card is None else traits_of(offer, card.rates, ask.workload.habits)
+    return usages_on(ask.workload, traits)
+
+
 def priced(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, ModelTier]) -> Pick:
-    """Price an eligible offer exactly: list price, channel fee, quality and tier."""
+    """Price an eligible offer exactly: list price, failed attempts, discount and fee, quality and tier."""
     card = catalogue.card(offer.id, ask.at)
     tier = None if card is None else checks.served_tier(offer, card.rates, ask.needs.service_tiers)
     if card is None or tier is None:
         raise Unpriced(offer=offer.id)
     context = Context(checks.context_tier(offer, tier), offer.facts.region)
-    at_list = cost(ask.workload.usage, card.rates, ask.at, context)
+    kinds = tuple(
+        Priced(request.share, usage, cost(usage, card.rates, ask.at, context))
+        for request, usage in zip(ask.workload.requests, requests_on(ask, offer, card), strict=True)
+    )
     quality = checks.quality_of(offer, catalogue, ask.needs)
     label = labels.get(offer.model) if offer.model else None
     return Pick(
         offer=offer,
         card=card,
-        list_cost=at_list,
-        cost_usd=at_list.exact_usd * catalogue.factor(offer, ask.at),
+        kinds=kinds,
+        cost_usd=list_usd(kinds) * ask.workload.habits.retry_factor * catalogue.factor(offer, ask.at),
         service_tier=tier,
         quality=None if quality is None else quality.score,
         tier=None if label is None else label.tier,
@@ -145,7 +158,7 @@ def order(ask: Ask) -> Order:
         return (_or_lowest(pick.quality).copy_negate(), *cheapest(pick))
 
     def fastest(pick: Pick) -> tuple[object, ...]:
-        return (*_seconds(ask, pick), *cheapest(pick))
+        return (*_seconds(pick), *cheapest(pick))
 
     def balanced(pick: Pick) -> tuple[object, ...]:
         # Dollars per quality point; without a score there is no such ratio, so the offer goes last.
@@ -160,12 +173,13 @@ def _or_lowest(quality: Decimal | None) -> Decimal:
     return _LOWEST if quality is None else quality
 
 
-def _seconds(ask: Ask, pick: Pick) -> tuple[bool, Fraction]:
+def _seconds(pick: Pick) -> tuple[bool, Fraction]:
     """Return (unknown, seconds to the last token): median time to the first plus output at median throughput."""
     ttft, speed = pick.offer.facts.ttft_ms, pick.offer.facts.throughput_tps
     if ttft is None or speed is None or speed <= 0:
         return True, Fraction()
-    return False, Fraction(ttft, 1000) + Fraction(ask.workload.usage.output_tokens) / Fraction(speed)
+    tokens = sum((kind.share * kind.usage.output_tokens for kind in pick.kinds), Fraction())
+    return False, Fraction(ttft, 1000) + tokens / Fraction(speed)
 
 
 def answer(ask: Ask, ordered: Iterable[Pick], eligible: int, refused: Mapping[str, int]) -> Answer:

@@ -11,93 +11,44 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from fractions import Fraction
 from math import lcm
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from planner.core import checks, edges
 from planner.core.ask import Answer, Ask, Pick, list_refusals
 from planner.core.catalogue import Catalogue
+from planner.core.compiled import (
+    ALL_AS_COUNTED,
+    Codes,
+    Eligible,
+    Field,
+    Indices,
+    Run,
+    Shape,
+    Stretch,
+    Ways,
+    units_of,
+)
 from planner.core.cost import cost
 from planner.core.errors import UnknownModel
+from planner.core.expected import AS_COUNTED, Priced, Traits, list_usd, traits_of, usages_on
 from planner.core.kept import Kept
 from planner.core.money import PICO
 from planner.core.offer import Offer
-from planner.core.plan import Needs, Workload
+from planner.core.plan import Needs
 from planner.core.price import Context, PriceCard
-from planner.core.pricing import Charges, Flags, Floats, Pricing, compile_pricing
+from planner.core.pricing import Flags, Floats, compile_pricing
 from planner.core.ranking import NUMERATOR_BELOW, Ranking, numerator
 from planner.core.recommend import affordable_at, answer, no_answer, order
 from planner.core.tier import ModelTier
 from planner.core.units import Unit
-from planner.core.usage import Usage
-
-Codes = NDArray[np.int32]
-Indices = NDArray[np.intp]
 
 # Far above the error of a handful of double operations, far below any difference that matters.
 CLOSE = 1e-9
 KEPT_STRETCHES, KEPT_SHAPES, KEPT_FIELDS, KEPT_PRICINGS = 6, 256, 64, 16
 SHORTLIST = 48
-_LIMITS_FREE = Workload(usage=Usage(requests=0))
-
-
-class Stretch(NamedTuple):
-    """A stretch of time without a change of cards, fees or retirements: what every question in it shares.
-
-    ``fee_numerators`` over ``fee_denominator`` are the fee factors by offer, exactly where below ``NUMERATOR_BELOW``;
-    ``fees`` are the same as doubles.
-    """
-
-    cards: tuple[PriceCard | None, ...]
-    labels: Mapping[str, ModelTier]
-    fees: Floats
-    fee_numerators: NDArray[np.int64]
-    fee_denominator: int
-    fee_factors: tuple[Fraction, ...]
-    standing: tuple[str | None, ...]
-
-
-class Shape(NamedTuple):
-    """One policy and one set of needs over one stretch: what does not depend on tokens or budget.
-
-    ``first`` holds codes decided before limits are looked at, ``last`` those after; 0 passes. ``served`` is
-    the service tier each offer would serve, ``contexts`` what its price is then selected by.
-    """
-
-    first: Codes
-    last: Codes
-    served: tuple[str | None, ...]
-    contexts: tuple[Context, ...]
-    pricing: Pricing
-
-
-class Field(NamedTuple):
-    """Who is left of a shape for every question that uses the same units, and who was refused on the way.
-
-    ``context`` and ``output`` are limits in tokens, infinite where unknown. All columns go by ``left``.
-    """
-
-    stretch: Stretch
-    shape: Shape
-    left: Indices
-    context: Floats
-    output: Floats
-    last: Codes
-    fees: Floats
-    charges: Charges
-    refused: Mapping[str, int]
-
-
-class Eligible(NamedTuple):
-    """Offers that pass everything before the margin, with about their effective cost in 1e-12 USD, and the refusals."""
-
-    indices: Indices
-    costs: Floats
-    refused: dict[str, int]
+_LIMITS_FREE = checks.Longest()
 
 
 class Snapshot:
@@ -117,6 +68,7 @@ class Snapshot:
         self._minutes = edges.of_the_day(catalogue)
         self._stretches, self._shapes = Kept(KEPT_STRETCHES), Kept(KEPT_SHAPES)
         self._codes, self._fields, self._pricings = Kept(KEPT_SHAPES), Kept(KEPT_FIELDS), Kept(KEPT_PRICINGS)
+        self._ways = Kept(KEPT_FIELDS)
 
     # --- the questions ------------------------------------------------------------------------------------
 
@@ -126,11 +78,11 @@ class Snapshot:
         Raises:
             NoAnswer: as `planner.core.recommend.recommend` does, with the same facts.
         """
-        field = self._field(ask)
-        eligible = self._eligible(ask, field)
+        run = self._run(ask)
+        eligible = self._eligible(run)
 
         def pick(i: int) -> Pick:
-            return self._pick(ask, i, field)
+            return self._pick(i, run)
 
         fits = self._affordable(ask, eligible, pick)
         count = int(np.count_nonzero(fits))
@@ -148,20 +100,21 @@ class Snapshot:
 
     def rank(self, ask: Ask) -> Ranking:
         """Rank every offer that passes everything but the margin by its exact cost, cheapest first."""
-        field = self._field(ask)
-        stretch, passed = field.stretch, self._limit_codes(ask, field) == 0
-        indices, listed = field.left[passed], field.charges.costs(ask.workload.usage, ask.at)
+        run = self._run(ask)
+        field, stretch = run.field, run.field.stretch
+        passed = self._limit_codes(run) == 0
+        indices, listed = field.left[passed], run.list_costs()
         numerators = stretch.fee_numerators[indices]
         # Sums below 2**53 times a small numerator stay inside 64 bits; the denominator is the same for all.
-        exact = field.charges.exact(listed)[passed] & (numerators < NUMERATOR_BELOW)
+        exact = field.charges.exact(listed)[passed] & (numerators < NUMERATOR_BELOW) & run.plain
         scaled = listed[passed][exact].astype(np.int64) * numerators[exact]
         # Offers are in the order of their ids, and so are equal costs.
         sequence = np.argsort(scaled, kind="stable")
         columns = (column[exact][sequence].tolist() for column in (indices, listed[passed]))
         ranking = Ranking(self.catalogue.offers, stretch.fee_denominator, scaled[sequence].tolist(), *columns)
         for i in indices[~exact].tolist():
-            pick = self._pick(ask, i, field)
-            ranking.insert(i, pick.cost_usd, pick.list_cost.exact_usd)
+            pick = self._pick(i, run)
+            ranking.insert(i, pick.cost_usd, pick.list_usd)
         return ranking
 
     def labels(self, at: datetime) -> Mapping[str, ModelTier]:
@@ -180,18 +133,26 @@ class Snapshot:
 
     # --- one question, step by step -----------------------------------------------------------------------
 
-    def _eligible(self, ask: Ask, field: Field) -> Eligible:
-        refused = dict(field.refused)
-        codes = self._limit_codes(ask, field)
+    def _eligible(self, run: Run) -> Eligible:
+        field, refused = run.field, dict(run.field.refused)
+        codes = self._limit_codes(run)
         self._count(codes, refused)
         passed = codes == 0
-        costs = field.charges.costs(ask.workload.usage, ask.at) * field.fees
+        costs = run.list_costs() * field.fees
+        retry_factor = run.ask.workload.habits.retry_factor
+        if retry_factor != 1:
+            costs *= float(retry_factor)
         return Eligible(field.left[passed], costs[passed], refused)
 
-    def _limit_codes(self, ask: Ask, field: Field) -> Codes:
-        usage, codes = ask.workload.usage, field.last.copy()
-        codes[field.output < usage.output_tokens] = self._number("needs:max_output")
-        codes[field.context < max(ask.needs.context_tokens or 0, usage.input_tokens)] = self._number("needs:context")
+    def _limit_codes(self, run: Run) -> Codes:
+        field, needs, codes = run.field, run.ask.needs, run.field.last.copy()
+        longest = [checks.Longest.of(usages) for usages in run.usages]
+        output = np.array([one.output_tokens for one in longest], np.float64)
+        codes[field.output < (output[0] if field.groups is None else output[field.groups])] = self._number(
+            "needs:max_output"
+        )
+        prompt = max(needs.context_tokens or 0, longest[0].input_tokens)
+        codes[field.context < prompt] = self._number("needs:context")
         return codes
 
     def _affordable(self, ask: Ask, eligible: Eligible, pick: Callable[[int], Pick]) -> Flags:
@@ -219,20 +180,27 @@ class Snapshot:
             indices, costs = indices[~inside], costs[~inside]
         yield from _groups(indices, costs, pick, key)
 
-    def _pick(self, ask: Ask, i: int, field: Field) -> Pick:
+    def _pick(self, i: int, run: Run) -> Pick:
+        ask, field = run.ask, run.field
         stretch, shape = field.stretch, field.shape
         offer, card, tier = self.catalogue.offers[i], stretch.cards[i], shape.served[i]
         if card is None or tier is None:
             raise AssertionError("only priced offers that serve the tier are picked")
-        at_list = cost(ask.workload.usage, card.rates, ask.at, shape.contexts[i])
-        factor = stretch.fee_factors[i]
+        usages = run.usages[field.ways.of(i)]
+        kinds = tuple(
+            Priced(request.share, usage, cost(usage, card.rates, ask.at, shape.contexts[i]))
+            for request, usage in zip(ask.workload.requests, usages, strict=True)
+        )
+        at_list, factor = list_usd(kinds), stretch.fee_factors[i]
+        if ask.workload.habits.failed_share:
+            factor *= ask.workload.habits.retry_factor
         quality = checks.quality_of(offer, self.catalogue, ask.needs)
         label = stretch.labels.get(offer.model) if offer.model else None
         return Pick(
             offer=offer,
             card=card,
-            list_cost=at_list,
-            cost_usd=at_list.exact_usd if factor == 1 else at_list.exact_usd * factor,
+            kinds=kinds,
+            cost_usd=at_list if factor == 1 else at_list * factor,
             service_tier=tier,
             quality=None if quality is None else quality.score,
             tier=None if label is None else label.tier,
@@ -267,17 +235,39 @@ class Snapshot:
             standing=tuple(_standing(offer, card, at) for offer, card in zip(offers, cards, strict=True)),
         )
 
-    def _field(self, ask: Ask) -> Field:
-        units = tuple(unit for unit, _count in ask.workload.usage.parts)
+    def _run(self, ask: Ask) -> Run:
+        ways = self._ways_of(ask)
+        usages = tuple(usages_on(ask.workload, traits) for traits in ways.traits)
+        units = tuple(units_of(each) for each in usages)
         places = bisect_right(self._price_edges, ask.at), ask.at.date(), bisect_right(self._terms_edges, ask.decided_at)
         shape_key = (*places, ask.policy, ask.needs)
-        return self._fields.get_or((shape_key, units), lambda: self._make_field(ask, shape_key, units))
+        key = (shape_key, ask.workload.habits, units)
+        return Run(ask, self._fields.get_or(key, lambda: self._make_field(ask, shape_key, ways, units)), usages)
 
-    def _make_field(self, ask: Ask, shape_key: Hashable, units: tuple[Unit, ...]) -> Field:
+    def _ways_of(self, ask: Ask) -> Ways:
+        habits = ask.workload.habits
+        if not habits.cached and habits.reasoning_multiplier == 1:
+            return ALL_AS_COUNTED
+        return self._ways.get_or((bisect_right(self._price_edges, ask.at), habits), lambda: self._make_ways(ask))
+
+    def _make_ways(self, ask: Ask) -> Ways:
+        found: dict[Traits, int] = {}
+        groups = [
+            found.setdefault(
+                AS_COUNTED if card is None else traits_of(offer, card.rates, ask.workload.habits), len(found)
+            )
+            for offer, card in zip(self.catalogue.offers, self._stretch(ask.at).cards, strict=True)
+        ]
+        return Ways(tuple(found) or (AS_COUNTED,), np.array(groups, np.intp))
+
+    def _make_field(self, ask: Ask, shape_key: Hashable, ways: Ways, units: tuple[tuple[Unit, ...], ...]) -> Field:
         stretch = self._stretch(ask.at)
         shape = self._shapes.get_or(shape_key, lambda: self._make_shape(ask, stretch))
         asked = self._of_models(ask.needs)
-        unpriced = shape.pricing.missing(units)
+        unpriced = shape.pricing.missing(units[0])
+        if ways.groups is not None:
+            for number, own in enumerate(units):
+                unpriced = np.where(ways.groups == number, shape.pricing.missing(own), unpriced)
         refused = {"unpriced": int(np.count_nonzero(asked & unpriced))}
         codes = shape.first.copy()
         if ask.needs.context_tokens is not None:
@@ -287,12 +277,14 @@ class Snapshot:
         return Field(
             stretch=stretch,
             shape=shape,
+            ways=ways,
             left=left,
+            groups=None if ways.groups is None else ways.groups[left],
             context=self._context[left],
             output=self._output[left],
             last=shape.last[left],
             fees=stretch.fees[left],
-            charges=shape.pricing.of(units, left),
+            charges=shape.pricing.of(tuple(dict.fromkeys(unit for own in units for unit in own)), left),
             refused=refused,
         )
 

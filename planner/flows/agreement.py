@@ -118,9 +118,10 @@ def void(connection: Connection, word: str, id_: int, *, at: datetime, actor: st
 
 
 def set_fx(connection: Connection, row: agreements.Row, *, at: datetime, actor: str, reason: str) -> None:
-    """Record the exchange rate of a day.
+    """Record the exchange rate of a day, and ask every plan anew.
 
     Raises:
         InvalidInput: not a rate above 0, or one of the dollar itself.
     """
     agreements.set_fx(connection, row, at=at, actor=actor, reason=reason)
+    plans.review(connection, at)

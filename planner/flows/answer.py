@@ -10,11 +10,12 @@ from planner.core.catalogue import Catalogue
 from planner.core.cost import Cost, cost
 from planner.core.errors import InvalidInput, NoAnswer, NotFound, UnknownPolicy, Unpriced
 from planner.core.offer import Offer
-from planner.core.plan import Economics, Needs, Plan, Task, Workload
+from planner.core.plan import Economics, Needs, Plan, Task
 from planner.core.policy import Policy
 from planner.core.price import STANDARD, Context, PriceCard, RateTable
 from planner.core.recommend import affordable_at, priced, refusals
 from planner.core.usage import Usage
+from planner.core.workload import Workload
 from planner.flows.current import View
 
 
@@ -100,7 +101,7 @@ def ask_of(catalogue: Catalogue, question: Question, default_policy: str, now: d
     plan, task = stored_task(catalogue, question.plan, question.task)
     return Ask(
         workload=task.workload,
-        economics=plan.economics if plan.economics.margin is not None else None,
+        economics=plan.economics(at.date(), catalogue.fx),
         policy=catalogue.policy_of((*plan.policies, *task.policies)),
         needs=plan_needs(plan, task),
         at=at,
@@ -160,7 +161,7 @@ def explain(view: View, ask: Ask, offer_id: str) -> tuple[tuple[Check, ...], Fra
     if ask.budget_usd is not None:
         fits = affordable_at(ask, pick.cost_usd)
         checks.append(Check("margin", fits, () if fits else ("margin",)))
-    return tuple(checks), pick.cost_usd, pick.list_cost.exact_usd
+    return tuple(checks), pick.cost_usd, pick.list_usd
 
 
 def offer_named(catalogue: Catalogue, offer_id: str) -> Offer:

@@ -7,12 +7,13 @@ from datetime import datetime
 from planner.core.ask import Ask
 from planner.core.catalogue import Catalogue
 from planner.core.errors import NoAnswer
-from planner.core.plan import Needs, Workload
+from planner.core.plan import Needs
 from planner.core.policy import Policy, all_of
 from planner.core.ranking import Ranked
 from planner.core.snapshot import Snapshot
 from planner.core.terms_queue import Entry, Question, queue
 from planner.core.usage import Usage
+from planner.core.workload import Workload
 from planner.flows.answer import plan_ask, policy_named
 
 REFERENCE = Usage(input_tokens=3_000, output_tokens=1_000)
@@ -73,7 +74,7 @@ def _of_plans(
 
 
 def _of_models(snapshot: Snapshot, policy: Policy, at: datetime) -> Iterator[Question]:
-    ask = Ask(workload=Workload(usage=REFERENCE), policy=_ANY_TERMS, needs=Needs(), at=at, decided_at=at)
+    ask = Ask(workload=Workload.of(REFERENCE), policy=_ANY_TERMS, needs=Needs(), at=at, decided_at=at)
     by_model: dict[str, list[Ranked]] = {}
     for ranked in snapshot.rank(ask):
         if ranked.offer.model is not None:

@@ -11,6 +11,7 @@ from planner.core.plan import Plan, Task
 from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.flows.answer import plan_ask
 from planner.store import alerts, plan_states
+from planner.store import plans as stored
 from planner.store.engine import Connection
 from planner.store.load import load_catalogue
 from planner.store.plan_states import PlanState
@@ -23,7 +24,7 @@ def review(connection: Connection, at: datetime) -> int:
 
     Returns how many alerts were written. Of a plan that is asked for the first time only a refusal is news.
     """
-    if not plan_states.any_plan(connection):
+    if not stored.any_plan(connection):
         return 0
     catalogue = load_catalogue(connection)
     snapshot = compile_catalogue(catalogue)

@@ -12,8 +12,9 @@ from planner.core.policy_form import changed_rules, read_policy, resolve, write_
 from planner.flows import second
 from planner.flows.second import By, Kind, Reply, Wish, change, change_unseen
 from planner.store import audit, policies
+from planner.store import plans as stored
 from planner.store.engine import Connection
-from planner.store.load import load_catalogue, load_plans
+from planner.store.load import load_catalogue
 from planner.store.policies import WHOLE_PLAN, Document, Draft
 from planner.store.revision import bump
 
@@ -255,7 +256,7 @@ def _do_assign(connection: Connection, wish: Wish, by: By) -> Reply:
 
 def plans(connection: Connection) -> list[Plan]:
     """Return the stored plans, each with the policies it and its tasks are decided under."""
-    found = load_plans(connection)
+    found = stored.load(connection)
     return [found[id_] for id_ in sorted(found)]
 
 

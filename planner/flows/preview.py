@@ -9,12 +9,13 @@ from typing import Any
 from planner.core.ask import Ask
 from planner.core.catalogue import Catalogue
 from planner.core.errors import NoAnswer
-from planner.core.plan import Needs, Plan, Task, Workload
+from planner.core.plan import Needs, Plan, Task
 from planner.core.policy import Policy, at_least_as_strict
 from planner.core.policy_form import read_policy, resolve
 from planner.core.privacy_price import RulePrice, Variant, cheapest, price, variants
 from planner.core.snapshot import Snapshot
 from planner.core.usage import Usage
+from planner.core.workload import Workload
 from planner.flows.answer import plan_ask, policy_named
 
 
@@ -136,7 +137,7 @@ def privacy_price(
     policy = policy_named(catalogue, name)
 
     def costs(rules: Policy) -> dict[str, Fraction]:
-        ask = Ask(workload=Workload(usage=usage), policy=rules, needs=Needs(), at=at, decided_at=at)
+        ask = Ask(workload=Workload.of(usage), policy=rules, needs=Needs(), at=at, decided_at=at)
         return cheapest((item.offer.model, item.cost_usd) for item in snapshot.rank(ask))
 
     under = costs(policy)

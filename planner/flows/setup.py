@@ -8,7 +8,7 @@ from planner.flows import seeds
 from planner.flows.bundle import read_bundle
 from planner.places import seeds_dir
 from planner.sources.mapping import Layout
-from planner.store import audit, fetches, json_text, registry, terms
+from planner.store import audit, fetches, json_text, plans, registry, terms
 from planner.store.engine import Connection, Store
 from planner.store.publish import publish
 from planner.store.revision import bump, read_heads
@@ -29,9 +29,9 @@ def install(store: Store, at: datetime, folder: Path | None = None, *, bundle: b
     loaded = [store.tell(lambda connection, path=path: _load_bundle(connection, path, at)) for path in paths]  # type: ignore[misc]  # bound per path
     if any(loaded):
         # Compiling the catalogue needs numpy, which a second start need not wait for.
-        from planner.flows import plans  # noqa: PLC0415
+        from planner.flows.plans import review  # noqa: PLC0415
 
-        store.tell(lambda connection: plans.review(connection, at))
+        store.tell(lambda connection: review(connection, at))
 
 
 def know_layouts(store: Store, layouts: Sequence[Layout]) -> None:
@@ -62,6 +62,7 @@ def _load_registry(connection: Connection, folder: Path, at: datetime) -> None:
         return
     rows = seeds.curated_rows(folder)
     changed = registry.write_curated(connection, {**rows, **_as_text(rows)})
+    plans.plant(connection, rows["plans"])
     registry.write_policies(connection, seeds.policies(folder), at, ACTOR)
     terms.plant(connection, seeds.terms(folder), at)
     registry.write_scores(connection, seeds.scores(folder))
@@ -76,10 +77,6 @@ def _load_registry(connection: Connection, folder: Path, at: datetime) -> None:
 def _as_text(rows: dict[str, list[dict[str, object]]]) -> dict[str, list[dict[str, object]]]:
     return {
         "providers": [{**row, "creator_of": json_text.dump(row["creator_of"])} for row in rows["providers"]],
-        "plans": [
-            {"id": plan["id"], "document": json_text.dump(plan), "demo": plan.get("demo", False)}
-            for plan in rows["plans"]
-        ],
     }
 
 

@@ -15,14 +15,13 @@ from planner.core.agreement import Contract, Fee, Payment, as_paid
 from planner.core.catalogue import Catalogue, Provider
 from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
+from planner.core.fx import FxRate
 from planner.core.identity import OPENROUTER, canonical_model
 from planner.core.offer import Kind, Offer
-from planner.core.plan import Plan
-from planner.core.plan_form import read_plan
 from planner.core.price import Evidence, PriceCard, RateTable
 from planner.core.rate_form import read_rates
 from planner.core.tier import PriceBand, QualityBand, TierBands
-from planner.store import policies, terms
+from planner.store import plans, policies, terms
 from planner.store import tables as t
 from planner.store.ages import ages_of
 from planner.store.known import known
@@ -35,7 +34,7 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
     Args:
         connection: one consistent read.
         known_at: load what was believed at that moment instead: its revision, cards, terms, policies, fees,
-            contracts and scores. What an offer is able to do, names and plans are those of today.
+            contracts, scores, plans and exchange rates. What an offer is able to do, and names, are those of today.
     """
     heads, ages = read_heads(connection), ages_of(connection)
     registry = _Registry(aliases_of(connection), _base_weights(connection), free_offers(connection))
@@ -53,7 +52,8 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
         contracts=load_contracts(connection, known_at),
         tier_bands=_bands(connection),
         policies=policies.load(connection, known_at),
-        plans=load_plans(connection, known_at),
+        plans=plans.load(connection, known_at),
+        fx=load_fx(connection, known_at),
         stale_from={} if known_at is not None else ages.stale_from,
         believed_until={} if known_at is not None else ages.believed_until,
     )
@@ -268,14 +268,7 @@ def _bands(connection: sa.Connection) -> TierBands:
     )
 
 
-def load_plans(connection: sa.Connection, known_at: datetime | None = None) -> dict[str, Plan]:
-    """Load the plans, each with the policies that were assigned to it and to its tasks since."""
-    assigned = policies.assigned(connection, known_at)
-    found = {}
-    for row in connection.execute(sa.select(t.plans)):
-        plan = read_plan(json.loads(row.document))
-        tasks = tuple(replace(task, policies=assigned.get((plan.id, task.id), task.policies)) for task in plan.tasks)
-        found[plan.id] = replace(
-            plan, tasks=tasks, policies=assigned.get((plan.id, policies.WHOLE_PLAN), plan.policies)
-        )
-    return found
+def load_fx(connection: sa.Connection, known_at: datetime | None = None) -> tuple[FxRate, ...]:
+    """Load the exchange rates that somebody entered, oldest first."""
+    query = sa.select(t.fx_rates).where(known(t.fx_rates, known_at)).order_by(t.fx_rates.c.day, t.fx_rates.c.currency)
+    return tuple(FxRate(row.currency, row.day, Decimal(row.usd), row.source) for row in connection.execute(query))

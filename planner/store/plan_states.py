@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from planner.store.tables import offers, plan_states, plans
+from planner.store.tables import offers, plan_states
 
 
 class PlanState(NamedTuple):
@@ -19,11 +19,6 @@ class PlanState(NamedTuple):
 
 Key = tuple[str, str]
 """(plan, task)."""
-
-
-def any_plan(connection: sa.Connection) -> bool:
-    """Tell whether there is a plan at all."""
-    return connection.execute(sa.select(plans.c.id).limit(1)).first() is not None
 
 
 def load(connection: sa.Connection) -> dict[Key, PlanState]:

@@ -1,4 +1,4 @@
-"""The curated registry and what feeds add to it: models, names, terms, scores, fees, bands, policies, plans."""
+"""The curated registry and what feeds add to it: models, names, terms, scores, fees, bands, policies."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -18,7 +18,7 @@ Rows = Sequence[Mapping[str, Any]]
 # In the order in which rows may refer to each other.
 _CURATED: tuple[sa.Table, ...] = (
     t.providers, t.channels, t.provider_spellings, t.models, t.aliases, t.free_offers, t.sources, t.fees,
-    t.golden_facts, t.price_bands, t.quality_bands, t.plans,
+    t.golden_facts, t.price_bands, t.quality_bands,
 )  # fmt: skip
 
 

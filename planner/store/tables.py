@@ -25,6 +25,7 @@ from planner.store.operations import (
     slots,
     webhooks,
 )
+from planner.store.planning import customer_spends, measurements, plan_versions
 
 # --- the curated registry -------------------------------------------------------------------------------
 
@@ -48,11 +49,18 @@ providers = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("headquarters", sa.Text),
     sa.Column("creator_of", sa.Text, nullable=False),  # JSON list of canonical authors
+    sa.Column("upstream", sa.Text),  # whose machines fail with it, where several providers are one; NULL: its own
     sa.CheckConstraint("kind IN ('provider', 'broker')", name="kind"),
 )
 
 channels = sa.Table(
-    "channels", metadata, sa.Column("id", sa.Text, primary_key=True), sa.Column("name", sa.Text, nullable=False)
+    "channels",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("overhead_ms", sa.Integer),  # what the way through it adds to every request; NULL is not known
+    sa.Column("overhead_source_url", sa.Text),
+    sa.Column("overhead_observed_at", UtcTime),
 )
 
 provider_spellings = sa.Table(
@@ -180,14 +188,6 @@ policies = sa.Table(
     sa.Column("rules", sa.Text, nullable=False),  # JSON
     sa.Column("published_at", UtcTime, nullable=False),
     sa.Column("published_by", sa.Text, nullable=False),
-)
-
-plans = sa.Table(
-    "plans",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("document", sa.Text, nullable=False),  # JSON: economics, policy, tasks
-    sa.Column("demo", sa.Boolean, nullable=False),
 )
 
 # --- the catalogue ----------------------------------------------------------------------------------------
@@ -377,9 +377,9 @@ audit = sa.Table(
 
 __all__ = [
     "UtcTime", "alerts", "aliases", "assignments", "attempts", "audit", "channel_payments", "channels", "contracts",
-    "deliveries", "fees", "fetches", "free_offers", "fx_rates", "golden_facts", "heads", "holds", "keys", "metadata",
-    "models", "offers", "payloads", "people", "plan_states", "plans", "policies", "policy_drafts", "price_bands",
-    "price_cards", "proposals", "provider_spellings", "providers", "quality_bands", "quotes", "refreshes", "replies",
-    "revisions", "scores", "seen_readings", "sessions", "sign_ins", "slots", "source_states", "sources", "terms",
-    "webhooks",
+    "customer_spends", "deliveries", "fees", "fetches", "free_offers", "fx_rates", "golden_facts", "heads", "holds",
+    "keys", "measurements", "metadata", "models", "offers", "payloads", "people", "plan_states", "plan_versions",
+    "policies", "policy_drafts", "price_bands", "price_cards", "proposals", "provider_spellings", "providers",
+    "quality_bands", "quotes", "refreshes", "replies", "revisions", "scores", "seen_readings", "sessions", "sign_ins",
+    "slots", "source_states", "sources", "terms", "webhooks",
 ]  # fmt: skip

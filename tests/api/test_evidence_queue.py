@@ -98,7 +98,7 @@ def test_a_plan_that_would_get_its_first_offer_has_no_amount(client: TestClient,
 def test_without_plans_models_are_compared(client: TestClient, installed_copy: Store) -> None:
     """One request of the reference workload each; there is no period, and the reason says why."""
     with installed_copy.write() as connection:
-        for table in (tables.plan_states, tables.plans):
+        for table in (tables.plan_states, tables.plan_versions):
             connection.execute(table.delete())
         bump(connection, policy=True)
     page = queue(client)

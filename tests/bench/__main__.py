@@ -13,12 +13,13 @@ import genai_prices
 
 from planner.core.cost import cost
 from planner.core.offer import Offer, OfferFacts
-from planner.core.plan import Needs, Workload
+from planner.core.plan import Needs
 from planner.core.policy import Policy
 from planner.core.price import Rate, RateTable
 from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.core.units import Unit
 from planner.core.usage import Usage
+from planner.core.workload import Workload
 from tests import make
 from tests.bench.http import planner_server, polled_route, slowest_bad_body
 
@@ -59,7 +60,7 @@ def recommendation(size: int) -> float:
 
     def one(number: int) -> object:
         usage = Usage(input_tokens=2_600 + number, cache_read_tokens=1_200, output_tokens=450)
-        return snapshot.recommend(replace(question, workload=Workload(usage=usage, requests_per_period=900)))
+        return snapshot.recommend(replace(question, workload=Workload.of(usage, 900)))
 
     one(0)
     return median_us(one)
@@ -73,7 +74,7 @@ def ranking() -> tuple[float, float, int]:
     usage = genai_prices.Usage(input_tokens=2_600, output_tokens=450)
 
     def one(number: int) -> object:
-        workload = Workload(usage=Usage(input_tokens=2_600 + number, output_tokens=450))
+        workload = Workload.of(Usage(input_tokens=2_600 + number, output_tokens=450))
         return snapshot.rank(replace(question, workload=workload))
 
     def other(_number: int) -> object:

@@ -19,6 +19,7 @@ from planner.core.recommend import rank, recommend
 from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.core.units import Unit
 from planner.core.usage import COUNTS, Usage
+from planner.core.workload import Request
 from tests import make
 from tests.worlds import world
 
@@ -72,8 +73,11 @@ def test_one_snapshot_answers_question_after_question() -> None:
         catalogue, first = world(seed)
         snapshot = compile_catalogue(catalogue)
         for turn in range(4):
-            usage = Usage.of({name: getattr(first.workload.usage, name) * (turn + 1) for name in COUNTS})
-            workload = replace(first.workload, usage=usage)
+            requests = tuple(
+                Request(Usage.of({name: getattr(usage, name) * (turn + 1) for name in COUNTS}), share)
+                for usage, share in first.workload.requests
+            )
+            workload = replace(first.workload, requests=requests)
             ask = replace(first, workload=workload, at=first.at + timedelta(hours=5 * turn))
             assert asked(snapshot, ask) == plain(catalogue, ask), f"seed {seed}, turn {turn}"
 

@@ -1,19 +1,17 @@
 """Stored plans are asked again whenever prices move: what moves for one is an alert of the same transaction."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from planner.core.claim import Claim, Reading, Segment
 from planner.core.price import Rate, RateTable
 from planner.flows import deliver, plans
 from planner.store import alerts, plan_states
-from planner.store import tables as t
+from planner.store import plans as stored
 from planner.store.engine import Store
 from planner.store.load import load_catalogue
 from planner.store.plan_states import PlanState
@@ -78,9 +76,8 @@ def test_a_plan_that_cannot_be_answered_from_the_beginning_is_told(installed_cop
         assert alerts.listed(connection) == []
         assert plan_states.load(connection)[PLAN].verdict == plans.ANSWERED
     with installed_copy.write() as connection:
-        document = json.loads(connection.scalar(sa.select(t.plans.c.document).where(t.plans.c.id == "pro")) or "")
-        poor = json.dumps({**document, "id": "poor", "price_usd": "0.10"})
-        connection.execute(sa.insert(t.plans).values(id="poor", document=poor, demo=False))
+        poor = {**(stored.document(connection, "pro") or {}), "id": "poor", "price_usd": "0.10"}
+        stored.write(connection, "poor", poor, at=NOW, by="test")
         assert plans.review(connection, NOW) > 0
         assert plans.review(connection, NOW) == 0
         assert {row["kind"] for row in alerts.listed(connection)} == {"plan_under_margin"}
@@ -114,9 +111,8 @@ def test_a_plan_falls_under_its_margin(asked: Store) -> None:
     """Its target is what the cheapest offers just keep; one after the other gets dearer, until none keeps it."""
     before = state(asked)
     with asked.write() as connection:
-        document = json.loads(connection.scalar(sa.select(t.plans.c.document).where(t.plans.c.id == "pro")) or "")
-        document["margin"] = before.margin
-        connection.execute(sa.update(t.plans).where(t.plans.c.id == "pro").values(document=json.dumps(document)))
+        document = {**(stored.document(connection, "pro") or {}), "margin": before.margin}
+        stored.write(connection, "pro", document, at=NOW, by="test")
     for _ in range(20):
         offer = state(asked).offer
         if offer is not None:

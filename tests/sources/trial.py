@@ -22,7 +22,7 @@ from planner.store import recall, status
 from planner.store.engine import Connection, Store, open_store
 from planner.store.load import rates_of
 from planner.store.migrate import upgrade
-from planner.store.tables import plans, price_cards
+from planner.store.tables import plan_versions, price_cards
 from tests.sources.golden import OBSERVED, ROWS, adapter, payload
 
 Told = TypeVar("Told")
@@ -70,7 +70,7 @@ class Trial:
                 raise AssertionError(f"{source}: {done.sources[0]}")
         with self._store.write() as connection:
             # What plans are told after a publication has tests of its own, and takes longer than the publication.
-            connection.execute(sa.delete(plans))
+            connection.execute(sa.delete(plan_versions))
         with self._store.read() as connection:
             self._digest = recall.catalogue_digest(connection)
             self._believed = dict(_believed(connection))
