@@ -15,6 +15,8 @@ from planner.core.errors import InvalidInput, readable
 from planner.flows.answer import Question
 from planner.flows.customer import headroom
 
+PATH = "/v1/plans/{plan}/tasks/{task}/recommendation"
+
 
 async def get_recommendation(request: Request, plan: str, task: str) -> Response:
     """Return the recommendation of a stored plan and task, with an ETag for the next time."""
@@ -93,7 +95,7 @@ def add_to(app: FastAPI) -> None:
     Routes are tried in their order, and a router in between would be one more to match.
     """
     app.router.add_api_route(
-        "/v1/plans/{plan}/tasks/{task}/recommendation",
+        PATH,
         get_recommendation,
         methods=["GET"],
         tags=["questions"],
