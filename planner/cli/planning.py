@@ -67,8 +67,8 @@ def _print(one: Shape) -> None:
     ended = "" if one["recorded_to"] is None else f", until {one['recorded_to']}"
     who = one["recorded_by"] or "planner"
     facts = {name: value for name, value in one["document"].items() if name != "tasks"}
-    title = f"{one['plan']} v{one['version']} by {who}, from {one['recorded_from'] or 'the beginning'}{ended}"
-    show.table(title, [("field", _LEFT), ("value", _LEFT)], [(name, _text(value)) for name, value in facts.items()])
+    show.line(f"{one['plan']} v{one['version']} by {who}, from {one['recorded_from'] or 'the beginning'}{ended}")
+    show.table("plan", [("field", _LEFT), ("value", _LEFT)], [(name, _text(value)) for name, value in facts.items()])
     for task in one["document"]["tasks"]:
         show.line("")
         rows = [(name, _text(value)) for name, value in task.items() if name != "id"]

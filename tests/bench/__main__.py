@@ -118,8 +118,8 @@ def main() -> None:
             polled, empty = polled_route(port, workers)
         where = f"{'PostgreSQL' if on_postgres else 'SQLite'}, {workers} worker{'s' * (workers > 1)}"
         print(
-            f"polled over HTTP, {where:<22} {polled:8.0f} /s   {polled / empty:.2f} of an empty route's {empty:.0f} /s, "
-            "target >= 0.7"
+            f"polled over HTTP, {where:<22} {polled:8.0f} /s   "
+            f"{polled / empty:.2f} of an empty route's {empty:.0f} /s, target >= 0.7"
         )
     with planner_server() as port:
         slowest, name = slowest_bad_body(port)
