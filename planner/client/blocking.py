@@ -121,7 +121,7 @@ class Planner:
         return Explanation.read(self._ask(questions.posted("/v1/explanations", body, question)))
 
     def gateway(self, plan: str, task: str, format: str) -> GatewayConfiguration:
-        """Return the configuration that makes a gateway follow the recommendation: ``litellm``, ``openrouter`` or another."""
+        """Return the configuration that makes a gateway follow the recommendation: ``litellm`` and the like."""
         reply = self._run(questions.answered(questions.gateway(plan, task, format), self._pace, self._clock))
         return GatewayConfiguration(format=format, media_type=reply.headers.get("content-type", ""), content=reply.body)
 
