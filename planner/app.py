@@ -22,6 +22,7 @@ from planner.api import (
     keys,
     openid,
     own,
+    paths,
     people,
     policies,
     polling,
@@ -102,6 +103,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     for router in (
         health.router,
         questions.router,
+        paths.router,
         desk.router,
         agreements.router,
         own.router,

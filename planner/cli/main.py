@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from planner.cli import alert_commands, commands, key_commands, people_commands, policy_commands, terms_commands
+from planner.cli import (
+    alert_commands,
+    commands,
+    key_commands,
+    path_commands,
+    people_commands,
+    policy_commands,
+    terms_commands,
+)
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
@@ -29,6 +37,7 @@ cli.add_typer(audit, name="audit")
 commands.add_to(cli)
 alert_commands.add_to(cli)
 key_commands.add_to(cli)
+path_commands.add_to(cli)
 people_commands.add_to(cli)
 policy_commands.add_to(cli)
 terms_commands.add_to(cli)
