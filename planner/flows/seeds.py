@@ -24,13 +24,13 @@ def curated_rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
     providers = _toml(folder / "providers.toml")["provider"]
     tiers = _toml(folder / "tiers.toml")
     brokers = [provider for provider in providers if provider["kind"] == "broker"]
-    paid = _toml(folder / "fees.toml")
-    fees, overheads = paid["fee"], {row["channel"]: row for row in paid.get("overhead", ())}
+    fees = _toml(folder / "fees.toml")["fee"]
+    timed = {row["id"]: row for row in _toml(folder / "channels.toml")["channel"]}
     named = {provider["id"]: provider["name"] for provider in brokers}
     channels = {"direct": "direct", **{fee["channel"]: fee["channel"] for fee in fees}, **named}
     return {
         "providers": [_provider(provider) for provider in providers],
-        "channels": [_channel(id_, name, overheads.get(id_, {})) for id_, name in channels.items()],
+        "channels": [_channel(id_, name, timed.get(id_, {})) for id_, name in channels.items()],
         "provider_spellings": [row for provider in providers for row in _spellings(provider)],
         "models": [_model(row) for row in _csv(folder / "models.csv")],
         "aliases": [
@@ -109,13 +109,13 @@ def _provider(provider: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _channel(id_: str, name: str, overhead: Mapping[str, Any]) -> dict[str, Any]:
+def _channel(id_: str, name: str, timed: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": id_,
         "name": name,
-        "overhead_ms": overhead.get("ms"),
-        "overhead_source_url": overhead.get("source_url"),
-        "overhead_observed_at": overhead.get("observed_at"),
+        "overhead_ms": timed.get("overhead_ms"),
+        "overhead_source_url": timed.get("source_url"),
+        "overhead_observed_at": timed.get("observed_at"),
     }
 
 
