@@ -23,6 +23,7 @@ from planner.api import (
     keys,
     openid,
     own,
+    paths,
     people,
     planning,
     policies,
@@ -108,6 +109,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     for router in (
         health.router,
         questions.router,
+        paths.router,
         desk.router,
         agreements.router,
         own.router,

@@ -7,11 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from planner.api.problem import STATUS, status_of
-from planner.cli import asking, evidencing
+from planner.app import build
+from planner.cli import asking, evidencing, paths
 from planner.cli.main import cli
+from planner.client import Planner
 from planner.core import doubt, errors, guards
 from planner.core.errors import PlannerError
 from planner.core.guards import WAIVABLE
@@ -19,8 +22,12 @@ from planner.settings import Settings
 from planner.store import holds
 from planner.store.engine import Store
 from tests.conftest import NOW
+from tests.test_door import within
 
+KEY = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
+PATIENCE_SECONDS = 120
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
 EXAMPLES = re.findall(r"```console\n\$ planner ([^\n]+)\n(.*?)\n```", README, re.DOTALL)
 
 
@@ -29,7 +36,7 @@ def reader(installed: Store, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPa
     """Somebody with the bundled catalogue, a minute after the moment the examples ask about."""
     monkeypatch.setenv("PLANNER_DATABASE_URL", installed.url)
     monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
-    for module in (asking, evidencing):
+    for module in (asking, evidencing, paths):
         monkeypatch.setattr(module, "now", lambda: NOW + timedelta(minutes=1))
     return monkeypatch
 
@@ -46,6 +53,21 @@ def run(command: str) -> str:
 def test_examples_print_what_the_readme_says(command: str, printed: str) -> None:
     """Each example, to the letter."""
     assert run(command) == printed
+
+
+@pytest.mark.parametrize(("program", "printed"), PROGRAMS)
+def test_programs_print_what_the_readme_says(
+    installed: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path, program: str, printed: str
+) -> None:
+    """Each is run against a server with the bundled catalogue."""
+    settings = Settings(admin_key=SecretStr(KEY), key_pepper=SecretStr("pepper"))
+    with within(build(settings, installed, lambda: NOW), settings) as port:
+        url = f"http://127.0.0.1:{port}"
+        with Planner(url, KEY, timeout=PATIENCE_SECONDS, deadline=PATIENCE_SECONDS) as first:
+            first.status()
+        program = program.replace("last-good.json", str(tmp_path / "last-good.json"))
+        exec(program, {"url": url, "key": KEY})  # noqa: S102  # the README is ours
+    assert capsys.readouterr().out == printed
 
 
 def test_the_example_still_answers_in_400_days(reader: pytest.MonkeyPatch) -> None:

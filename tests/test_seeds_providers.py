@@ -256,6 +256,17 @@ def test_fees_are_exact_dated_and_of_brokers() -> None:
         assert fee["note"]
 
 
+def test_times_of_channels_are_those_of_their_own_pages() -> None:
+    """Each is of a broker, above nothing, with its page and the day it was read; nobody else's time is known."""
+    brokers = {provider["id"] for provider in toml("providers") if provider["kind"] == "broker"}
+    rows = {row["id"]: row for row in toml("channels")}
+    assert set(rows) == {"helicone"} <= brokers
+    for row in rows.values():
+        assert row["overhead_ms"] > 0
+        assert row["source_url"].startswith("https://")
+        assert row["observed_at"] <= datetime(2026, 11, 26, tzinfo=UTC)
+
+
 def test_openrouter_costs_its_fee_on_the_day_of_the_first_snapshot() -> None:
     """On 25 August 2025 buying credit at OpenRouter cost 5.5 percent."""
     at = datetime(2025, 8, 25, tzinfo=UTC)
@@ -331,6 +342,7 @@ def test_well_known_prices_are_thirty_dated_and_bounded() -> None:
         "providers.toml",
         "terms.csv",
         "fees.toml",
+        "channels.toml",
         "policies.toml",
         "plans.toml",
         "golden.toml",

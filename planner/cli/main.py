@@ -12,6 +12,7 @@ from planner.cli import (
     alert_commands,
     commands,
     key_commands,
+    path_commands,
     people_commands,
     plan_commands,
     policy_commands,
@@ -37,6 +38,7 @@ cli.add_typer(audit, name="audit")
 commands.add_to(cli)
 alert_commands.add_to(cli)
 key_commands.add_to(cli)
+path_commands.add_to(cli)
 people_commands.add_to(cli)
 policy_commands.add_to(cli)
 plan_commands.add_to(cli)

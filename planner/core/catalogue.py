@@ -34,6 +34,17 @@ class Provider:
     creator_of: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A way to providers: ``direct``, or a broker. ``overhead_ms`` is what it adds to a request; None is not known."""
+
+    id: str
+    name: str
+    overhead_ms: int | None = None
+    overhead_source_url: str | None = None
+    overhead_observed_at: datetime | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """Everything known at one revision.
@@ -53,6 +64,7 @@ class Catalogue:
     terms: Mapping[tuple[str, str], tuple[Terms, ...]] = field(default_factory=dict)
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     providers: Mapping[str, Provider] = field(default_factory=dict)
+    channels: Mapping[str, Channel] = field(default_factory=dict)
     scores: Mapping[tuple[str, str], tuple[Score, ...]] = field(default_factory=dict)
     fees: tuple[Fee, ...] = ()
     contracts: tuple[Contract, ...] = ()

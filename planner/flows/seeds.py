@@ -15,7 +15,7 @@ from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
 
 PLANNER = "planner"
 # Raised where the rows made of the same files hold more than before: every database takes them in again then.
-_LAYOUT = b"2"
+_LAYOUT = b"3"
 _FLAGS = {"yes": True, "no": False, "": None}
 
 
@@ -25,11 +25,12 @@ def curated_rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
     tiers = _toml(folder / "tiers.toml")
     brokers = [provider for provider in providers if provider["kind"] == "broker"]
     fees = _toml(folder / "fees.toml")["fee"]
+    timed = {row["id"]: row for row in _toml(folder / "channels.toml")["channel"]}
     named = {provider["id"]: provider["name"] for provider in brokers}
     channels = {"direct": "direct", **{fee["channel"]: fee["channel"] for fee in fees}, **named}
     return {
         "providers": [_provider(provider) for provider in providers],
-        "channels": [{"id": id_, "name": name} for id_, name in channels.items()],
+        "channels": [_channel(id_, name, timed.get(id_, {})) for id_, name in channels.items()],
         "provider_spellings": [row for provider in providers for row in _spellings(provider)],
         "models": [_model(row) for row in _csv(folder / "models.csv")],
         "aliases": [
@@ -105,6 +106,16 @@ def _provider(provider: Mapping[str, Any]) -> dict[str, Any]:
         "kind": provider["kind"],
         "headquarters": provider.get("headquarters"),
         "creator_of": provider.get("creator_of", []),
+    }
+
+
+def _channel(id_: str, name: str, timed: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "name": name,
+        "overhead_ms": timed.get("overhead_ms"),
+        "overhead_source_url": timed.get("source_url"),
+        "overhead_observed_at": timed.get("observed_at"),
     }
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from planner.core.agreement import Contract, Fee, Payment, as_paid
-from planner.core.catalogue import Catalogue, Provider
+from planner.core.catalogue import Catalogue, Channel, Provider
 from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
 from planner.core.fx import FxRate
@@ -47,6 +47,7 @@ def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) 
         terms=terms.load(connection, known_at),
         models=_models(connection),
         providers=_providers(connection),
+        channels=_channels(connection),
         scores=_scores(connection, known_at),
         fees=load_fees(connection, known_at),
         contracts=load_contracts(connection, known_at),
@@ -170,6 +171,19 @@ def _providers(connection: sa.Connection) -> dict[str, Provider]:
             creator_of=frozenset(json.loads(row.creator_of)),
         )
         for row in connection.execute(sa.select(t.providers))
+    }
+
+
+def _channels(connection: sa.Connection) -> dict[str, Channel]:
+    return {
+        row.id: Channel(
+            id=row.id,
+            name=row.name,
+            overhead_ms=row.overhead_ms,
+            overhead_source_url=row.overhead_source_url,
+            overhead_observed_at=row.overhead_observed_at,
+        )
+        for row in connection.execute(sa.select(t.channels))
     }
 
 

@@ -35,6 +35,9 @@ PLAN = {
 }  # fmt: skip
 QUESTIONS: dict[str, list[Any]] = {
     "/v1/recommendations": [PLAN, {"plan": "pro", "task": "chat"}],
+    "/v1/paths": [
+        {**PLAN, "stage": "internal", "customers": 5, "gateway_usd_per_month": "120", "gateway_overhead_ms": 3}
+    ],
     "/v1/explanations": [{**PLAN, "offer": "direct:openai/gpt-5"}],
     "/v1/costs": [
         {"offer": "direct:openai/gpt-5", "usage": {"input_tokens": 5, "requests": 1}, "at": "2026-11-24T12:00:00Z"},

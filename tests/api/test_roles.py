@@ -43,6 +43,7 @@ TABLE = {
     ("POST", "/v1/explanations"): "all",
     ("POST", "/v1/costs"): "all",
     ("POST", "/v1/costs/rank"): "all",
+    ("POST", "/v1/paths"): "all",
     ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): "all",
     ("GET", "/v1/models"): "all",
     ("GET", "/v1/models/{id:path}"): "all",
