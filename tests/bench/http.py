@@ -140,9 +140,11 @@ def planner_server(workers: int = 1, *, on_postgres: bool = False) -> Iterator[i
 def polled_route(ours: int, workers: int = 1) -> tuple[float, float]:
     """Return requests per second of (the polled recommendation, the empty route), medians of alternating rounds."""
     request = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode()
-    for _ in range(20 * workers):
-        # Every worker starts, and loads its catalogue, before anything is measured.
-        first = httpx.get(f"http://127.0.0.1:{ours}{PATH}", headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
+    # Every worker starts, and loads its catalogue, before anything is measured.
+    first = [
+        httpx.get(f"http://127.0.0.1:{ours}{PATH}", headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
+        for _ in range(20 * workers)
+    ][-1]
     # The framework writes the date and the length itself.
     headers = {name: value for name, value in first.headers.items() if name not in ("date", "content-length")}
     with running(serve_empty, workers, first.content, headers) as theirs:
