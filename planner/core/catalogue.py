@@ -136,6 +136,11 @@ class Catalogue:
         scores = self.scores.get((model, index), ()) if model is not None else ()
         return scores[-1] if scores else None
 
+    @cached_property
+    def indexes(self) -> tuple[str, ...]:
+        """Every quality index that some model has a score on, by name."""
+        return tuple(sorted({index for _model, index in self.scores}))
+
     def by_creator(self, offer: Offer) -> bool:
         """Tell whether the offer is the model creator's own direct one."""
         provider = self.providers.get(offer.facts.provider)
