@@ -172,9 +172,7 @@ class Catalogue:
             offer=chosen.offer,
             output_usd_per_mtok=chosen.output_usd_per_mtok,
             quality_tier=None if score is None else bands.quality_tier(score.index, score.score),
-            quality_index=None if score is None else score.index,
-            quality_score=None if score is None else score.score,
-            quality_as_of=None if score is None else score.as_of,
+            quality=score,
         )
 
     def stale(self, at: datetime, *sources: str) -> bool:

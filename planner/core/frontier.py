@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from planner.core.ask import Ask
 from planner.core.catalogue import Catalogue
@@ -104,6 +105,49 @@ def frontier(
         unscored=unscored,
         too_dear=len(ranked) - eligible,
     )
+
+
+class Blend(NamedTuple):
+    """Two points of a frontier and the share of requests that goes to the dearer one."""
+
+    cheap: Point
+    strong: Point
+    share: Fraction
+
+    @property
+    def cost_usd(self) -> Fraction:
+        """What a request costs on average."""
+        return self.share * self.strong.cost_usd + (1 - self.share) * self.cheap.cost_usd
+
+    @property
+    def score(self) -> Fraction:
+        """The mean score, weighed by requests."""
+        return self.share * Fraction(self.strong.score.score) + (1 - self.share) * Fraction(self.cheap.score.score)
+
+
+def best_blend(points: Sequence[Point], budget_usd: Fraction) -> Blend | None:
+    """Return the two offers, and their shares, that give the best mean score a budget per request buys.
+
+    No blend of more offers, nor of others, scores higher: its ends are neighbours on the concave hull of the frontier,
+    the line above which no mean of costs and scores lies. None where the budget is below the cheapest point; above the
+    dearest one both ends are that point.
+    """
+    hull: list[Point] = []
+    for point in points:
+        while len(hull) > 1 and _gain(hull[-2], hull[-1]) <= _gain(hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    for cheap, strong in zip(hull, (*hull[1:], None), strict=True):
+        if strong is None and cheap.cost_usd <= budget_usd:
+            return Blend(cheap, cheap, Fraction(1))
+        if strong is not None and cheap.cost_usd <= budget_usd < strong.cost_usd:
+            return Blend(cheap, strong, (budget_usd - cheap.cost_usd) / (strong.cost_usd - cheap.cost_usd))
+    return None
+
+
+def _gain(one: Point, other: Point) -> Fraction:
+    """Return the points of quality that a dollar buys on the way from one point to a dearer one."""
+    return Fraction(other.score.score - one.score.score) / (other.cost_usd - one.cost_usd)
 
 
 def count_affordable(ask: Ask, ranked: Sequence[Ranked]) -> int:
