@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import zip_longest
 from typing import NamedTuple
 
 from planner.core.ask import Ask
@@ -137,7 +138,7 @@ def best_blend(points: Sequence[Point], budget_usd: Fraction) -> Blend | None:
         while len(hull) > 1 and _gain(hull[-2], hull[-1]) <= _gain(hull[-1], point):
             hull.pop()
         hull.append(point)
-    for cheap, strong in zip(hull, (*hull[1:], None), strict=True):
+    for cheap, strong in zip_longest(hull, hull[1:]):
         if strong is None and cheap.cost_usd <= budget_usd:
             return Blend(cheap, cheap, Fraction(1))
         if strong is not None and cheap.cost_usd <= budget_usd < strong.cost_usd:
@@ -161,7 +162,7 @@ def offers_of(ranked: Sequence[Ranked]) -> list[Offer]:
 
 
 def _points(found: Sequence[tuple[Ranked, Score, int]]) -> Iterable[Point]:
-    for (item, score, equals), after in zip(found, (*found[1:], None), strict=True):
+    for (item, score, equals), after in zip_longest(found, found[1:]):
         step = None
         if after is not None:
             step = (after[0].cost_usd - item.cost_usd) / Fraction(after[1].score - score.score)
