@@ -94,8 +94,9 @@ def print_mixture(shape: Shape) -> None:
         ]
     best = shape["best_mixture"]
     if best is not None and best["strong"]["offer"] != best["cheap"]["offer"]:
-        rows += [_way_row(f"best mixture, {best['share']} to", best), ("", best["strong"]["offer"], *[""] * 4)]
-        rows.append(("  the rest to", best["cheap"]["offer"], *[""] * 4))
+        rows.append(_way_row("best mixture", best))
+        rows.append(_offer_row(f"- {best['share']} to", best["strong"]))
+        rows.append(_offer_row("- the rest to", best["cheap"]))
     show.table(
         f"two offers by {shape['index']} under policy {shape['policy']} v{shape['policy_version']}",
         [
