@@ -8,6 +8,7 @@ as the cost rises, and with nothing else.
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from itertools import zip_longest
 from typing import NamedTuple
@@ -84,16 +85,17 @@ def frontier(
     offers = offers_of(ranked)[:eligible]
     scores = {model: catalogue.score(model, index) for model in {offer.model for offer in offers}}
     best: list[tuple[int, Score, int]] = []
-    unscored = 0
+    top, unscored = Decimal("-Infinity"), 0
     for place, offer in enumerate(offers):
         score = scores[offer.model]
         if score is None:
             unscored += 1
-        elif not best or score.score > best[-1][1].score:
+        elif score.score > top:
             if best and ranked[best[-1][0]].cost_usd == ranked[place].cost_usd:
                 best.pop()
             best.append((place, score, 0))
-        elif score.score == best[-1][1].score and ranked[best[-1][0]].cost_usd == ranked[place].cost_usd:
+            top = score.score
+        elif score.score == top and ranked[best[-1][0]].cost_usd == ranked[place].cost_usd:
             first, same, equals = best.pop()
             best.append((first, same, equals + 1))
     points = tuple(_points([(ranked[place], score, equals) for place, score, equals in best]))
@@ -170,10 +172,10 @@ def _points(found: Sequence[tuple[Ranked, Score, int]]) -> Iterable[Point]:
 
 
 def _bargains(offers: Sequence[Offer], ranked: Sequence[Ranked], labels: Mapping[str, ModelTier]) -> Iterable[Bargain]:
+    bargains = {model for model, label in labels.items() if label.bargain}
     places: dict[str, list[int]] = {}
     for place, offer in enumerate(offers):
-        label = labels.get(offer.model or "")
-        if label is not None and label.bargain:
-            places.setdefault(label.model, []).append(place)
+        if offer.model in bargains:
+            places.setdefault(offer.model, []).append(place)
     for model, found in places.items():
         yield Bargain(offers[found[0]], ranked[found[0]].cost_usd, labels[model], len(found))
