@@ -33,6 +33,8 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/costs"): _ALL,
     ("POST", "/v1/costs/rank"): _ALL,
     ("POST", "/v1/paths"): _ALL,
+    ("POST", "/v1/frontier"): _ALL,
+    ("POST", "/v1/mixtures"): _ALL,
     ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): _ALL,
     ("GET", "/v1/models"): _ALL,
     ("GET", "/v1/models/{id:path}"): _ALL,

@@ -1,6 +1,7 @@
 """The bodies callers send: usage, costs, the main question; each turns itself into core values."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -159,10 +160,10 @@ class CostIn(Sent):
 
 
 class QualityIn(Sent):
-    """A minimum score on a named index."""
+    """A minimum score on a named index; without it, only the index by whose scores an objective decides."""
 
     index: Name
-    min: DecimalText
+    min: DecimalText | None = None
 
 
 def _standard_only() -> list[Tier]:
@@ -217,8 +218,8 @@ class RankIn(Sent):
     known_at: Moment | None = None
 
 
-class RecommendationIn(Sent):
-    """The main question: a stored plan and task, or workload, revenue, margin and policy spelled out."""
+class QuestionIn(Sent):
+    """What is asked about: a stored plan and task, or workload, revenue, margin and policy spelled out."""
 
     plan: Name | None = None
     task: Name | None = None
@@ -233,9 +234,6 @@ class RecommendationIn(Sent):
     needs: NeedsIn | None = None
     at: Moment | None = None
     known_at: Moment | None = None
-    objective: Literal["cheapest", "best_quality", "fastest", "balanced"] | None = None
-    fallbacks: Annotated[int, Field(ge=0, le=10)] | None = None
-    independent_upstreams: bool = True
 
     def question(self) -> Question:
         """Return the question in core terms.
@@ -253,9 +251,6 @@ class RecommendationIn(Sent):
             policy=self.policy,
             needs=(self.needs or NeedsIn()).needs(),
             at=self.at,
-            objective=self.objective,
-            fallbacks=self.fallbacks,
-            independent_upstreams=self.independent_upstreams,
         )
 
     def _economics(self) -> Economics | None:
@@ -275,6 +270,27 @@ class RecommendationIn(Sent):
                 raise InvalidInput(next(iter(costs)), "needs revenue_usd")
             return None
         return Economics(revenue_usd=self.revenue_usd, **costs)
+
+
+class RecommendationIn(QuestionIn):
+    """The main question: what is asked about, what goes first, and how long a chain is wanted."""
+
+    objective: Literal["cheapest", "best_quality", "fastest", "balanced"] | None = None
+    fallbacks: Annotated[int, Field(ge=0, le=10)] | None = None
+    independent_upstreams: bool = True
+
+    def question(self) -> Question:
+        """Return the question in core terms.
+
+        Raises:
+            InvalidInput: a margin or costs without the revenue they belong to.
+        """
+        return replace(
+            super().question(),
+            objective=self.objective,
+            fallbacks=self.fallbacks,
+            independent_upstreams=self.independent_upstreams,
+        )
 
 
 class ExplanationIn(RecommendationIn):

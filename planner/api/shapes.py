@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
+from planner.core.checks import index_of
+from planner.core.claim import Score
 from planner.core.cost import Cost, Line
 from planner.core.expected import Priced, list_usd
 from planner.core.money import PICO, floor_text, pico_text, plain, ratio_text, usd_text
 from planner.core.moves import moves
+from planner.core.objective import expected_seconds, note, rule
 from planner.core.offer import Offer
 from planner.core.parties import PartyTerms, Stated
 from planner.core.policy import Policy
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 from planner.store.json_text import time_text
 
 BUDGET_PLACES = 12
+SECONDS_PLACES = 3
 Shape = dict[str, Any]
 
 
@@ -83,6 +87,7 @@ def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | No
     per_period = pick.cost_usd * ask.workload.requests_per_period
     margin = None if ask.economics is None else ask.economics.margin_at(per_period)
     terms = catalogue.terms_of(pick.offer, ask.decided_at)
+    seconds = expected_seconds(pick)
     return {
         "offer": pick.offer.id,
         "model": pick.offer.model,
@@ -92,7 +97,8 @@ def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | No
         "service_tier": pick.service_tier,
         "tier": pick.tier,
         "quality_tier": None if label is None else label.quality_tier,
-        "quality": quality_shape(label),
+        "quality": quality_shape(_score_of(pick, ask, catalogue, label)),
+        "expected_seconds": None if seconds is None else ratio_text(seconds, SECONDS_PLACES),
         "cost_usd": usd_text(pick.cost_usd),
         "list_cost_usd": list_text(pick.kinds),
         "cost_usd_per_period": usd_text(per_period),
@@ -105,14 +111,24 @@ def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | No
     }
 
 
-def quality_shape(label: ModelTier | None) -> Shape | None:
-    """Write the score a quality tier rests on, with its true date."""
-    if label is None or label.quality_score is None or label.quality_as_of is None:
+def _score_of(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | None) -> Score | None:
+    """Return the score an objective goes by; where no index was named and there is none, the one behind the label."""
+    score = catalogue.score(pick.offer.model, index_of(ask.needs))
+    if score is None and ask.needs.quality_index is None and label is not None:
+        return label.quality
+    return score
+
+
+def quality_shape(score: Score | None) -> Shape | None:
+    """Write a score with its index, its true date and where it stands; null is unknown."""
+    if score is None:
         return None
     return {
-        "index": label.quality_index,
-        "score": plain(label.quality_score),
-        "as_of": label.quality_as_of.isoformat(),
+        "index": score.index,
+        "score": plain(score.score),
+        "as_of": score.as_of.isoformat(),
+        "source": score.source,
+        "source_url": score.source_url,
     }
 
 
@@ -142,6 +158,8 @@ def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, Mo
         ],
         "enforce": None,
         "objective": ask.objective,
+        "objective_rule": rule(ask),
+        "objective_note": note(ask, answer.compared, answer.eligible),
         **policy_shape(ask.policy),
         "at": time_text(ask.at),
         **standing_shape(view, ask.decided_at, ask.at, [answer.choice.card]),
@@ -284,7 +302,7 @@ def tier_shape(label: ModelTier) -> Shape:
         "offer": label.offer,
         "output_usd_per_mtok": mtok_text(label.output_usd_per_mtok),
         "quality_tier": label.quality_tier,
-        "quality": quality_shape(label),
+        "quality": quality_shape(label.quality),
         "bargain": label.bargain,
     }
 

@@ -62,7 +62,15 @@ def print_answer(shape: Shape) -> None:
     show.line(f"price      {evidence['source']}, observed {evidence['observed_at']}, {evidence['source_url']}")
     if choice["quality"] is not None:
         quality = choice["quality"]
-        show.line(f"quality    {quality['score']} on {quality['index']} as of {quality['as_of']}")
+        show.line(
+            f"quality    {quality['score']} on {quality['index']} as of {quality['as_of']}, {quality['source_url']}"
+        )
+    if choice["expected_seconds"] is not None:
+        show.line(f"expected   {choice['expected_seconds']} s to the last token")
+    if shape["objective"] != "cheapest":
+        show.line(f"decided by {shape['objective_rule']}")
+    if shape["objective_note"] is not None:
+        show.line(f"note       {shape['objective_note']}")
     if shape["budget_usd"] is not None:
         show.line(f"budget     {shape['budget_usd']} USD per customer and period")
     refused = ", ".join(f"{code} {count}" for code, count in shape["refused"].items())

@@ -17,6 +17,7 @@ from planner.cli import (
     plan_commands,
     policy_commands,
     terms_commands,
+    weigh_commands,
 )
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
@@ -43,6 +44,7 @@ people_commands.add_to(cli)
 policy_commands.add_to(cli)
 plan_commands.add_to(cli)
 terms_commands.add_to(cli)
+weigh_commands.add_to(cli)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 At = Annotated[

@@ -77,7 +77,8 @@ class Answer:
     """The choice, its fallbacks in order, and why everybody else was refused.
 
     ``considered`` = ``eligible`` + the sum of ``refused``; each refused offer counts once, under its
-    first reason. ``alternatives`` are the next best eligible offers that are not in the chain.
+    first reason. ``alternatives`` are the next best eligible offers that are not in the chain. ``compared`` of the
+    eligible have the figure that the objective compares by; the others come last.
     """
 
     choice: Pick
@@ -85,6 +86,7 @@ class Answer:
     alternatives: tuple[Pick, ...]
     considered: int
     eligible: int
+    compared: int
     refused: Mapping[str, int]
 
 

@@ -148,6 +148,11 @@ class Catalogue:
         scores = self.scores.get((model, index), ()) if model is not None else ()
         return scores[-1] if scores else None
 
+    @cached_property
+    def indexes(self) -> tuple[str, ...]:
+        """Every quality index that some model has a score on, by name."""
+        return tuple(sorted({index for _model, index in self.scores}))
+
     def by_creator(self, offer: Offer) -> bool:
         """Tell whether the offer is the model creator's own direct one."""
         provider = self.providers.get(offer.facts.provider)
@@ -179,9 +184,7 @@ class Catalogue:
             offer=chosen.offer,
             output_usd_per_mtok=chosen.output_usd_per_mtok,
             quality_tier=None if score is None else bands.quality_tier(score.index, score.score),
-            quality_index=None if score is None else score.index,
-            quality_score=None if score is None else score.score,
-            quality_as_of=None if score is None else score.as_of,
+            quality=score,
         )
 
     def stale(self, at: datetime, *sources: str) -> bool:

@@ -146,4 +146,9 @@ def tier_codes(needs: Needs, label: ModelTier | None) -> Iterator[str]:
 
 def quality_of(offer: Offer, catalogue: Catalogue, needs: Needs) -> Score | None:
     """Return an offer's score on the index asked for, or on the default one."""
-    return catalogue.score(offer.model, needs.quality_index or DEFAULT_QUALITY_INDEX)
+    return catalogue.score(offer.model, index_of(needs))
+
+
+def index_of(needs: Needs) -> str:
+    """Return the index whose scores count for a question: the one it names, or the default one."""
+    return needs.quality_index or DEFAULT_QUALITY_INDEX

@@ -11,6 +11,7 @@ The tree::
     |   |-- UnknownModel        no offer serves a model that was named
     |   |-- UnknownPolicy       no policy has this name
     |   |-- NothingCompliant    every offer is refused before its price matters
+    |   |-- Unscored            qualities are to be weighed, and none is known
     |   `-- MarginUnreachable   compliant offers exist and all cost too much
     |-- AccessRefused           who asks may not
     |   |-- Unauthenticated     no valid key
@@ -162,6 +163,18 @@ class NothingCompliant(NoAnswer):
     policy: str
     considered: int
     refused: Mapping[str, int]
+
+
+@dataclass(eq=False)
+class Unscored(NoAnswer):
+    """Qualities are to be weighed, and no eligible offer has a score on this index; ``indexes`` are those with any."""
+
+    code: ClassVar[str] = "unscored"
+    title: ClassVar[str] = "No eligible offer has a score on this index"
+
+    index: str
+    eligible: int
+    indexes: tuple[str, ...]
 
 
 @dataclass(eq=False)

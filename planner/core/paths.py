@@ -17,9 +17,10 @@ from planner.core.agreement import Fee
 from planner.core.ask import Answer, Ask
 from planner.core.catalogue import Catalogue, Channel
 from planner.core.controls import not_enforced
+from planner.core.objective import order
 from planner.core.offer import Offer
 from planner.core.ranking import Ranked
-from planner.core.recommend import affordable_at, order, priced, refusals
+from planner.core.recommend import affordable_at, priced, refusals
 from planner.core.terms import DIRECT
 from planner.core.tier import ModelTier
 

@@ -76,8 +76,8 @@ class Needs:
     """What a task needs of an offer. ``None`` and empty ask nothing; an unknown that is asked for refuses.
 
     ``models`` are canonical ids; ``tiers`` are labels 1 to 3; ``quality_min`` is a score on
-    ``quality_index``; ``ttft_ms_max`` in milliseconds, ``throughput_tps_min`` in tokens per second;
-    ``service_tiers`` in order of preference.
+    ``quality_index``, which without a minimum only says by which scores an objective decides; ``ttft_ms_max`` in
+    milliseconds, ``throughput_tps_min`` in tokens per second; ``service_tiers`` in order of preference.
     """
 
     kind: str = "chat"

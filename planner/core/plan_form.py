@@ -157,11 +157,16 @@ def _read_needs(document: Mapping[str, Any], kind: str, where: str) -> Needs:
         models=None if models is None else tuple(models),
         tiers=None if tiers is None else tuple(tiers),
         quality_index=None if quality is None else quality["index"],
-        quality_min=None if quality is None else parse_decimal(quality["min"], field=f"{where}.needs.quality.min"),
+        quality_min=_quality_min(quality, f"{where}.needs.quality.min"),
         ttft_ms_max=document.get("ttft_ms_max"),
         throughput_tps_min=None if speed is None else Decimal(speed),
         regions=None if regions is None else tuple(regions),
     )
+
+
+def _quality_min(quality: Mapping[str, Any] | None, where: str) -> Decimal | None:
+    # An index without a minimum only says by which scores the objective decides.
+    return None if quality is None or quality.get("min") is None else _decimal(quality["min"], where)
 
 
 def _usd(document: Mapping[str, Any], key: str, where: str) -> Decimal:

@@ -1,7 +1,7 @@
 """Offers in the order of their exact cost, as light as thousands of them can be."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple, overload
 
@@ -36,11 +36,15 @@ class Ranking(Sequence[Ranked]):
         costs: list[int | Fraction],
         places: list[int],
         lists: list[float | Fraction],
+        *,
+        refused: Mapping[str, int],
     ) -> None:
         """Keep places in ``offers``, which are in the order of their ids.
 
-        ``costs`` are in 1e-12 USD divided by ``per``, ``lists`` in 1e-12 USD, exact.
+        ``costs`` are in 1e-12 USD divided by ``per``, ``lists`` in 1e-12 USD, exact. ``refused`` counts who is not
+        ranked by the first reason; the margin is none of them.
         """
+        self.refused = refused
         self._offers, self._per = offers, per * PICO
         self._costs, self._places, self._lists = costs, places, lists
 
@@ -53,6 +57,11 @@ class Ranking(Sequence[Ranked]):
         self._costs.insert(at, cost)
         self._places.insert(at, place)
         self._lists.insert(at, list_usd * PICO)
+
+    @property
+    def offers(self) -> list[Offer]:
+        """The ranked offers in order, without the work of writing down their costs."""
+        return [self._offers[place] for place in self._places]
 
     def __len__(self) -> int:
         """Count the ranked offers."""

@@ -7,7 +7,6 @@ property test holds the two against each other.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from fractions import Fraction
 
 from planner.core import checks
@@ -17,6 +16,7 @@ from planner.core.cost import cost
 from planner.core.errors import MarginUnreachable, NoAnswer, NothingCompliant, PlannerError, UnknownModel, Unpriced
 from planner.core.expected import AS_COUNTED, Priced, list_usd, traits_of, usages_on
 from planner.core.money import ceiling_text, floor_text, ratio_text, usd_text
+from planner.core.objective import compares, order
 from planner.core.offer import Offer
 from planner.core.price import Context, PriceCard
 from planner.core.ranking import Ranked
@@ -25,7 +25,6 @@ from planner.core.usage import Usage
 
 CENTS = 2
 BUDGET_PLACES = 12
-_LOWEST = Decimal("-Infinity")
 
 
 def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
@@ -57,7 +56,8 @@ def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
     if not affordable:
         cheapest = min(too_dear, key=lambda pick: (pick.cost_usd, pick.offer.id.encode()), default=None)
         raise no_answer(ask, cheapest, counts, lambda other: recommend(catalogue, other))
-    return answer(ask, sorted(affordable, key=order(ask)), len(affordable), counts)
+    compared = sum(compares(ask, pick) for pick in affordable)
+    return answer(ask, sorted(affordable, key=order(ask)), len(affordable), compared, counts)
 
 
 def rank(catalogue: Catalogue, ask: Ask) -> list[Ranked]:
@@ -145,44 +145,7 @@ def affordable_at(ask: Ask, cost_usd: Fraction) -> bool:
     return budget is None or cost_usd * ask.workload.requests_per_period <= budget
 
 
-Order = Callable[[Pick], tuple[object, ...]]
-
-
-def order(ask: Ask) -> Order:
-    """Return the sort key of an objective. Ties end at cost, quality descending, offer id bytes."""
-
-    def cheapest(pick: Pick) -> tuple[object, ...]:
-        return (pick.cost_usd, _or_lowest(pick.quality).copy_negate(), pick.offer.id.encode())
-
-    def best_quality(pick: Pick) -> tuple[object, ...]:
-        return (_or_lowest(pick.quality).copy_negate(), *cheapest(pick))
-
-    def fastest(pick: Pick) -> tuple[object, ...]:
-        return (*_seconds(pick), *cheapest(pick))
-
-    def balanced(pick: Pick) -> tuple[object, ...]:
-        # Dollars per quality point; without a score there is no such ratio, so the offer goes last.
-        scored = pick.quality is not None and pick.quality > 0
-        ratio = pick.cost_usd / Fraction(pick.quality) if scored and pick.quality is not None else Fraction()
-        return (not scored, ratio, *cheapest(pick))
-
-    return {"cheapest": cheapest, "best_quality": best_quality, "fastest": fastest, "balanced": balanced}[ask.objective]
-
-
-def _or_lowest(quality: Decimal | None) -> Decimal:
-    return _LOWEST if quality is None else quality
-
-
-def _seconds(pick: Pick) -> tuple[bool, Fraction]:
-    """Return (unknown, seconds to the last token): median time to the first plus output at median throughput."""
-    ttft, speed = pick.offer.facts.ttft_ms, pick.offer.facts.throughput_tps
-    if ttft is None or speed is None or speed <= 0:
-        return True, Fraction()
-    tokens = sum((kind.share * kind.usage.output_tokens for kind in pick.kinds), Fraction())
-    return False, Fraction(ttft, 1000) + tokens / Fraction(speed)
-
-
-def answer(ask: Ask, ordered: Iterable[Pick], eligible: int, refused: Mapping[str, int]) -> Answer:
+def answer(ask: Ask, ordered: Iterable[Pick], eligible: int, compared: int, refused: Mapping[str, int]) -> Answer:
     """Build the chain from eligible offers in order: the best first, then fallbacks on upstreams not yet used.
 
     ``ordered`` may be lazy: it is read only as far as the chain and the alternatives need.
@@ -205,6 +168,7 @@ def answer(ask: Ask, ordered: Iterable[Pick], eligible: int, refused: Mapping[st
         alternatives=tuple(others),
         considered=eligible + sum(refused.values()),
         eligible=eligible,
+        compared=compared,
         refused=refused,
     )
 

@@ -8,7 +8,7 @@ tokens, its price and its budget, is computed on arrays. `planner.core.recommend
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from math import lcm
@@ -23,7 +23,6 @@ from planner.core.compiled import (
     Codes,
     Eligible,
     Field,
-    Indices,
     Run,
     Shape,
     Stretch,
@@ -38,16 +37,14 @@ from planner.core.money import PICO
 from planner.core.offer import Offer
 from planner.core.plan import Needs
 from planner.core.price import Context, PriceCard
-from planner.core.pricing import Flags, Floats, compile_pricing
+from planner.core.pricing import Flags, compile_pricing
 from planner.core.ranking import NUMERATOR_BELOW, Ranking, numerator
-from planner.core.recommend import affordable_at, answer, no_answer, order
+from planner.core.recommend import affordable_at, answer, no_answer
+from planner.core.shortlist import CLOSE, Figures, by_objective, in_order
 from planner.core.tier import ModelTier
 from planner.core.units import Unit
 
-# Far above the error of a handful of double operations, far below any difference that matters.
-CLOSE = 1e-9
 KEPT_STRETCHES, KEPT_SHAPES, KEPT_FIELDS, KEPT_PRICINGS = 6, 256, 64, 16
-SHORTLIST = 48
 _LIMITS_FREE = checks.Longest()
 
 
@@ -60,6 +57,7 @@ class Snapshot:
         offers = catalogue.offers
         self._context = np.array([_known(offer.facts.context_tokens) for offer in offers], np.float64)
         self._output = np.array([_known(offer.facts.max_output_tokens) for offer in offers], np.float64)
+        self._figures = Figures(catalogue)
         self._names: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
         self._fresh = itertools.count(1)
@@ -88,21 +86,20 @@ class Snapshot:
         count = int(np.count_nonzero(fits))
         counts = list_refusals({**eligible.refused, "margin": len(fits) - count})
         if not count:
-            cheapest = next(self._by_cost(eligible, pick, _cost_then_id), None)
+            cheapest = next(in_order(eligible.indices, eligible.costs, pick, _cost_then_id), None)
             raise no_answer(ask, cheapest, counts, self.recommend)
         if count < len(fits):
             eligible = Eligible(eligible.indices[fits], eligible.costs[fits], eligible.refused)
-        if ask.objective == "cheapest":
-            ordered = self._by_cost(eligible, pick, order(ask))
-        else:
-            ordered = iter(sorted((pick(i) for i in eligible.indices.tolist()), key=order(ask)))
-        return answer(ask, ordered, count, counts)
+        ordered, compared = by_objective(self._figures, run, eligible, pick)
+        return answer(ask, ordered, count, compared, counts)
 
     def rank(self, ask: Ask) -> Ranking:
         """Rank every offer that passes everything but the margin by its exact cost, cheapest first."""
         run = self._run(ask)
         field, stretch = run.field, run.field.stretch
-        passed = self._limit_codes(run) == 0
+        codes, refused = self._limit_codes(run), dict(field.refused)
+        self._count(codes, refused)
+        passed = codes == 0
         indices, listed = field.left[passed], run.list_costs()
         numerators = stretch.fee_numerators[indices]
         # Sums below 2**53 times a small numerator stay inside 64 bits; the denominator is the same for all.
@@ -111,7 +108,9 @@ class Snapshot:
         # Offers are in the order of their ids, and so are equal costs.
         sequence = np.argsort(scaled, kind="stable")
         columns = (column[exact][sequence].tolist() for column in (indices, listed[passed]))
-        ranking = Ranking(self.catalogue.offers, stretch.fee_denominator, scaled[sequence].tolist(), *columns)
+        ranking = Ranking(
+            self.catalogue.offers, stretch.fee_denominator, scaled[sequence].tolist(), *columns, refused=refused
+        )
         for i in indices[~exact].tolist():
             pick = self._pick(i, run)
             ranking.insert(i, pick.cost_usd, pick.list_usd)
@@ -166,19 +165,6 @@ class Snapshot:
         for i in np.flatnonzero(np.abs(costs - limit) <= CLOSE * abs(limit)).tolist():
             fits[i] = affordable_at(ask, pick(int(eligible.indices[i])).cost_usd)
         return fits
-
-    def _by_cost(
-        self, eligible: Eligible, pick: Callable[[int], Pick], key: Callable[[Pick], tuple[object, ...]]
-    ) -> Iterator[Pick]:
-        """Yield picks cheapest first, lazily; costs too close to tell apart as floats are ordered exactly."""
-        indices, costs = eligible.indices, eligible.costs
-        if len(costs) > SHORTLIST:
-            edge = np.partition(costs, SHORTLIST)[SHORTLIST]
-            # Everything that could belong among the first by its exact sum, ties at the edge included.
-            inside = costs <= edge * (1 + 2 * CLOSE)
-            yield from _groups(indices[inside], costs[inside], pick, key)
-            indices, costs = indices[~inside], costs[~inside]
-        yield from _groups(indices, costs, pick, key)
 
     def _pick(self, i: int, run: Run) -> Pick:
         ask, field = run.ask, run.field
@@ -355,22 +341,6 @@ _BEFORE_LIMITS = frozenset(
         "needs:input_modalities:unknown", "needs:service_tier", "needs:region", "needs:region:unknown",
     }
 )  # fmt: skip
-
-
-def _groups(
-    indices: Indices, costs: Floats, pick: Callable[[int], Pick], key: Callable[[Pick], tuple[object, ...]]
-) -> Iterator[Pick]:
-    """Yield picks in the order of their costs, those too close to tell apart sorted by the exact key."""
-    sequence = np.argsort(costs)
-    group: list[Pick] = []
-    last = -np.inf
-    for i, value in zip(indices[sequence].tolist(), costs[sequence].tolist(), strict=True):
-        if group and value > last + CLOSE * abs(last):
-            yield from sorted(group, key=key) if len(group) > 1 else group
-            group = []
-        last = value
-        group.append(pick(i))
-    yield from sorted(group, key=key)
 
 
 def _known(limit: int | None) -> float:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from statistics import median_low
 from typing import Self
 
+from planner.core.claim import Score
 from planner.core.money import PICO
 from planner.core.price import RateTable
 from planner.core.units import Unit
@@ -104,16 +105,14 @@ class PricedOffer:
 
 @dataclass(frozen=True, slots=True)
 class ModelTier:
-    """The label of one model, and which offer's output price it rests on."""
+    """The label of one model, which offer's output price it rests on, and which score its quality label does."""
 
     model: str
     tier: int
     offer: str
     output_usd_per_mtok: Fraction
     quality_tier: int | None = None
-    quality_index: str | None = None
-    quality_score: Decimal | None = None
-    quality_as_of: date | None = None
+    quality: Score | None = None
 
     @property
     def bargain(self) -> bool:

@@ -44,6 +44,8 @@ TABLE = {
     ("POST", "/v1/costs"): "all",
     ("POST", "/v1/costs/rank"): "all",
     ("POST", "/v1/paths"): "all",
+    ("POST", "/v1/frontier"): "all",
+    ("POST", "/v1/mixtures"): "all",
     ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): "all",
     ("GET", "/v1/models"): "all",
     ("GET", "/v1/models/{id:path}"): "all",

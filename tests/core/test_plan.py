@@ -75,6 +75,9 @@ def test_plans_are_read_strictly() -> None:
         "needs": {"quality": {"index": "i", "min": "4"}, "throughput_tps_min": 3},
     }
     assert read_plan({**plan, "task": [task]}).tasks[0].needs.quality_min == 4
+    named = {**task, "needs": {"quality": {"index": "i"}}}
+    needs = read_plan({**plan, "task": [named]}).tasks[0].needs
+    assert (needs.quality_index, needs.quality_min) == ("i", None)
     for wrong in ({**plan, "price_usd": 1}, {**plan, "prise": "1"}):
         with pytest.raises(InvalidInput):
             read_plan(wrong)
