@@ -32,6 +32,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/explanations"): _ALL,
     ("POST", "/v1/costs"): _ALL,
     ("POST", "/v1/costs/rank"): _ALL,
+    ("POST", "/v1/portfolios"): _MONEY,
     ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): _ALL,
     ("GET", "/v1/models"): _ALL,
     ("GET", "/v1/models/{id:path}"): _ALL,

@@ -12,7 +12,7 @@ GROUPS = ("acme", "bolt", "cirrus")
 
 
 def world(seed: int) -> Portfolio:
-    """Return the portfolio of a seed: two plans of two tasks, up to five offers of three groups, each rule at random."""
+    """Return the portfolio of a seed: two plans of two tasks, up to five offers of three groups, rules at random."""
     dice = random.Random(seed)
     price = Fraction(dice.choice((0, 5)))
     plans = {"free" if price == 0 else "starter": price, "pro": Fraction(dice.choice((5, 20)))}

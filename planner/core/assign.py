@@ -33,13 +33,22 @@ class Outcome:
     unserved: tuple[int, ...] = ()
 
 
-def best(portfolio: Portfolio, seconds_left: Left, gap: float = 0.0) -> Outcome:
+def best(
+    portfolio: Portfolio,
+    seconds_left: Left,
+    gap: float = 0.0,
+    *,
+    at_least_cost: bool = True,
+    options: Options | None = None,
+) -> Outcome:
     """Find the portfolio of the best mean quality over all requests, and of those the one that costs least.
 
     Args:
         portfolio: what is to be served, and the rules.
         seconds_left: how many seconds of work are left.
         gap: the share of quality, and then of cost, within which the search may end.
+        at_least_cost: False ends with any portfolio of the best quality, whatever it costs.
+        options: those of every slot, where they are known already.
 
     Example:
         >>> from planner.core.portfolio import Candidate, Customers, Rules, Slot
@@ -52,8 +61,8 @@ def best(portfolio: Portfolio, seconds_left: Left, gap: float = 0.0) -> Outcome:
         >>> found.chosen[0].primary.offer
         'direct:bolt/small'
     """
-    every = tuple(options_of(slot, portfolio.rules) for slot in portfolio.slots)
-    unserved = tuple(number for number, options in enumerate(every) if not options)
+    every = every_option(portfolio) if options is None else options
+    unserved = tuple(number for number, each in enumerate(every) if not each)
     count = sum(map(len, every))
     if unserved:
         return Outcome(status=INFEASIBLE, options=count, unserved=unserved)
@@ -61,15 +70,15 @@ def best(portfolio: Portfolio, seconds_left: Left, gap: float = 0.0) -> Outcome:
     spent = 0
     if loose != portfolio:
         # Without the bound on shares far fewer options matter, and often it holds all the same.
-        found = _best(loose, every, seconds_left, gap)
+        found = _best(loose, every, seconds_left, gap, at_least_cost=at_least_cost)
         if found.status == INFEASIBLE or (found.status == OPTIMAL and keeps(portfolio, found.chosen or ())):
             return replace(found, options=count)
         spent = found.solves
-    found = _best(portfolio, every, seconds_left, gap)
+    found = _best(portfolio, every, seconds_left, gap, at_least_cost=at_least_cost)
     return replace(found, options=count, solves=found.solves + spent)
 
 
-def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float) -> Outcome:
+def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, *, at_least_cost: bool) -> Outcome:
     options = undominated(portfolio, every)
     rows, whole = rows_of(portfolio, options), portfolio.all_requests
     found = solve(Program(gains=qualities(portfolio, options), rows=rows, gap=gap), seconds_left)
@@ -79,7 +88,7 @@ def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float) 
         return Outcome(status=found.status, quality_bound=bound, kept=kept, solves=found.solves)
     chosen = picked(options, found.chosen)
     cheapest, solves = found.solves == 0, found.solves
-    if found.status == OPTIMAL and not cheapest:
+    if found.status == OPTIMAL and at_least_cost and not cheapest:
         cheap = _cheapest(portfolio, options, rows, portfolio.quality(chosen), seconds_left, gap)
         solves += cheap.solves
         cheapest = cheap.status == OPTIMAL
@@ -89,12 +98,18 @@ def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float) 
     return Outcome(status=found.status, chosen=chosen, quality_bound=bound, cheapest=cheapest, kept=kept, solves=solves)
 
 
-def cheapest(portfolio: Portfolio, quality_min: Fraction, seconds_left: Left, gap: float = 0.0) -> Outcome:
+def every_option(portfolio: Portfolio) -> Options:
+    """Return all options of every slot."""
+    return tuple(options_of(slot, portfolio.rules) for slot in portfolio.slots)
+
+
+def cheapest(
+    portfolio: Portfolio, quality_min: Fraction, seconds_left: Left, gap: float = 0.0, *, options: Options
+) -> Outcome:
     """Find the portfolio that costs least of those with at least a mean quality over all requests."""
-    every = tuple(options_of(slot, portfolio.rules) for slot in portfolio.slots)
-    options = undominated(portfolio, every)
-    found = _cheapest(portfolio, options, rows_of(portfolio, options), quality_min, seconds_left, gap)
-    chosen = None if found.chosen is None else picked(options, found.chosen)
+    thin = undominated(portfolio, options)
+    found = _cheapest(portfolio, thin, rows_of(portfolio, thin), quality_min, seconds_left, gap)
+    chosen = None if found.chosen is None else picked(thin, found.chosen)
     return Outcome(status=found.status, chosen=chosen, cheapest=found.status == OPTIMAL, solves=found.solves)
 
 

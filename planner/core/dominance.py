@@ -15,12 +15,13 @@ and provider each appear in one more rule, and each narrows who may stand in for
 from bisect import bisect_left
 from collections import defaultdict
 from fractions import Fraction
+from itertools import accumulate, pairwise
 
 from planner.core.portfolio import Option, Options, Portfolio, Slot
 
 
 def undominated(portfolio: Portfolio, options: Options) -> Options:
-    """Return the options of every slot, the dominated ones left out; which of two equals stays, the order decides."""
+    """Return the options of every slot, the dominated ones left out; of two equals the first stays."""
     rules = portfolio.rules
     shared = rules.provider_share_max is not None
     by_spend = shared and rules.shared_by == "spend"
@@ -28,27 +29,22 @@ def undominated(portfolio: Portfolio, options: Options) -> Options:
     kept: dict[int, tuple[Option, ...]] = {}
     numbers = range(len(portfolio.slots))
     for number in sorted(numbers, key=lambda number: -portfolio.of(portfolio.slots[number]).price_usd):
-        slot = portfolio.slots[number]
-        levels = _levels_above(portfolio, slot, kept) if rules.monotone else []
-
-        def stands_in(other: Option, one: Option, levels: list[Fraction] = levels) -> bool:
-            """Tell whether another option, of no worse quality, can take the place of one."""
-            if other.cost_usd > one.cost_usd:
-                return False
-            if shared and other.primary.group != one.primary.group and other.primary.group not in harmless:
-                return False
-            if by_spend and other.primary.cost_usd != one.primary.cost_usd:
-                return False
-            low, high = one.primary.quality, other.primary.quality
-            return bisect_left(levels, low) == bisect_left(levels, high)
-
-        ordered = sorted(
-            options[number], key=lambda one: (-one.primary.quality, one.cost_usd, one.primary.offer.encode())
-        )
+        levels = _levels_above(portfolio, portfolio.slots[number], kept) if rules.monotone else []
+        # Whole numbers in the order of the costs: comparing exact ones again and again is what takes the time.
+        by_cost = sorted(options[number], key=lambda one: one.cost_usd)
+        ranks = list(accumulate((one.cost_usd != other.cost_usd for other, one in pairwise(by_cost)), initial=0))
+        ordered = sorted(zip(by_cost, ranks, strict=True), key=lambda item: item[0].primary.quality, reverse=True)
+        least: dict[tuple[object, ...], int] = {}
         thin: list[Option] = []
-        for one in ordered:
-            if not any(stands_in(other, one) for other in thin):
-                thin.append(one)
+        for one, rank in ordered:
+            # Who shares a key may stand in for each other, where quality and cost allow it.
+            apart = (bisect_left(levels, one.primary.quality), one.primary.cost_usd if by_spend else None)
+            group = one.primary.group if shared else None
+            if any(least.get((*apart, own), rank + 1) <= rank for own in (group, None)):
+                continue
+            thin.append(one)
+            for own in {group, None} if group in harmless else {group}:
+                least[(*apart, own)] = rank
         kept[number] = tuple(thin)
     return tuple(kept[number] for number in numbers)
 

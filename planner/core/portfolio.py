@@ -201,15 +201,29 @@ def options_of(slot: Slot, rules: Rules) -> tuple[Option, ...]:
     ordered = sorted(slot.candidates, key=lambda one: (one.cost_usd, -one.quality, one.offer.encode()))
     if not rules.fallback:
         return tuple(Option(one, None, one.cost_usd) for one in ordered)
-    found = []
-    for one in ordered:
+    found: dict[int, Option] = {}
+    waiting = sorted(range(len(ordered)), key=lambda place: ordered[place].quality)
+    # From the best primary down more and more are good enough to stand behind it; of these the cheapest is kept, and
+    # the cheapest of any other group.
+    first: int | None = None
+    second: int | None = None
+    for place in sorted(range(len(ordered)), key=lambda place: -ordered[place].quality):
+        one = ordered[place]
         least = None if rules.fallback_drop_max is None else one.quality - rules.fallback_drop_max
-        behind = (other for other in ordered if other.group != one.group and (least is None or other.quality >= least))
-        fallback = next(behind, None)
-        if fallback is not None:
-            share = one.failure_share
-            found.append(Option(one, fallback, (1 - share) * one.cost_usd + share * fallback.cost_usd))
-    return tuple(found)
+        while waiting and (least is None or ordered[waiting[-1]].quality >= least):
+            new = waiting.pop()
+            if first is None or new < first:
+                if first is not None and ordered[first].group != ordered[new].group:
+                    second = first
+                first = new
+            elif ordered[new].group != ordered[first].group and (second is None or new < second):
+                second = new
+        # The primary itself is good enough by its own measure, so there is a first.
+        behind = second if first is not None and ordered[first].group == one.group else first
+        if behind is not None:
+            fallback, share = ordered[behind], one.failure_share
+            found[place] = Option(one, fallback, (1 - share) * one.cost_usd + share * fallback.cost_usd)
+    return tuple(found[place] for place in sorted(found))
 
 
 def constraints_of(portfolio: Portfolio) -> list[Constraint]:

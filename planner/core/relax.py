@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from planner.core.assign import Left, Outcome, best, cheapest
+from planner.core.assign import Left, Outcome, best, cheapest, every_option
 from planner.core.dominance import undominated
 from planner.core.optimise import OPTIMAL, TIME_LIMIT, Program, solve
 from planner.core.portfolio import (
@@ -54,25 +54,41 @@ class Remedies(NamedTuple):
     complete: bool
 
 
-def price_of(portfolio: Portfolio, eased: Portfolio, outcome: Outcome, seconds_left: Left, gap: float = 0.0) -> Price:
+def price_of(
+    portfolio: Portfolio,
+    eased: Portfolio,
+    outcome: Outcome,
+    seconds_left: Left,
+    gap: float = 0.0,
+    *,
+    options: Options | None = None,
+) -> Price:
     """Return what is lost by what ``eased`` does without: both are solved, and the two answers compared.
 
-    ``outcome`` is the best of ``portfolio``, with a choice.
+    ``outcome`` is the best of ``portfolio``, with a choice; ``options`` are the portfolio's, where they are known.
     """
-    chosen = outcome.chosen or ()
+    chosen, rules = outcome.chosen or (), eased.rules
+    alike = (rules.fallback, rules.fallback_drop_max) == (portfolio.rules.fallback, portfolio.rules.fallback_drop_max)
+    if outcome.solves == 0 and alike and eased.slots == portfolio.slots:
+        # Every slot already has the best of its options, and the cheapest of these: a bound less changes nothing.
+        return Price(Fraction(), Fraction())
+    known = zip(eased.slots, portfolio.slots, every_option(portfolio) if options is None else options, strict=True)
+    every = tuple(own if alike and slot is old else options_of(slot, rules) for slot, old, own in known)
     quality, cost_usd = portfolio.quality(chosen), portfolio.cost_usd(chosen)
-    free = best(eased, seconds_left, gap)
-    known = free.status == OPTIMAL and free.chosen is not None
-    points = max(eased.quality(free.chosen or ()) - quality, Fraction()) if known else None
-    same = cheapest(eased, quality, seconds_left, gap)
-    found = same.status == OPTIMAL and same.chosen is not None
-    saving = max(cost_usd - eased.cost_usd(same.chosen or ()), Fraction()) if found else None
+    free = best(eased, seconds_left, gap, at_least_cost=False, options=every)
+    points = saving = None
+    # Without fallbacks a request is charged in full where a cheaper fallback would have taken some: that may not fit.
+    if free.status != TIME_LIMIT:
+        points = Fraction() if free.chosen is None else max(eased.quality(free.chosen) - quality, Fraction())
+    same = cheapest(eased, quality, seconds_left, gap, options=every)
+    if same.status != TIME_LIMIT:
+        saving = Fraction() if same.chosen is None else max(cost_usd - eased.cost_usd(same.chosen), Fraction())
     return Price(points, saving)
 
 
 def remedies(portfolio: Portfolio, seconds_left: Left) -> Remedies:
     """Return which constraints would have to give way, and by how much, so that a portfolio has a solution."""
-    every = tuple(options_of(slot, portfolio.rules) for slot in portfolio.slots)
+    every = every_option(portfolio)
     if not all(every):
         return _fallback_alone(portfolio, seconds_left)
     options = undominated(portfolio, every)

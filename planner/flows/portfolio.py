@@ -10,7 +10,7 @@ from fractions import Fraction
 from threading import Lock
 
 from planner.core.ask import Ask
-from planner.core.assign import Outcome, best
+from planner.core.assign import Outcome, best, every_option
 from planner.core.catalogue import DEFAULT_QUALITY_INDEX
 from planner.core.errors import InvalidInput, NoAnswer, NotFound, Unavailable
 from planner.core.offer import Offer
@@ -121,12 +121,13 @@ def plan_portfolio(view: View, wish: Wish, now: datetime, tell: Callable[[str], 
             rules=wish.rules,
         )
         tell(f"assigning {len(portfolio.slots)} tasks")
-        outcome = best(portfolio, left, wish.gap)
+        options = every_option(portfolio)
+        outcome = best(portfolio, left, wish.gap, options=options)
         prices: dict[Constraint, Price] = {}
         if wish.explain and outcome.chosen is not None:
             for constraint, eased in _eased(view, portfolio, asks, wish):
                 tell(f"solving without {constraint.kind} {constraint.plan or ''}".rstrip())
-                prices[constraint] = price_of(portfolio, eased, outcome, left, wish.gap)
+                prices[constraint] = price_of(portfolio, eased, outcome, left, wish.gap, options=options)
         return Planned(
             portfolio=portfolio,
             plans={plan.id: plan for plan in plans},
