@@ -9,7 +9,7 @@ import pytest
 
 from planner.core.assign import best, cheapest, every_option, keeps
 from planner.core.errors import InvalidInput
-from planner.core.optimise import INFEASIBLE, OPTIMAL, TIME_LIMIT, Program, solve
+from planner.core.optimise import INFEASIBLE, OPTIMAL, TIME_LIMIT
 from planner.core.portfolio import (
     Candidate,
     Constraint,
@@ -19,9 +19,9 @@ from planner.core.portfolio import (
     Rules,
     Slot,
     options_of,
-    rows_of,
     shares_of,
     stated_failure_share,
+    without,
 )
 from planner.core.relax import Price, Relaxation, price_of, remedies
 from tests import make
@@ -113,7 +113,7 @@ def test_a_rule_costs_what_solving_without_it_gains() -> None:
     """A margin that only small offers keep costs 20 points; a plan at its best pays nothing for a loose margin."""
     bound = portfolio([customers(budget=F(10))], [slot(SMALL, LARGE)])
     found = best(bound, plenty)
-    freed = portfolio([customers()], [slot(SMALL, LARGE)])
+    freed = without(bound, Constraint("margin", "pro"))
     assert price_of(bound, freed, found, plenty) == Price(F(20), F(0))
     loose = portfolio([customers(budget=F(99))], [slot(SMALL, LARGE)])
     assert price_of(loose, freed, best(loose, plenty), plenty) == Price(F(0), F(0))
