@@ -116,5 +116,7 @@ def print_remedies(shape: Shape) -> None:
     found = shape["relaxations"] or {"alone": [], "together": None}
     for one in found["alone"]:
         show.line(f"enough     {one['says']}")
+    if not found.get("complete", True):
+        show.line("the time was over before every rule was looked at; --seconds gives more")
     for one in found["together"] or []:
         show.line(f"together   {one['says']}")

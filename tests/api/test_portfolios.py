@@ -135,6 +135,8 @@ def test_the_command_prints_what_the_route_answers(client: TestClient) -> None:
     assert told == over_http
     table = CliRunner().invoke(cli, ["portfolio", *asked]).stdout
     assert told["plans"][0]["tasks"][0]["primary"]["offer"] in table
-    hard = CliRunner().invoke(cli, ["portfolio", "--plan", "pro", "--subscribers", "pro=1", "--margin", "pro=0.91"])
+    hard = CliRunner().invoke(
+        cli, ["portfolio", "--plan", "pro", "--subscribers", "pro=1", "--margin", "pro=0.91", "--seconds", "30"]
+    )
     assert hard.exit_code == 1
     assert "plan pro: ask $" in hard.stdout
