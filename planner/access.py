@@ -35,6 +35,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/paths"): _ALL,
     ("POST", "/v1/frontier"): _ALL,
     ("POST", "/v1/mixtures"): _ALL,
+    ("POST", "/v1/portfolios"): _MONEY,
     ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): _ALL,
     ("GET", "/v1/models"): _ALL,
     ("GET", "/v1/models/{id:path}"): _ALL,

@@ -16,6 +16,7 @@ from planner.cli import (
     people_commands,
     plan_commands,
     policy_commands,
+    portfolio_commands,
     terms_commands,
     weigh_commands,
 )
@@ -43,6 +44,7 @@ path_commands.add_to(cli)
 people_commands.add_to(cli)
 policy_commands.add_to(cli)
 plan_commands.add_to(cli)
+portfolio_commands.add_to(cli)
 terms_commands.add_to(cli)
 weigh_commands.add_to(cli)
 

@@ -92,6 +92,7 @@ TABLE = {
     # What a backend's own meter says of its customers.
     ("POST", "/v1/customers/{id}/spend"): "all",
     ("GET", "/v1/customers/{id}/headroom"): "all",
+    ("POST", "/v1/portfolios"): "money",
     ("GET", "/v1/alerts"): "money",
     ("GET", "/v1/alerts/deliveries"): "money",
     # What changes anything, and what only who changes it needs to see.

@@ -74,6 +74,7 @@ QUESTIONS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/costs"): Call("/v1/costs", {"offer": "self-hosted:gpus/a", **USAGE}),
     ("POST", "/v1/costs/rank"): Call("/v1/costs/rank", USAGE),
     ("POST", "/v1/paths"): Call("/v1/paths", {"workload": {"input_tokens": 1}}),
+    ("POST", "/v1/portfolios"): Call("/v1/portfolios", {"overrides": {"pro": {"subscribers": 1}}, "explain": False}),
     ("POST", "/v1/policies/{name}/preview"): Call("/v1/policies/no-training/preview", {"rules": {"require_zdr": True}}),
 }
 
