@@ -95,6 +95,8 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/channels/{id}/terms"): _ADMIN,
     ("POST", "/v1/offers/{id:path}/terms"): _ADMIN,
     ("GET", "/v1/plans"): _MONEY,
+    ("POST", "/v1/plans/{plan}/simulations"): _MONEY,
+    ("POST", "/v1/self-host"): _MONEY,
     ("POST", "/v1/plans/{plan}/policies"): _ADMIN,
     ("POST", "/v1/plans/{plan}/tasks/{task}/policies"): _ADMIN,
     ("GET", "/v1/proposals"): _ADMIN,

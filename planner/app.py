@@ -26,7 +26,9 @@ from planner.api import (
     policies,
     polling,
     questions,
+    quota,
     reads,
+    selfhost,
     sessions,
     trail,
 )
@@ -102,6 +104,8 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     for router in (
         health.router,
         questions.router,
+        selfhost.router,
+        quota.router,
         desk.router,
         agreements.router,
         own.router,

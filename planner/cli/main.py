@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from planner.cli import alert_commands, commands, key_commands, people_commands, policy_commands, terms_commands
+from planner.cli import (
+    alert_commands,
+    commands,
+    key_commands,
+    people_commands,
+    policy_commands,
+    sizing_commands,
+    terms_commands,
+)
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
@@ -32,6 +40,7 @@ key_commands.add_to(cli)
 people_commands.add_to(cli)
 policy_commands.add_to(cli)
 terms_commands.add_to(cli)
+sizing_commands.add_to(cli)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 At = Annotated[

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from planner.core.money import ceiling_text, ratio_text, usd_text
+from planner.core.money import ratio_text, usd_text
 from planner.core.selfhost import BreakEven, Fleet
 
-CENTS = 2
 API, SELF_HOST, EITHER = "api", "self_host", "either"
 
 
@@ -90,10 +89,11 @@ def _shape(case: Case) -> list[Reason]:
         found.append(Reason("never_breaks_even", says))
     elif not case.break_even.feasible:
         required, reachable = case.break_even.required_utilisation, case.break_even.reachable_utilisation
-        says = (
-            f"to break even, replicas would have to be busy {_percent(required)} % of the time;"
-            f" this load reaches {_percent(reachable)} %"
-        )
+        if required > 1:
+            says = f"to break even, a replica would have to serve {ratio_text(required, 1)} times what it can"
+        else:
+            busy = f"replicas would have to be busy {_percent(required)} % of the time"
+            says = f"to break even, {busy}; a load of this shape reaches {_percent(reachable)} %"
         found.append(Reason("utilisation_out_of_reach", says))
     if 1 / case.peak_to_mean < case.utilisation_max:
         says = (
@@ -105,4 +105,4 @@ def _shape(case: Case) -> list[Reason]:
 
 
 def _percent(share: Fraction) -> str:
-    return ceiling_text(share * 100, 1) if share > 1 else ratio_text(share * 100, 1)
+    return ratio_text(share * 100, 1)

@@ -79,6 +79,8 @@ TABLE = {
     ("GET", "/v1/terms"): "money",
     ("GET", "/v1/terms/queue"): "money",
     ("GET", "/v1/plans"): "money",
+    ("POST", "/v1/plans/{plan}/simulations"): "money",
+    ("POST", "/v1/self-host"): "money",
     ("GET", "/v1/alerts"): "money",
     ("GET", "/v1/alerts/deliveries"): "money",
     # What changes anything, and what only who changes it needs to see.

@@ -73,6 +73,18 @@ QUESTIONS: dict[tuple[str, str], Call] = {
     ),
     ("POST", "/v1/costs"): Call("/v1/costs", {"offer": "self-hosted:gpus/a", **USAGE}),
     ("POST", "/v1/costs/rank"): Call("/v1/costs/rank", USAGE),
+    ("POST", "/v1/self-host"): Call(
+        "/v1/self-host",
+        {
+            "workload": {"input_tokens": 1},
+            "hardware": {"gpu_hourly_usd": "2", "tokens_per_second": "9"},
+            "demand": {"customers": 1},
+        },
+    ),
+    ("POST", "/v1/plans/{plan}/simulations"): Call(
+        "/v1/plans/pro/simulations",
+        {"task": "chat", "distribution": {"kind": "observed", "tokens_per_user": [9]}, "subscribers": 1},
+    ),
     ("POST", "/v1/policies/{name}/preview"): Call("/v1/policies/no-training/preview", {"rules": {"require_zdr": True}}),
 }
 
