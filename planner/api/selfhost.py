@@ -99,7 +99,13 @@ class DemandIn(Sent):
     peak_to_mean: DecimalText = Decimal(1)
 
     def demand(self) -> Demand:
-        """Return the demand in core terms."""
+        """Return the demand in core terms.
+
+        Raises:
+            InvalidInput: a peak below the mean.
+        """
+        if self.peak_to_mean < 1:
+            raise InvalidInput("demand.peak_to_mean", "at least 1 is needed: no peak lies below the mean")
         return Demand(customers=self.customers, period=self.period, peak_to_mean=Fraction(self.peak_to_mean))
 
 
@@ -263,10 +269,11 @@ def assumptions(found: Weighed, speeds: Speeds | None) -> list[str]:
     said = [
         f"a month has {HOURS_PER_MONTH} hours, and rent is paid for all of them, busy or idle",
         "tokens are counted in and out, cached prompts included; the API's price is blended at the same mix",
-        f"replicas come whole, none is spare, and at peak they are {ratio_text(hosting.utilisation_max * 100, 1)} % busy",
+        f"replicas come whole, none is spare, and a peak keeps {ratio_text(hosting.utilisation_max, 2)} of them busy",
         f"the model you would host does the task as well as {model or 'the recommended offer'}, at the stated speed",
-        "the break-even takes every replica for the whole month, at a load of the stated shape",
     ]
+    if found.break_even is not None:
+        said.append("the break-even takes every replica for the whole month, at a load of the stated shape")
     if speeds is None:
         said.append("an output token is taken to cost 2.5 times an input token, since only their joint speed is stated")
     else:

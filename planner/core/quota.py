@@ -132,16 +132,17 @@ def worst_case_quota(tokens: Fraction) -> int:
 
 def expected_quota(portfolio: Portfolio, tokens: Fraction) -> int | None:
     """Return the largest cap whose expected load fits; half of all periods will miss. None: no cap is needed."""
-    return _largest(lambda cap: portfolio.load(cap).mean_tokens <= tokens)
+    return _largest(lambda cap: portfolio.load(cap).mean_tokens <= tokens, tokens)
 
 
-def portfolio_quota(portfolio: Portfolio, tokens: Fraction, alpha: float) -> int | None:
+def portfolio_quota(portfolio: Portfolio, tokens: Fraction, alpha: float, *, grain: int | None = None) -> int | None:
     """Return the largest cap at which a period misses with a probability of at most ``alpha``. None: none is needed.
 
-    The load of a period is taken as normal, which many subscribers make true; see `bootstrap` for few.
+    The load of a period is taken as normal, which many subscribers make true; see `bootstrap` for few customers
+    observed. A ``grain`` of 1,000 is satisfied with a quota a thousandth too small.
     """
     check_alpha(alpha)
-    return _largest(lambda cap: portfolio.load(cap).at_risk(alpha) <= tokens)
+    return _largest(lambda cap: portfolio.load(cap).at_risk(alpha) <= tokens, tokens, grain=grain)
 
 
 def per_user_quota(spread: Spread, tokens: Fraction, alpha: float) -> int | None:
@@ -165,15 +166,20 @@ def tail_mean(spread: Spread, cap_tokens: float, alpha: float) -> float:
 def tail_quota(spread: Spread, tail_tokens: Fraction, alpha: float) -> int | None:
     """Return the largest cap at which the heaviest share ``alpha`` uses at most so many tokens on average."""
     check_alpha(alpha)
-    return _largest(lambda cap: tail_mean(spread, cap, alpha) <= tail_tokens)
+    return _largest(lambda cap: tail_mean(spread, cap, alpha) <= tail_tokens, tail_tokens)
 
 
-def _largest(fits: Callable[[int], bool]) -> int | None:
-    """Return the largest cap that fits, 0 where one token is too many; every smaller one fits as well."""
+def _largest(fits: Callable[[int], bool], tokens: Fraction, *, grain: int | None = None) -> int | None:
+    """Return the largest cap that fits, 0 where one token is too many; every smaller one fits as well.
+
+    It is looked for around the budget's own tokens.
+    """
     if fits(COUNT_MAX):
         return None
-    low, high = 0, COUNT_MAX
-    while high - low > 1:
+    low, high = 0, min(COUNT_MAX, max(1, floor(tokens)))
+    while fits(high):
+        low, high = high, min(COUNT_MAX, 2 * high)
+    while high - low > (1 if grain is None else max(1, low // grain)):
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     return low
@@ -200,7 +206,9 @@ def bootstrap(portfolio: Portfolio, tokens: Fraction, alpha: float, *, seed: int
     while len(found) < RESAMPLES:
         drawn = dice.choices(users, k=len(users))
         if any(drawn):
-            found.append(portfolio_quota(replace(portfolio, spread=Observed(tuple(drawn))), tokens, alpha))
+            others = replace(portfolio, spread=Observed(tuple(drawn)))
+            # No sample knows its quota to a thousandth.
+            found.append(portfolio_quota(others, tokens, alpha, grain=1_000))
     found.sort(key=lambda quota: COUNT_MAX if quota is None else quota)
     tail = RESAMPLES // 20
     return Interval(found[tail - 1], found[-tail])
