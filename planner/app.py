@@ -14,6 +14,7 @@ from planner import __version__
 from planner.api import (
     agreements,
     alerting,
+    customers,
     desk,
     evidence,
     evidence_queue,
@@ -23,6 +24,7 @@ from planner.api import (
     openid,
     own,
     people,
+    planning,
     policies,
     polling,
     questions,
@@ -33,6 +35,7 @@ from planner.api import (
     trail,
 )
 from planner.api.browser import site_of
+from planner.api.confirming import Confirming
 from planner.api.description import answered, described
 from planner.api.guard import enter
 from planner.api.hosts import Hosts
@@ -42,6 +45,7 @@ from planner.api.pace import Paces
 from planner.api.polled import Polled
 from planner.api.problem import problem, refusal
 from planner.api.shapes import Shape
+from planner.api.shortcut import Shortcut
 from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError, what_is_wrong
 from planner.flows.current import Current
@@ -67,6 +71,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         app.state.uses.start()
         yield
         await run_in_threadpool(app.state.uses.close)
+        app.state.confirming.close()
         app.state.current.close()
         if store is None:
             opened.close()
@@ -84,6 +89,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     admin = None if settings.admin_key is None else settings.admin_key.get_secret_value()
     app.state.store = opened
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin, server_clock=now is None)
+    app.state.confirming = Confirming()
     app.state.uses = Uses(opened)
     app.state.paces = Paces(settings.requests_per_minute, settings.failed_requests_per_minute)
     app.state.pepper = settings.pepper()
@@ -110,6 +116,8 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         agreements.router,
         own.router,
         policies.router,
+        planning.router,
+        customers.router,
         impacts.router,
         evidence_queue.router,
         evidence.router,
@@ -127,6 +135,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _mistake)
+    app.add_middleware(Shortcut, state=app.state)
     app.add_middleware(Hosts, allowed=settings.hosts())
     app.add_middleware(Limits)
     return app

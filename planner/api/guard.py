@@ -1,6 +1,5 @@
 """Routes that cannot be registered without a row in the access table, and that ask it before they answer."""
 
-import contextlib
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -50,11 +49,8 @@ async def enter(request: Request, method: str, path: str, *, outlives: bool = Fa
     state = request.app.state
     current: Current = state.current
     paces: Paces = state.paces
-    view = None
-    if current.quick:
-        with contextlib.suppress(Unavailable):
-            view = current.fresh()
-    # Asking a server, and loading and compiling a new revision, takes too long for the event loop.
+    view = current.confirmed() if current.quick else await state.confirming.fresh(current)
+    # Loading and compiling a new revision takes too long for the event loop, and so does finding out who is gone.
     if view is None:
         view = await run_in_threadpool(current.last if outlives else current.view)
     now = current.now()

@@ -223,24 +223,6 @@ def _write(request: Request, name: str, body: Sent, story: Callable[[Connection]
 # --- who is decided under which -----------------------------------------------------------------------------
 
 
-@router.get("/plans", responses=_REFUSALS)
-def get_plans(request: Request) -> Response:
-    """List the stored plans with their tasks and the policies each is decided under."""
-    with request.app.state.store.read() as connection:
-        found = flow.plans(connection)
-    items = [
-        {
-            "plan": plan.id,
-            "name": plan.name,
-            "demo": plan.demo,
-            "policies": list(plan.policies),
-            "tasks": [{"task": task.id, "policies": list(task.policies)} for task in plan.tasks],
-        }
-        for plan in found
-    ]
-    return tagged(request, {"items": items, "next_cursor": None})
-
-
 _ASSIGN = {"policies": ["no-training"], "reason": "customers were promised so"}
 
 

@@ -24,6 +24,7 @@ class Written:
     def __init__(self, body: bytes, until: datetime) -> None:
         """Write both answers, 200 and 304, once."""
         self.until = until
+        self._body = body
         self.etag = '"' + hashlib.sha256(body).hexdigest()[:32] + '"'
         headers = {"ETag": self.etag, "Cache-Control": "private, no-cache"}
         self._whole = Response(body, 200, headers, "application/json")
@@ -35,6 +36,12 @@ class Written:
             return self._same
         return self._whole
 
+    def beside(self, facts: Shape) -> "Written":
+        """Return the same answer with facts about who asks beside it."""
+        # The body is one object with something in it; it is not read again to add to it.
+        added = json.dumps(facts, separators=(",", ":")).encode()
+        return Written(self._body[:-1] + b"," + added[1:], self.until)
+
 
 class Polled:
     """The written answers of one view. A new view drops them all: nothing revoked is ever served from here."""
@@ -44,12 +51,12 @@ class Polled:
         self._answerer, self._default_policy = answerer, default_policy
         # View and answers change together, in one assignment: a thread that still answers for an old view
         # can only ever write into the old view's answers.
-        self._held: tuple[View | None, dict[tuple[str, str], Written]] = (None, {})
+        self._held: tuple[View | None, dict[tuple[str, str, bool], Written]] = (None, {})
 
-    def kept(self, view: View, plan: str, task: str, now: datetime) -> Written | None:
+    def kept(self, view: View, plan: str, task: str, now: datetime, *, over_budget: bool = False) -> Written | None:
         """Return the answer held for this view, if its time has not run out."""
         held, answers = self._held
-        found = answers.get((plan, task)) if view is held else None
+        found = answers.get((plan, task, over_budget)) if view is held else None
         return found if found is not None and now < found.until else None
 
     def shape(self, view: View, question: Question, now: datetime) -> Shape:
@@ -61,14 +68,14 @@ class Polled:
         """
         return self._answerer(view, question, self._default_policy, now)
 
-    def answer(self, view: View, plan: str, task: str, now: datetime) -> Written:
-        """Answer, write and keep.
+    def answer(self, view: View, plan: str, task: str, now: datetime, *, over_budget: bool = False) -> Written:
+        """Answer, write and keep; a customer over budget is answered as everybody over budget is.
 
         Raises:
             NotFound: no such plan or task.
             NoAnswer: the question has no answer.
         """
-        shape = self.shape(view, Question(plan=plan, task=task), now)
+        shape = self.shape(view, Question(plan=plan, task=task, over_budget=over_budget), now)
         body = json.dumps(shape, separators=(",", ":")).encode()
         edge = shape["valid_until"]
         until = now + HELD_FOR if edge is None else min(now + HELD_FOR, datetime.fromisoformat(edge))
@@ -77,5 +84,5 @@ class Polled:
         if view is not held or len(answers) >= HELD_MAX:
             answers = {}
             self._held = (view, answers)
-        answers[plan, task] = made
+        answers[plan, task, over_budget] = made
         return made

@@ -7,23 +7,45 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from planner.api.asked import moment
+from planner.api.customers import CUSTOMER_CHARACTERS_MAX, headroom_shape
 from planner.api.guard import PathRoute, admitted, check_query, known_view
 from planner.api.polled import Polled
 from planner.api.questions import REFUSALS
-from planner.core.errors import InvalidInput
+from planner.core.errors import InvalidInput, readable
 from planner.flows.answer import Question
+from planner.flows.customer import headroom
+
+PATH = "/v1/plans/{plan}/tasks/{task}/recommendation"
 
 
 async def get_recommendation(request: Request, plan: str, task: str) -> Response:
     """Return the recommendation of a stored plan and task, with an ETag for the next time."""
     polled: Polled = request.app.state.polled
     if request.scope["query_string"]:
-        return await run_in_threadpool(_dated, request, plan, task)
+        # Nobody polls for another moment, but many do for a customer.
+        who = "customer" in request.query_params
+        return await run_in_threadpool(_of_customer if who else _dated, request, plan, task)
     view, now, _principal = admitted(request)
     kept = polled.kept(view, plan, task, now)
     if kept is None:
         kept = await run_in_threadpool(polled.answer, view, plan, task, now)
     return kept.response(request.headers.get("if-none-match"))
+
+
+def _of_customer(request: Request, plan: str, task: str) -> Response:
+    """Answer for a customer of the plan: past the budget with a lower tier, and with what is left beside it."""
+    check_query(request, frozenset({"customer"}))
+    customer = request.query_params["customer"]
+    if not (0 < len(customer) <= CUSTOMER_CHARACTERS_MAX and readable(customer)):
+        raise InvalidInput("customer", f"1 to {CUSTOMER_CHARACTERS_MAX} printable characters are needed")
+    view, now, _principal = admitted(request)
+    with request.app.state.store.read() as connection:
+        found = headroom(connection, view.catalogue, customer, plan, now)
+    polled: Polled = request.app.state.polled
+    kept = polled.kept(view, plan, task, now, over_budget=found.over)
+    if kept is None:
+        kept = polled.answer(view, plan, task, now, over_budget=found.over)
+    return kept.beside({"customer": headroom_shape(found)}).response(request.headers.get("if-none-match"))
 
 
 def _dated(request: Request, plan: str, task: str) -> Response:
@@ -58,6 +80,13 @@ _ASKED = [
     }
     for name, meaning in (("at", "the moment it is about"), ("known_at", "answer with what was known then"))
 ]
+_CUSTOMER = {
+    "name": "customer",
+    "in": "query",
+    "required": False,
+    "description": "a customer of the plan: past the plan's budget for one the answer is of a lower tier",
+    "schema": {"type": "string", "minLength": 1, "maxLength": CUSTOMER_CHARACTERS_MAX},
+}
 
 
 def add_to(app: FastAPI) -> None:
@@ -66,11 +95,11 @@ def add_to(app: FastAPI) -> None:
     Routes are tried in their order, and a router in between would be one more to match.
     """
     app.router.add_api_route(
-        "/v1/plans/{plan}/tasks/{task}/recommendation",
+        PATH,
         get_recommendation,
         methods=["GET"],
         tags=["questions"],
         responses={**REFUSALS, 304: {"description": "what `If-None-Match` names still holds"}},
-        openapi_extra={"parameters": _ASKED},
+        openapi_extra={"parameters": [*_ASKED, _CUSTOMER]},
         route_class_override=PathRoute,
     )

@@ -16,6 +16,7 @@ from planner.core.money import usd_text
 from planner.core.workload import Workload
 from planner.flows import answer as flow
 from planner.flows.current import View
+from planner.flows.customer import step_down
 from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["questions"], route_class=GuardedRoute)
@@ -43,6 +44,8 @@ def answered(view: View, question: flow.Question, default_policy: str, now: date
     """Answer the main question from one view, in its written form."""
     ask = flow.ask_of(view.catalogue, question, default_policy, now)
     found = flow.recommend(view, ask)
+    if question.over_budget:
+        ask, found = step_down(ask, found, view.snapshot.recommend)
     labels = view.snapshot.labels(ask.at)
     return answer_shape(found, ask, view, labels)
 

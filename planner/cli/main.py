@@ -13,6 +13,7 @@ from planner.cli import (
     commands,
     key_commands,
     people_commands,
+    plan_commands,
     policy_commands,
     sizing_commands,
     terms_commands,
@@ -39,6 +40,7 @@ alert_commands.add_to(cli)
 key_commands.add_to(cli)
 people_commands.add_to(cli)
 policy_commands.add_to(cli)
+plan_commands.add_to(cli)
 terms_commands.add_to(cli)
 sizing_commands.add_to(cli)
 

@@ -121,8 +121,9 @@ class Task:
 class Plan:
     """What customers buy: its price, its policies, all of which must pass, and its tasks by id.
 
-    ``price`` is in ``currency`` per ``period``; `economics` says what that is in USD. ``subscribers`` None is not
-    known. ``allow_tier1`` False keeps the dearest tier from the plan. ``version`` counts what was written over HTTP
+    ``price`` is in ``currency`` per ``period``; `economics` says what that is in USD. ``customer_budget_usd`` is what
+    one customer may use up in a period where it is not what the margin leaves. ``subscribers`` None is not known.
+    ``allow_tier1`` False keeps the dearest tier from the plan. ``version`` counts what was written over HTTP
     or by hand; ``demo`` marks the bundled examples.
     """
 
@@ -138,6 +139,7 @@ class Plan:
     payment_fee_fixed_usd: Decimal = Decimal(0)
     charges_per_period: int = 1
     other_costs_usd: Decimal = Decimal(0)
+    customer_budget_usd: Decimal | None = None
     subscribers: int | None = None
     allow_tier1: bool = True
     demo: bool = False
@@ -153,6 +155,8 @@ class Plan:
             other_costs_usd=self.other_costs_usd,
             margin=self.margin,
         )
+        if self.customer_budget_usd is not None and self.customer_budget_usd < 0:
+            raise InvalidInput("customer_budget_usd", "must not be negative")
 
     def economics(self, day: date, rates: Sequence[FxRate] = ()) -> Economics:
         """Return what a customer of the plan pays and costs in USD, at the exchange rate of a day.
@@ -168,6 +172,12 @@ class Plan:
             other_costs_usd=self.other_costs_usd,
             margin=self.margin,
         )
+
+    def budget_usd(self, day: date, rates: Sequence[FxRate] = ()) -> Fraction | None:
+        """Return what one customer may use up in a period, in USD: as stated, else what the margin leaves, if any."""
+        if self.customer_budget_usd is not None:
+            return Fraction(self.customer_budget_usd)
+        return self.economics(day, rates).budget_usd
 
     def task(self, task_id: str) -> Task | None:
         """Return a task of this plan by id."""

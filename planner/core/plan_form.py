@@ -1,9 +1,9 @@
 """The written form of plans and tasks, in seeds, database and over HTTP; money is text, counts are integers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from planner.core.ask import FALLBACKS_MAX
 from planner.core.errors import InvalidInput
@@ -14,7 +14,8 @@ from planner.core.workload import Habits, Request, Workload, lognormal_requests
 
 _PLAN_KEYS = {
     "id", "name", "demo", "price", "price_usd", "currency", "period", "margin", "payment_fee_percent",
-    "payment_fee_fixed_usd", "charges_per_period", "other_costs_usd", "subscribers", "policy", "allow_tier1", "task",
+    "payment_fee_fixed_usd", "charges_per_period", "other_costs_usd", "customer_budget_usd", "subscribers", "policy",
+    "allow_tier1", "task",
 }  # fmt: skip
 _TASK_KEYS = {"id", "kind", "workload", "needs", "objective", "fallbacks", "policy", "stage"}
 _NEEDS_KEYS = {
@@ -27,6 +28,7 @@ _WORKLOAD_KEYS = {
     *_SHARES, *COUNTS,
 }  # fmt: skip
 LIFETIMES = ("5m", "1h")
+Read = TypeVar("Read")
 
 
 def read_plan(document: Mapping[str, Any], version: int = 1) -> Plan:
@@ -58,14 +60,13 @@ def read_plan(document: Mapping[str, Any], version: int = 1) -> Plan:
         price=price,
         currency=currency,
         period=_one_of(document.get("period", "month"), PERIODS, f"{where}.period"),
-        margin=None if document.get("margin") is None else _decimal(document["margin"], f"{where}.margin"),
+        margin=_optional(document, "margin", where, _decimal),
         payment_fee_percent=_usd(document, "payment_fee_percent", where),
         payment_fee_fixed_usd=_usd(document, "payment_fee_fixed_usd", where),
         charges_per_period=_count(document.get("charges_per_period", 1), f"{where}.charges_per_period"),
         other_costs_usd=_usd(document, "other_costs_usd", where),
-        subscribers=None
-        if document.get("subscribers") is None
-        else _count(document["subscribers"], f"{where}.subscribers"),
+        customer_budget_usd=_optional(document, "customer_budget_usd", where, _decimal),
+        subscribers=_optional(document, "subscribers", where, _count),
         version=version,
     )
 
@@ -95,6 +96,17 @@ def read_workload(document: Mapping[str, Any], where: str = "workload") -> Workl
     """
     _only(document, _WORKLOAD_KEYS, where)
     counts = {name: document[name] for name in COUNTS if name in document}
+    try:
+        return _workload(document, counts, where)
+    except InvalidInput as error:
+        if error.field.startswith(where):
+            raise
+        # A workload does not know which task it is of.
+        refused = type(error)(f"{where}.{error.field}", error.problem)
+        raise refused from None
+
+
+def _workload(document: Mapping[str, Any], counts: Mapping[str, int], where: str) -> Workload:
     habits = Habits(
         **{name: _share(document[name], f"{where}.{name}") for name in _SHARES if document.get(name) is not None},
         cache_hit_observed=document.get("cache_hit_observed", False),
@@ -154,6 +166,10 @@ def _read_needs(document: Mapping[str, Any], kind: str, where: str) -> Needs:
 
 def _usd(document: Mapping[str, Any], key: str, where: str) -> Decimal:
     return _decimal(document.get(key, "0"), f"{where}.{key}")
+
+
+def _optional(document: Mapping[str, Any], key: str, where: str, read: Callable[[object, str], Read]) -> Read | None:
+    return None if document.get(key) is None else read(document[key], f"{where}.{key}")
 
 
 def _decimal(text: object, where: str) -> Decimal:

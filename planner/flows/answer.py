@@ -21,7 +21,10 @@ from planner.flows.current import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """The main question before names are looked up: stored plan and task, or everything spelled out."""
+    """The main question before names are looked up: stored plan and task, or everything spelled out.
+
+    ``over_budget``: it is asked for a customer who has used up the budget of the plan.
+    """
 
     plan: str | None = None
     task: str | None = None
@@ -33,6 +36,7 @@ class Question:
     objective: str | None = None
     fallbacks: int | None = None
     independent_upstreams: bool = True
+    over_budget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

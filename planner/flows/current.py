@@ -95,6 +95,13 @@ class Current:
         self._confirmed = asked
         return held
 
+    def confirmed(self) -> View | None:
+        """Return the view if the database confirms it, else None, also where it does not answer."""
+        try:
+            return self.fresh()
+        except Unavailable:
+            return None
+
     def now(self) -> datetime:
         """Return the moment that decides which prices, evidence and keys hold: the server's, where there is one.
 

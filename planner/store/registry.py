@@ -141,6 +141,13 @@ def register(connection: sa.Connection, readings: Iterable[Reading], at: datetim
     return found
 
 
+def model_ids(connection: sa.Connection) -> frozenset[str]:
+    """Return every canonical model that is registered, or that a spelling means."""
+    named = connection.execute(sa.select(t.models.c.id)).scalars()
+    meant = connection.execute(sa.select(t.aliases.c.model_id).where(t.aliases.c.model_id.is_not(None))).scalars()
+    return frozenset(named) | frozenset(meant)
+
+
 def register_source(connection: sa.Connection, row: Mapping[str, Any], channel: str, provider: str | None) -> None:
     """Make a source, its channel and its provider known, where they are not; what is known stays as it is."""
     if connection.execute(sa.select(t.channels.c.id).where(t.channels.c.id == channel)).first() is None:

@@ -81,6 +81,16 @@ TABLE = {
     ("GET", "/v1/plans"): "money",
     ("POST", "/v1/plans/{plan}/simulations"): "money",
     ("POST", "/v1/self-host"): "money",
+    ("GET", "/v1/tasks"): "money",
+    ("GET", "/v1/plans/{plan}"): "money",
+    ("PUT", "/v1/plans/{plan}"): "money",
+    ("GET", "/v1/plans/{plan}/versions"): "money",
+    ("POST", "/v1/plans/{plan}/remove"): "money",
+    ("PUT", "/v1/plans/{plan}/tasks/{task}"): "money",
+    ("POST", "/v1/plans/{plan}/tasks/{task}/remove"): "money",
+    # What a backend's own meter says of its customers.
+    ("POST", "/v1/customers/{id}/spend"): "all",
+    ("GET", "/v1/customers/{id}/headroom"): "all",
     ("GET", "/v1/alerts"): "money",
     ("GET", "/v1/alerts/deliveries"): "money",
     # What changes anything, and what only who changes it needs to see.

@@ -89,6 +89,10 @@ QUESTIONS: dict[tuple[str, str], Call] = {
 }
 
 
+# What a backend's meter says is no decision of a person, and leaves no entry.
+METERED = {("POST", "/v1/customers/{id}/spend")}
+
+
 def writes(made: Made) -> dict[tuple[str, str], Call]:
     """Return a working request for every route that writes."""
     holds, fees, contracts, hooks = made.holds, made.fees, made.contracts, made.webhooks
@@ -135,6 +139,8 @@ def writes(made: Made) -> dict[tuple[str, str], Call]:
         "/v1/providers/{id}/terms": Call("/v1/providers/deepinfra/terms", EVIDENCE),
         "/v1/channels/{id}/terms": Call("/v1/channels/openrouter/terms", {"broker_may_train": True, **STAMPS, **WHY}),
         "/v1/offers/{id:path}/terms": Call("/v1/offers/self-hosted:gpus/a/terms", EVIDENCE),
+        "/v1/plans/{plan}/remove": Call("/v1/plans/starter/remove", WHY),
+        "/v1/plans/{plan}/tasks/{task}/remove": Call("/v1/plans/pro/tasks/extract/remove", WHY),
         "/v1/plans/{plan}/policies": Call("/v1/plans/pro/policies", {"policies": ["zero-retention"], **WHY}),
         "/v1/plans/{plan}/tasks/{task}/policies": Call(
             "/v1/plans/pro/tasks/chat/policies", {"policies": ["zero-retention"], **WHY}
@@ -168,6 +174,10 @@ def writes(made: Made) -> dict[tuple[str, str], Call]:
     return {
         **{("POST", path): call for path, call in posts.items()},
         ("PUT", "/v1/policies/{name}/draft"): Call("/v1/policies/fresh/draft", _policy({"deny_training": True})),
+        ("PUT", "/v1/plans/{plan}"): Call("/v1/plans/fresh", {"name": "Fresh", "price_usd": "5.00", **WHY}),
+        ("PUT", "/v1/plans/{plan}/tasks/{task}"): Call(
+            "/v1/plans/pro/tasks/draft", {"workload": {"input_tokens": 10, "output_tokens": 5}, **WHY}
+        ),
         ("DELETE", "/v1/sessions/current"): Call("/v1/sessions/current", headers=made.ada),
     }
 
@@ -179,7 +189,7 @@ def test_without_its_entry_there_is_no_change(store: Store) -> None:
     """
     with served(store) as (client, made):
         calls = writes(made)
-        assert set(calls) | set(QUESTIONS) == {route for route in ROLES if route[0] != "GET"}
+        assert set(calls) | set(QUESTIONS) | METERED == {route for route in ROLES if route[0] != "GET"}
         _refuse(store)
         for route, call in {**calls, **QUESTIONS}.items():
             before = _without(_state(store), call.beside)

@@ -113,13 +113,16 @@ def main() -> None:
     print(f"genai-prices calc_price           {other:10.2f} us")
     ours, theirs, size = ranking()
     print(f"ranking {size:,} offers            {ours:10.0f} us   {theirs / ours:.0f}x genai-prices, target >= 100x")
+    for on_postgres, workers in ((False, 1), (False, 2), (True, 1), (True, 2)):
+        with planner_server(workers, on_postgres=on_postgres) as port:
+            polled, empty = polled_route(port, workers)
+        where = f"{'PostgreSQL' if on_postgres else 'SQLite'}, {workers} worker{'s' * (workers > 1)}"
+        print(
+            f"polled over HTTP, {where:<22} {polled:8.0f} /s   "
+            f"{polled / empty:.2f} of an empty route's {empty:.0f} /s, target >= 0.7"
+        )
     with planner_server() as port:
-        polled, empty = polled_route(port)
         slowest, name = slowest_bad_body(port)
-    print(
-        f"polled recommendation over HTTP   {polled:10.0f} /s   {polled / empty:.2f} of an empty route, target >= 0.7"
-    )
-    print(f"empty route, the same bytes, HTTP {empty:10.0f} /s")
     print(f"slowest refusal of a bad body     {slowest:10.0f} ms   target <= 200 ({name})")
 
 

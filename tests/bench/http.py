@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 import httpx
@@ -23,14 +23,14 @@ from planner.settings import Settings
 from planner.store.engine import open_store
 from planner.store.migrate import upgrade
 from tests.api.bad_bodies import BAD_BODIES
-from tests.loopback import free_port
+from tests.databases import postgres_database, postgres_server
 
 KEY = "pk_benchkey_0123456789abcdefghijklmnopqrstuvwxyz"
 PATH = "/v1/plans/pro/tasks/chat/recommendation"
 CONNECTIONS, REQUESTS, ROUNDS = 8, 3_000, 7
 
 
-def serve_empty(port: int, body: bytes, headers: dict[str, str]) -> None:
+def serve_empty(listener: socket.socket, body: bytes, headers: dict[str, str]) -> None:
     """Serve the same bytes from a route that does nothing."""
     app = FastAPI()
 
@@ -38,13 +38,18 @@ def serve_empty(port: int, body: bytes, headers: dict[str, str]) -> None:
     async def empty() -> Response:
         return Response(body, headers=headers)
 
-    uvicorn.run(app, port=port, http="httptools", log_level="warning", server_header=False)
+    _serve(uvicorn.Config(app, http="httptools", log_level="warning", server_header=False), listener)
 
 
-def serve_planner(port: int, url: str) -> None:
-    """Serve planner, one worker, from a database that is set up."""
+def serve_planner(listener: socket.socket, url: str) -> None:
+    """Serve planner from a database that is set up."""
     settings = Settings(admin_key=SecretStr(KEY), key_pepper=SecretStr("bench"), database_url=url)
-    uvicorn.run(build(settings), port=port, **options(settings))
+    _serve(uvicorn.Config(build(settings), **options(settings)), listener)
+
+
+def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 class Caller(asyncio.Protocol):
@@ -103,49 +108,46 @@ async def requests_per_second(port: int, request: bytes, length: int) -> float:
 
 
 @contextmanager
-def running(target: Callable[..., None], port: int, *arguments: object) -> Iterator[None]:
-    """Run a server in its own process until the block ends."""
-    process = multiprocessing.get_context("spawn").Process(target=target, args=(port, *arguments), daemon=True)
-    process.start()
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.join()
+def running(target: Callable[..., None], workers: int, *arguments: object) -> Iterator[int]:
+    """Run a server in processes of its own, which share a socket, until the block ends, and yield its port."""
+    spawn = multiprocessing.get_context("spawn")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        processes = [spawn.Process(target=target, args=(listener, *arguments), daemon=True) for _ in range(workers)]
+        for process in processes:
+            process.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            for process in processes:
+                process.terminate()
+                process.join()
 
 
 @contextmanager
-def planner_server() -> Iterator[int]:
-    """Run planner with its bundled catalogue, one worker, and yield its port."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/planner.sqlite3"
+def planner_server(workers: int = 1, *, on_postgres: bool = False) -> Iterator[int]:
+    """Run planner with its bundled catalogue and yield its port."""
+    with ExitStack() as stack:
+        url = f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/planner.sqlite3"
+        if on_postgres:
+            url = stack.enter_context(postgres_database(stack.enter_context(postgres_server())))
         upgrade(url)
         store = open_store(url)
         install(store, datetime(2026, 11, 24, tzinfo=UTC))
         store.close()
-        port = free_port()
-        with running(serve_planner, port, url):
-            yield port
+        yield stack.enter_context(running(serve_planner, workers, url))
 
 
-def polled_route(ours: int) -> tuple[float, float]:
+def polled_route(ours: int, workers: int = 1) -> tuple[float, float]:
     """Return requests per second of (the polled recommendation, the empty route), medians of alternating rounds."""
     request = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode()
-    first = httpx.get(f"http://127.0.0.1:{ours}{PATH}", headers={"Authorization": f"Bearer {KEY}"})
+    for _ in range(20 * workers):
+        # Every worker starts, and loads its catalogue, before anything is measured.
+        first = httpx.get(f"http://127.0.0.1:{ours}{PATH}", headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
     # The framework writes the date and the length itself.
     headers = {name: value for name, value in first.headers.items() if name not in ("date", "content-length")}
-    theirs = free_port()
-    with running(serve_empty, theirs, first.content, headers):
+    with running(serve_empty, workers, first.content, headers) as theirs:
         rates: dict[int, list[float]] = {ours: [], theirs: []}
-        lengths = {port: len(ask_once(port, request)) for port in rates}
+        lengths = {port: len(ask_once(port, request)) for port in rates for _ in range(20 * workers)}
         assert len(set(lengths.values())) == 1, "the two routes answer with different bytes"
         for _ in range(ROUNDS):
             for port, found in rates.items():

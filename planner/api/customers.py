@@ -1,0 +1,84 @@
+"""Customers of a plan over HTTP: what they have used up, as their backend reports it, and what is left."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+
+from planner.api.asked import Moment
+from planner.api.body import Name, Sent, UsdText, body_of, described
+from planner.api.guard import GuardedRoute, now_of, view_of
+from planner.api.problem import documented
+from planner.api.shapes import Shape
+from planner.api.writing import actor_of
+from planner.core import errors
+from planner.core.errors import InvalidInput
+from planner.core.money import floor_text, plain, usd_text
+from planner.flows import customer as flow
+from planner.flows.customer import Headroom
+from planner.store.json_text import time_text
+from planner.store.spends import Spend
+
+router = APIRouter(prefix="/v1", tags=["customers"], route_class=GuardedRoute)
+
+_REFUSALS = documented(errors.NotFound, errors.Conflict, errors.TooLarge, errors.EncodedBody)
+CUSTOMER_CHARACTERS_MAX = 200
+BUDGET_PLACES = 12
+CustomerId = Annotated[str, Path(max_length=CUSTOMER_CHARACTERS_MAX, description="the backend's own id of a customer")]
+
+
+class SpendIn(Sent):
+    """What a customer has used up of a plan since the period began: a total, so that saying it twice is saying it once.
+
+    ``at`` is the moment the total is of, by default the present; the newest one counts, whatever comes in last.
+    """
+
+    plan: Name
+    period_start: Moment
+    period_end: Moment
+    spent_usd: UsdText
+    at: Moment | None = None
+
+
+def headroom_shape(found: Headroom) -> Shape:
+    """Write what a customer has left; a budget is rounded down."""
+    left = found.left_usd
+    return {
+        "id": found.customer,
+        "plan": found.plan,
+        "period_start": time_text(found.period_start),
+        "period_end": time_text(found.period_end),
+        "budget_usd": None if found.budget_usd is None else floor_text(found.budget_usd, BUDGET_PLACES),
+        "spent_usd": plain(found.spent_usd),
+        "left_usd": None if left is None else usd_text(left),
+        "over_budget": found.over,
+        "reported_at": time_text(found.reported_at),
+    }
+
+
+_SPEND = {
+    "plan": "pro",
+    "period_start": "2026-11-01T00:00:00Z",
+    "period_end": "2026-12-01T00:00:00Z",
+    "spent_usd": "3.90",
+}
+
+
+@router.post("/customers/{id}/spend", responses=_REFUSALS, openapi_extra=described(SpendIn, _SPEND))
+def post_spend(request: Request, id: CustomerId, body: Annotated[SpendIn, Depends(body_of(SpendIn))]) -> dict[str, Any]:
+    """Report what a customer has used up of a plan in a period so far."""
+    now = now_of(request)
+    at = body.at or now
+    if at > now:
+        raise InvalidInput("at", "is yet to come")
+    said = Spend(id, body.plan, body.period_start, body.period_end, body.spent_usd, at)
+    catalogue, actor = view_of(request).catalogue, actor_of(request)
+    found = request.app.state.store.tell(lambda connection: flow.report(connection, catalogue, said, actor))
+    return headroom_shape(found)
+
+
+@router.get("/customers/{id}/headroom", responses=_REFUSALS)
+def get_headroom(request: Request, id: CustomerId) -> dict[str, Any]:
+    """Return what a customer has left of every plan that something was reported for in the present period."""
+    with request.app.state.store.read() as connection:
+        found = flow.headrooms(connection, view_of(request).catalogue, id, now_of(request))
+    return {"items": [headroom_shape(one) for one in found], "next_cursor": None}
