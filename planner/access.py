@@ -99,6 +99,8 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/channels/{id}/terms"): _ADMIN,
     ("POST", "/v1/offers/{id:path}/terms"): _ADMIN,
     ("GET", "/v1/plans"): _MONEY,
+    ("POST", "/v1/plans/{plan}/simulations"): _MONEY,
+    ("POST", "/v1/self-host"): _MONEY,
     ("GET", "/v1/tasks"): _MONEY,
     ("GET", "/v1/plans/{plan}"): _MONEY,
     ("PUT", "/v1/plans/{plan}"): _MONEY,

@@ -32,7 +32,9 @@ from planner.api import (
     polling,
     portfolios,
     questions,
+    quota,
     reads,
+    selfhost,
     sessions,
     trail,
 )
@@ -113,6 +115,8 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         health.router,
         questions.router,
         paths.router,
+        selfhost.router,
+        quota.router,
         desk.router,
         agreements.router,
         own.router,

@@ -17,6 +17,7 @@ from planner.cli import (
     plan_commands,
     policy_commands,
     portfolio_commands,
+    sizing_commands,
     terms_commands,
     weigh_commands,
 )
@@ -47,6 +48,7 @@ plan_commands.add_to(cli)
 portfolio_commands.add_to(cli)
 terms_commands.add_to(cli)
 weigh_commands.add_to(cli)
+sizing_commands.add_to(cli)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 At = Annotated[

@@ -82,6 +82,8 @@ TABLE = {
     ("GET", "/v1/terms"): "money",
     ("GET", "/v1/terms/queue"): "money",
     ("GET", "/v1/plans"): "money",
+    ("POST", "/v1/plans/{plan}/simulations"): "money",
+    ("POST", "/v1/self-host"): "money",
     ("GET", "/v1/tasks"): "money",
     ("GET", "/v1/plans/{plan}"): "money",
     ("PUT", "/v1/plans/{plan}"): "money",

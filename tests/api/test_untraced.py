@@ -75,6 +75,18 @@ QUESTIONS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/costs/rank"): Call("/v1/costs/rank", USAGE),
     ("POST", "/v1/paths"): Call("/v1/paths", {"workload": {"input_tokens": 1}}),
     ("POST", "/v1/portfolios"): Call("/v1/portfolios", {"overrides": {"pro": {"subscribers": 1}}, "explain": False}),
+    ("POST", "/v1/self-host"): Call(
+        "/v1/self-host",
+        {
+            "workload": {"input_tokens": 1},
+            "hardware": {"gpu_hourly_usd": "2", "tokens_per_second": "9"},
+            "demand": {"customers": 1},
+        },
+    ),
+    ("POST", "/v1/plans/{plan}/simulations"): Call(
+        "/v1/plans/pro/simulations",
+        {"task": "chat", "distribution": {"kind": "observed", "tokens_per_user": [9]}, "subscribers": 1},
+    ),
     ("POST", "/v1/policies/{name}/preview"): Call("/v1/policies/no-training/preview", {"rules": {"require_zdr": True}}),
 }
 
