@@ -17,6 +17,7 @@ from planner.api import (
     desk,
     evidence,
     evidence_queue,
+    gateway,
     health,
     impacts,
     keys,
@@ -102,6 +103,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     for router in (
         health.router,
         questions.router,
+        gateway.router,
         desk.router,
         agreements.router,
         own.router,

@@ -44,6 +44,7 @@ TABLE = {
     ("POST", "/v1/costs"): "all",
     ("POST", "/v1/costs/rank"): "all",
     ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): "all",
+    ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation/gateway"): "all",
     ("GET", "/v1/models"): "all",
     ("GET", "/v1/models/{id:path}"): "all",
     ("GET", "/v1/providers"): "all",
