@@ -23,6 +23,7 @@ from planner.core.errors import NotExportable
 from planner.core.money import ceiling_text
 from planner.core.offer import Kind, Offer, offer_id
 from planner.core.price import UnitPrice
+from planner.core.terms import DIRECT
 from planner.core.tier import MTOK
 from planner.core.units import Unit
 from planner.export.document import LeftOut, Link, Recommendation
@@ -104,7 +105,8 @@ def pin(recommendation: Recommendation, link: Link) -> Pin | LeftOut:
     facts = offer.facts
     problem = None
     if facts.channel != CHANNEL:
-        problem = f"it is reached through {facts.channel}, not through OpenRouter"
+        way = "directly" if facts.channel == DIRECT else f"through {facts.channel}"
+        problem = f"it is reached {way}, not through OpenRouter"
     elif facts.kind is not Kind.CHAT:
         problem = f"it is for {facts.kind}, and chat is what can be exported"
     elif Unit.INPUT not in card.rates or Unit.OUTPUT not in card.rates:
