@@ -1,7 +1,8 @@
 """A recommendation as LiteLLM's `config.yaml`: one deployment per link, and a fallback order that is the chain's.
 
 Every link has a `model_name` of its own, because within one name LiteLLM balances the load; the backend asks for the
-first. Nothing is retried: the next try is the next link, which is what was priced.
+first. The router retries nothing: the next try is the next link, which is what was priced. (Its client for DeepInfra
+tries three times before it gives a link up, and no setting keeps it from that.)
 
 Source:
     https://docs.litellm.ai/docs/proxy/configs, /docs/proxy/reliability and /docs/proxy/custom_pricing; what is written

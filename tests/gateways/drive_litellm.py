@@ -50,7 +50,7 @@ class Upstream:
                     choice = {"index": 0, "finish_reason": "stop", "message": message}
                     answer = {
                         "id": "1", "object": "chat.completion", "created": 1, "model": body["model"],
-                        "choices": [choice], "usage": USAGE,
+                        "choices": [choice], "usage": USAGE, "service_tier": "default",
                     }  # fmt: skip
                 text = json.dumps(answer).encode()
                 self.send_response(500 if failed else 200)
