@@ -48,6 +48,13 @@ def test_examples_print_what_the_readme_says(command: str, printed: str) -> None
     assert run(command) == printed
 
 
+@pytest.mark.usefixtures("reader")
+def test_the_exported_body_is_what_the_readme_shows() -> None:
+    """All of it, under the lines that say where it comes from and change with every revision."""
+    command, body = re.findall(r"```yaml\n# planner ([^\n]+)\n(.*?)\n```", README, re.DOTALL)[0]
+    assert [line for line in run(command).splitlines() if line[0] != "#"] == body.splitlines()
+
+
 def test_the_example_still_answers_in_400_days(reader: pytest.MonkeyPatch) -> None:
     """The bundled catalogue gets stale and says so; it does not become unusable by age."""
     reader.setattr(asking, "now", lambda: NOW + timedelta(days=400))
