@@ -1,10 +1,12 @@
 """LiteLLM is told the chain in its order, at planner's prices, and nothing that would have to be guessed."""
 
+import tomllib
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from planner import places
 from planner.core.agreement import Contract, Fee
 from planner.core.errors import NotExportable
 from planner.core.offer import Kind, Offer
@@ -13,6 +15,7 @@ from planner.core.price import RateTable
 from planner.core.recommend import recommend
 from planner.export.document import Recommendation
 from planner.export.litellm import LiteLLMExport, double, export, text
+from planner.export.litellm_providers import DIRECT
 from tests import make
 from tests.export.test_openrouter import endpoint
 
@@ -179,6 +182,12 @@ def test_a_service_tier_is_a_parameter() -> None:
     batch = make.offer("direct:openai/a@batch", provider="openai", service_tier="batch")
     with pytest.raises(NotExportable, match="service tier batch"):
         one(batch, needs=Needs(service_tiers=("batch",)))
+
+
+def test_every_provider_of_the_table_is_one() -> None:
+    """Under the id of the registry: a name nobody has would never be looked up."""
+    registry = tomllib.loads((places.seeds_dir() / "providers.toml").read_text("utf-8"))
+    assert DIRECT.keys() <= {each["id"] for each in registry["provider"]}
 
 
 def test_alibaba_outside_china_is_never_sent_to_china() -> None:
