@@ -22,13 +22,13 @@ def yaml_text(document: Mapping[str, Any], comments: tuple[str, ...] = ()) -> st
         TypeError: something else is in it.
 
     Example:
-        >>> print(yaml_text({"model": "a/b", "prices": [0.00000026, 1], "tag": "yes", "none": {}}), end="")
+        >>> print(yaml_text({"model": "a/b", "prices": [0.00000026, 1], "tag": "yes", "empty": {}}), end="")
         model: a/b
         prices:
           - 0.00000026
           - 1
         tag: "yes"
-        none: {}
+        empty: {}
     """
     lines = [f"# {' '.join(_UNSAFE.sub('?', comment).split())}" for comment in comments]
     return "\n".join([*lines, *_map(document, "")]) + "\n"
