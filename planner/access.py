@@ -37,6 +37,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/mixtures"): _ALL,
     ("POST", "/v1/portfolios"): _MONEY,
     ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): _ALL,
+    ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation/gateway"): _ALL,
     ("GET", "/v1/models"): _ALL,
     ("GET", "/v1/models/{id:path}"): _ALL,
     ("GET", "/v1/providers"): _ALL,

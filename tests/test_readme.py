@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from planner.api.problem import STATUS, status_of
 from planner.app import build
-from planner.cli import asking, evidencing, paths, sizing, weighing
+from planner.cli import asking, evidencing, exporting, paths, sizing, weighing
 from planner.cli.main import cli
 from planner.client import Planner
 from planner.core import doubt, errors, guards
@@ -36,7 +36,7 @@ def reader(installed: Store, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPa
     """Somebody with the bundled catalogue, a minute after the moment the examples ask about."""
     monkeypatch.setenv("PLANNER_DATABASE_URL", installed.url)
     monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
-    for module in (asking, evidencing, paths, sizing, weighing):
+    for module in (asking, evidencing, exporting, paths, sizing, weighing):
         monkeypatch.setattr(module, "now", lambda: NOW + timedelta(minutes=1))
     return monkeypatch
 
@@ -68,6 +68,13 @@ def test_programs_print_what_the_readme_says(
         program = program.replace("last-good.json", str(tmp_path / "last-good.json"))
         exec(program, {"url": url, "key": KEY})  # noqa: S102  # the README is ours
     assert capsys.readouterr().out == printed
+
+
+@pytest.mark.usefixtures("reader")
+def test_the_exported_body_is_what_the_readme_shows() -> None:
+    """All of it, under the lines that say where it comes from and change with every revision."""
+    command, body = re.findall(r"```yaml\n# planner ([^\n]+)\n(.*?)\n```", README, re.DOTALL)[0]
+    assert [line for line in run(command).splitlines() if line[0] != "#"] == body.splitlines()
 
 
 def test_the_example_still_answers_in_400_days(reader: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,8 @@ from planner.core.terms import Terms
 from planner.core.terms_form import FLAGS, SETS, URLS, WORDS
 from planner.core.tier import MTOK, ModelTier
 from planner.core.units import Direction, Unit
+from planner.export.document import Recommendation
+from planner.export.enforce import enforce
 from planner.store.holds import move_shape
 
 if TYPE_CHECKING:
@@ -156,7 +158,7 @@ def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, Mo
         "alternatives": [
             {"offer": pick.offer.id, "why_not": why_not(pick, answer.choice, used, ask)} for pick in answer.alternatives
         ],
-        "enforce": None,
+        "enforce": enforce(Recommendation(ask, answer, view.catalogue, None)),
         "objective": ask.objective,
         "objective_rule": rule(ask),
         "objective_note": note(ask, answer.compared, answer.eligible),

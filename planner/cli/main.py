@@ -209,6 +209,22 @@ def recommend(  # one option per field of the question
 
 
 @cli.command()
+def export(
+    plan: Annotated[str, typer.Argument(help="A stored plan.")],
+    task: Annotated[str, typer.Argument(help="A task of the plan.")],
+    format: Annotated[str, typer.Option(help="The gateway: litellm or openrouter.")] = "litellm",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write: YAML, or JSON where it ends in .json.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a recommendation as configuration of the gateway that executes it."""
+    from planner.cli import exporting
+
+    exporting.export(plan, task, format, output, as_json=as_json)
+
+
+@cli.command()
 def cost(
     offer: Annotated[str, typer.Argument(help="Exact id of the offer, such as direct:openai/gpt-5.4.")],
     usage: Annotated[list[str], typer.Argument(help="Counts, such as input_tokens=2600 output_tokens=450.")],

@@ -12,7 +12,8 @@ The tree::
     |   |-- UnknownPolicy       no policy has this name
     |   |-- NothingCompliant    every offer is refused before its price matters
     |   |-- Unscored            qualities are to be weighed, and none is known
-    |   `-- MarginUnreachable   compliant offers exist and all cost too much
+    |   |-- MarginUnreachable   compliant offers exist and all cost too much
+    |   `-- NotExportable       no link of the chain can be said in a gateway's words
     |-- AccessRefused           who asks may not
     |   |-- Unauthenticated     no valid key
     |   |-- SignInRefused       nobody signs in with this
@@ -199,6 +200,20 @@ class MarginUnreachable(NoAnswer):
     feasible_price_usd: str | None
     feasible_trim_percent: str | None
     feasible_tier: int | None
+
+
+@dataclass(eq=False)
+class NotExportable(NoAnswer):
+    """There is a recommendation, and a gateway's configuration cannot say it without saying something else.
+
+    ``format`` is the gateway's; ``reasons`` maps offers, or places in the configuration, to what is in the way.
+    """
+
+    code: ClassVar[str] = "not_exportable"
+    title: ClassVar[str] = "This gateway cannot be told to do that"
+
+    format: str
+    reasons: Mapping[str, str]
 
 
 class AccessRefused(PlannerError):

@@ -47,6 +47,7 @@ TABLE = {
     ("POST", "/v1/frontier"): "all",
     ("POST", "/v1/mixtures"): "all",
     ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation"): "all",
+    ("GET", "/v1/plans/{plan}/tasks/{task}/recommendation/gateway"): "all",
     ("GET", "/v1/models"): "all",
     ("GET", "/v1/models/{id:path}"): "all",
     ("GET", "/v1/providers"): "all",
