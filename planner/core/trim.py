@@ -27,16 +27,27 @@ _WHOLE = Fraction(1)
 
 
 class Loss(NamedTuple):
-    """What one kind of request loses on the offer, in tokens: of its prompt, cached or not, and of its completion."""
+    """What one kind of request loses: as it runs on the offer before and after, and tokens of the stated completion."""
 
     share: Fraction
     before: Usage
     after: Usage
+    output_tokens: int
 
     def of(self, *units: Unit) -> int:
         """Return how many tokens of some units go."""
         before, after = dict(self.before.parts), dict(self.after.parts)
         return sum(before.get(unit, 0) - after.get(unit, 0) for unit in units)
+
+    @property
+    def input_tokens(self) -> int:
+        """Tokens of the prompt that go, cached or not."""
+        return self.before.input_tokens - self.after.input_tokens
+
+    @property
+    def cached_tokens(self) -> int:
+        """How many of them are read from a cache or written to one; as the offer runs it."""
+        return self.of(Unit.CACHE_READ, Unit.CACHE_WRITE_5M, Unit.CACHE_WRITE_1H)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +142,10 @@ class _Piecewise:
         # A share that is not, within one token of the shortest text, what whole tokens come to is no advice.
         if ratio is None or abs(ratio - whole) * min(self._counts(), default=0) > 1 or not fits(ratio):
             ratio = whole
-        after = self._tariff.kinds(left)
+        before, after = self._tariff.kinds(self._workload), self._tariff.kinds(left)
         losses = tuple(
-            Loss(was.share, was.usage, now.usage)
-            for was, now in zip(self._tariff.kinds(self._workload), after, strict=True)
+            Loss(was.share, was.usage, now.usage, stated.output_tokens - kept.output_tokens)
+            for was, now, stated, kept in zip(before, after, self._workload.usages, left.usages, strict=True)
         )
         cost_usd = self._tariff.cost_usd(left)
         return Trim(cut=self._cut, ratio=ratio, workload=left, cost_usd=cost_usd, losses=losses)

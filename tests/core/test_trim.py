@@ -318,10 +318,10 @@ def test_no_smaller_cut_fits(
     if fitting:
         assert found.workload == fitting[0]
         assert found.cost_usd * 7 <= budget
-        if len(kinds) == 1 and not shared and cut != "both" and found.ratio is not None:
-            total = kinds[0].input_tokens if cut == "input" else kinds[0].output_tokens
-            lost = total - (fitting[0].usages[0].input_tokens if cut == "input" else fitting[0].usages[0].output_tokens)
-            assert -(-(found.ratio * total) // 1) == lost
+        if len(kinds) == 1 and not shared and cut == "input":
+            assert found.ratio is not None
+            lost = kinds[0].input_tokens - fitting[0].usages[0].input_tokens
+            assert -(-(found.ratio * kinds[0].input_tokens) // 1) == lost
 
 
 def _shares(count: int) -> tuple[Fraction, ...]:
