@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from planner import __version__
 from planner.api import (
+    affording,
     agreements,
     alerting,
     desk,
@@ -107,6 +108,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         own.router,
         policies.router,
         impacts.router,
+        affording.router,
         evidence_queue.router,
         evidence.router,
         alerting.router,

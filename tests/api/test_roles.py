@@ -79,6 +79,9 @@ TABLE = {
     ("GET", "/v1/terms"): "money",
     ("GET", "/v1/terms/queue"): "money",
     ("GET", "/v1/plans"): "money",
+    ("GET", "/v1/plans/{plan}/tiers"): "money",
+    ("POST", "/v1/plans/{plan}/price"): "money",
+    ("POST", "/v1/plans/{plan}/trim"): "money",
     ("GET", "/v1/alerts"): "money",
     ("GET", "/v1/alerts/deliveries"): "money",
     # What changes anything, and what only who changes it needs to see.

@@ -74,6 +74,8 @@ QUESTIONS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/costs"): Call("/v1/costs", {"offer": "self-hosted:gpus/a", **USAGE}),
     ("POST", "/v1/costs/rank"): Call("/v1/costs/rank", USAGE),
     ("POST", "/v1/policies/{name}/preview"): Call("/v1/policies/no-training/preview", {"rules": {"require_zdr": True}}),
+    ("POST", "/v1/plans/{plan}/price"): Call("/v1/plans/pro/price", {}),
+    ("POST", "/v1/plans/{plan}/trim"): Call("/v1/plans/pro/trim", {"task": "chat"}),
 }
 
 
