@@ -256,7 +256,10 @@ def post_price(
 
 @router.post("/trim", responses=_REFUSALS, openapi_extra=described(TrimIn, {"task": "chat", "cut": "input"}))
 def post_trim(request: Request, plan: _Plan, body: Annotated[TrimIn, Depends(body_of(TrimIn))]) -> dict[str, Any]:
-    """Return how much of prompts, completions or both a task must lose to fit the budget of its plan."""
+    """Return how much of prompts, completions or both a task must lose to fit the budget of its plan.
+
+    The task is held against the whole budget of the plan, as in a recommendation.
+    """
     view, now = known_view(request, body.known_at)
     return trim_answer(view, plan, body, now)
 
