@@ -174,7 +174,8 @@ class MarginUnreachable(NoAnswer):
 
     Amounts are decimal strings in USD, ratios decimal strings; the last facts say what would make the question
     answerable, each alone: a higher price, shorter requests, another tier. ``changes`` are these and more, each with
-    its figures and in words: `planner.core.remedies`. ``feasible_trim_percent`` is of the text of every request.
+    its figures and in words: `planner.core.remedies`. ``feasible_trim_percent`` is of the text of every
+    request, of at most 20 kinds of them.
     """
 
     code: ClassVar[str] = "margin_unreachable"

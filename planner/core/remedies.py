@@ -12,6 +12,8 @@ from planner.core.trim import Trim
 
 CENTS = 2
 RATIO_PLACES = 4
+# A refusal is answered to whoever asks, so its work is bounded; a trim of more kinds is asked for by itself.
+KINDS_MAX = 20
 _CUT_OFF = {"input": "prompt", "output": "completion", "both": "prompt and every completion"}
 
 Remedy = Mapping[str, object]
@@ -38,7 +40,7 @@ def _all(ask: Ask, economics: Economics, cheapest: Pick, elsewhere: Pick | None)
         text = ceiling_text(price, CENTS)
         yield {"change": "price", "price_usd": text, "says": f"charge {text} USD a period"}
     if budget > 0:
-        for cut in trims(ask, cheapest):
+        for cut in trims(ask, cheapest) if len(ask.workload.requests) <= KINDS_MAX else ():
             if cut.ratio is not None and cut.ratio < 1:
                 yield _trim(cut, ask)
         requests = requests_affordable(cheapest, budget)

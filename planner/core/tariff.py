@@ -7,11 +7,12 @@ from fractions import Fraction
 from planner.core import checks
 from planner.core.ask import Ask, Pick
 from planner.core.cost import cost
-from planner.core.expected import Priced, Traits, list_usd, traits_of, usages_on
+from planner.core.expected import AS_COUNTED, Priced, Traits, expected_usage, list_usd, traits_of, usages_on
 from planner.core.money import PICO
 from planner.core.offer import Offer
 from planner.core.price import Context, PriceCard
 from planner.core.units import FALLBACK, Unit
+from planner.core.usage import Usage
 from planner.core.workload import Habits, Workload
 
 
@@ -52,6 +53,11 @@ class Tariff:
     def cost_usd(self, workload: Workload) -> Fraction:
         """Return the exact expected cost of a request."""
         return list_usd(self.kinds(workload)) * self.scale(workload.habits)
+
+    def listed_usd(self, usage: Usage, habits: Habits, traits: Traits) -> Fraction:
+        """Return what one attempt of one request costs at list price, as the offer runs it."""
+        run = usage if traits == AS_COUNTED else expected_usage(usage, habits, traits)
+        return cost(run, self.card.rates, self.at, self.context).exact_usd
 
     def usd(self, unit: Unit, input_tokens: int) -> Fraction:
         """Return what one of a unit costs at list price in a request with a prompt of this length.

@@ -7,6 +7,7 @@ checked by asking again. A price that depends on the length of the prompt change
 prompt gets short enough: the cost falls in straight pieces with jumps between them, and each piece is solved by itself.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -122,6 +123,13 @@ class _Piecewise:
         self._lengths = tariff.lengths()
         cached_from = self._traits.cacheable_tokens_min if self._traits.hit_share is not None else 0
         self._steps = tuple(sorted({*self._lengths, cached_from} - {0}))
+        self._falls = not cached_from and self._rates_fall()
+
+    def _rates_fall(self) -> bool:
+        """Tell whether no rate rises where a prompt gets shorter, so that a shorter request never costs more."""
+        units = {unit for request in self._workload.requests for unit, _count in request.usage.parts} | _TEXT
+        usd = self._tariff.usd
+        return all(usd(unit, step - 1) <= usd(unit, step) for step in self._lengths for unit in units)
 
     def smallest(self, budget_usd: Fraction) -> Trim:
         """Return the smallest cut that fits."""
@@ -130,15 +138,18 @@ class _Piecewise:
         nothing_fits = budget_usd < 0
 
         def fits(ratio: Fraction) -> bool:
-            return self._tariff.cost_usd(self._shorter(ratio)) <= limit
+            return self._in_whole(ratio) <= limit
 
-        whole = None if nothing_fits else Fraction() if not requests else self._in_tokens(fits)
+        ratio: Fraction | None = Fraction()
+        whole: Fraction | None = None if nothing_fits else Fraction()
+        if requests and not nothing_fits:
+            ratio = self._ratio(limit)
+            whole = self._in_tokens(fits, ratio)
         if whole is None:
             left = self._shorter(_WHOLE)
             why = "no_budget" if nothing_fits else "too_dear"
             return Trim(cut=self._cut, ratio=None, workload=left, cost_usd=self._tariff.cost_usd(left), why_not=why)
         left = self._shorter(whole)
-        ratio = self._ratio(limit) if whole else whole
         # A share that is not, within one token of the shortest text, what whole tokens come to is no advice.
         if ratio is None or abs(ratio - whole) * min(self._counts(), default=0) > 1 or not fits(ratio):
             ratio = whole
@@ -154,34 +165,37 @@ class _Piecewise:
 
     def _shorter(self, ratio: Fraction) -> Workload:
         """Return the workload without this share of its text, rounded up to whole tokens."""
-        requests = tuple(
-            Request(
-                shortened(
-                    kind.request.usage,
-                    ceil(ratio * kind.input_tokens) if self._input else 0,
-                    ceil(ratio * kind.output_tokens) if self._output else 0,
-                ),
-                kind.request.share,
-            )
-            for kind in self._kinds
-        )
+        requests = tuple(Request(self._left(kind, ratio), kind.request.share) for kind in self._kinds)
         return replace(self._workload, requests=requests)
 
-    def _in_tokens(self, fits: Callable[[Fraction], bool]) -> Fraction | None:
-        """Return the smallest share that fits once whole tokens go; between two steps of a price more never costs more.
+    def _left(self, kind: _Kind, ratio: Fraction) -> Usage:
+        gone = ceil(ratio * kind.input_tokens) if self._input else 0
+        return shortened(kind.request.usage, gone, ceil(ratio * kind.output_tokens) if self._output else 0)
 
-        Tokens are rounded up, so a prompt is below a step as soon as the share is above its last token before it.
+    def _in_whole(self, ratio: Fraction) -> Fraction:
+        """Return what a request costs without this share of its text, rounded up to whole tokens."""
+        tariff, habits, traits = self._tariff, self._habits, self._traits
+        listed = (
+            kind.request.share * tariff.listed_usd(self._left(kind, ratio), habits, traits) for kind in self._kinds
+        )
+        return sum(listed, Fraction()) * tariff.scale(habits)
+
+    def _in_tokens(self, fits: Callable[[Fraction], bool], near: Fraction | None) -> Fraction | None:
+        """Return the smallest share that fits once whole tokens go, probably the one just above ``near``.
+
+        Between two steps of a price more never costs more. Tokens are rounded up, so a prompt is below a step as soon
+        as the share is above its last token before it.
         """
         counts = sorted(self._counts())
         if fits(Fraction()):
             return Fraction()
         edges = {Fraction(), _WHOLE}
-        for kind in self._kinds if self._input else ():
+        for kind in self._kinds if self._input and not self._falls else ():
             total = kind.request.usage.input_tokens
             edges |= {Fraction(total - step, kind.input_tokens) for step in self._steps if self._reaches(kind, step)}
         for low, high in pairwise(sorted(edges)):
             if counts and fits(high):
-                return _first(low, high, counts, fits)
+                return _first(low, high, counts, fits, near)
         return None
 
     def _counts(self) -> Iterator[int]:
@@ -201,6 +215,12 @@ class _Piecewise:
     def _ratio(self, limit: Fraction) -> Fraction | None:
         """Return the smallest share that fits, exactly; each piece begins with the prompt that is short enough."""
         points = sorted({Fraction(), _WHOLE, *(point for kind in self._kinds for point in self._bends(kind))})
+        if self._falls:
+            # The first point that fits is looked up; what fits before it lies in the piece that ends there.
+            place = bisect_left(points, 1, key=lambda point: int(self._at(point) <= limit))
+            if place == len(points):
+                return None
+            points = points[max(place - 1, 0) : place + 1]
         for low, high in pairwise(points):
             start = self._at(low)
             if start <= limit:
@@ -209,7 +229,7 @@ class _Piecewise:
             slope = (self._at(middle) - start) / (middle - low)
             if slope < 0 and (root := low + (limit - start) / slope) < high:
                 return root
-        return _WHOLE if self._at(_WHOLE) <= limit else None
+        return points[-1] if self._at(points[-1]) <= limit else None
 
     def _bends(self, kind: _Kind) -> Iterator[Fraction]:
         if not self._input or not kind.input_tokens:
@@ -245,7 +265,9 @@ class _Piecewise:
         return self._rates[unit, place]
 
 
-def _first(low: Fraction, high: Fraction, counts: list[int], fits: Callable[[Fraction], bool]) -> Fraction:
+def _first(
+    low: Fraction, high: Fraction, counts: list[int], fits: Callable[[Fraction], bool], near: Fraction | None
+) -> Fraction:
     """Return the smallest share above ``low`` that fits, where ``high`` fits and more never costs more."""
     most = counts[-1]
 
@@ -253,6 +275,11 @@ def _first(low: Fraction, high: Fraction, counts: list[int], fits: Callable[[Fra
         return min(Fraction(place, most), high)
 
     bottom, top = floor(low * most) + 1, ceil(high * most)
+    guess = top if near is None else ceil(near * most)
+    if bottom <= guess < top:
+        bottom, top = (bottom, guess) if fits(grid(guess)) else (guess + 1, top)
+        if bottom < top == guess and not fits(grid(guess - 1)):
+            bottom = guess
     while bottom < top:
         middle = (bottom + top) // 2
         bottom, top = (bottom, middle) if fits(grid(middle)) else (middle + 1, top)

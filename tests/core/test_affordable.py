@@ -26,7 +26,7 @@ from planner.core.recommend import recommend
 from planner.core.snapshot import compile_catalogue
 from planner.core.trim import trim
 from planner.core.usage import Usage
-from planner.core.workload import Workload
+from planner.core.workload import Request, Workload
 from tests import make
 from tests.core.test_trim import tariff_of
 from tests.worlds import world
@@ -209,6 +209,17 @@ def test_requests_that_cannot_shrink_are_not_told_to() -> None:
     found = refusal(make.catalogue({make.offer("direct:acme/small"): table}), make.ask(economics=make.economics("0.1")))
     assert [change["change"] for change in found.changes] == ["price", "margin"]
     assert found.feasible_trim_percent is None
+
+
+def test_a_refusal_trims_no_endless_mixes() -> None:
+    """What is answered to everybody is bounded: of more than 20 kinds of requests no cut is worked out."""
+    world_ = make.catalogue({make.offer("direct:acme/small"): make.rates("3", "15")})
+    for count, cuts in ((20, 3), (21, 0)):
+        kinds = tuple(Request(Usage(input_tokens=100 + n, output_tokens=50), Fraction(1, count)) for n in range(count))
+        workload = Workload(requests=kinds, requests_per_period=100)
+        ask = replace(make.ask(economics=make.economics("0.3")), workload=workload)
+        named = [change["change"] for change in refusal(world_, ask).changes]
+        assert sum(str(kind).startswith("trim") for kind in named) == cuts
 
 
 def test_a_cut_can_be_checked_by_asking_again() -> None:
