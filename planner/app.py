@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from planner import __version__
 from planner.api import (
+    affording,
     agreements,
     alerting,
     customers,
@@ -129,6 +130,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         impacts.router,
         mixtures.router,
         portfolios.router,
+        affording.router,
         evidence_queue.router,
         evidence.router,
         alerting.router,

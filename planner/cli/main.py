@@ -242,11 +242,62 @@ def cost(
 
 
 @cli.command()
-def tiers(at: At = None, known_at: KnownAt = None, as_json: Json = False) -> None:
-    """List every labelled model, tier by tier, with its output price and whether it is a bargain."""
-    from planner.cli import asking
+def tiers(
+    plan: Annotated[str | None, typer.Option(help="What each tier costs the tasks of this plan instead.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only this task of the plan.")] = None,
+    at: At = None,
+    known_at: KnownAt = None,
+    as_json: Json = False,
+) -> None:
+    """List every labelled model, tier by tier, or for a plan what each tier costs and which it affords."""
+    if plan is None:
+        if task is not None:
+            raise typer.BadParameter("a task is one of a plan; --plan is needed", param_hint="--task")
+        from planner.cli import asking
 
-    asking.tiers(at, known_at, as_json=as_json)
+        asking.tiers(at, known_at, as_json=as_json)
+        return
+    from planner.cli import affording
+
+    affording.tiers(plan, task, at, known_at, as_json=as_json)
+
+
+Plan = Annotated[str, typer.Argument(help="A stored plan.")]
+Margin = Annotated[str | None, typer.Option(help="Another target margin than the plan's, such as 0.70.")]
+
+
+@cli.command("price-plan")
+def price_plan(
+    plan: Plan,
+    task: Annotated[str | None, typer.Option(help="Only this task; all of them by default.")] = None,
+    margin: Margin = None,
+    at: At = None,
+    known_at: KnownAt = None,
+    as_json: Json = False,
+) -> None:
+    """Show the lowest price that keeps a plan's margin, what to charge beyond its quota, and what it hangs on."""
+    from planner.cli import affording, asking
+
+    body = asking.drop_absent(task=task, margin=margin, at=at, known_at=known_at)
+    affording.price(plan, body, as_json=as_json)
+
+
+@cli.command()
+def trim(
+    plan: Plan,
+    task: Annotated[str, typer.Argument(help="A task of the plan.")],
+    cut: Annotated[str, typer.Option(help="What may go: input, output or both.")] = "both",
+    offer: Annotated[str | None, typer.Option(help="Exact id of an offer; the task's own by default.")] = None,
+    margin: Margin = None,
+    at: At = None,
+    known_at: KnownAt = None,
+    as_json: Json = False,
+) -> None:
+    """Show how much of its text a task must lose so that an offer fits the plan's budget."""
+    from planner.cli import affording, asking
+
+    body = asking.drop_absent(task=task, cut=cut, offer=offer, margin=margin, at=at, known_at=known_at)
+    affording.trim(plan, body, as_json=as_json)
 
 
 @cli.command()

@@ -43,11 +43,15 @@ def in_words(value: object) -> str:
     Example:
         >>> in_words(("page", "query")), in_words({"unpriced": 3, "retired": 1})
         ('page, query', 'unpriced 3, retired 1')
+        >>> in_words(({"says": "charge 23.25 USD a period"}, {"says": "accept a margin of 0.64"}))
+        'charge 23.25 USD a period; or accept a margin of 0.64'
     """
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {count}" for name, count in value.items())
+        # Some facts bring their own words.
+        return str(value["says"]) if "says" in value else ", ".join(f"{name} {count}" for name, count in value.items())
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        between = ", " if all(isinstance(each, str) for each in value) else "; or "
+        return between.join(map(in_words, value))
     return str(value)
 
 
@@ -182,8 +186,10 @@ class Unscored(NoAnswer):
 class MarginUnreachable(NoAnswer):
     """Compliant offers exist and all cost more than the margin leaves.
 
-    Amounts are decimal strings in USD, ratios decimal strings; the last three facts say what would
-    make the question answerable, each alone: a higher price, shorter requests, another tier.
+    Amounts are decimal strings in USD, ratios decimal strings; the last facts say what would make the question
+    answerable, each alone: a higher price, shorter requests, another tier. ``changes`` are these and more, each with
+    its figures and in words: `planner.core.remedies`. ``feasible_trim_percent`` is of the text of every
+    request, of at most 20 kinds of them.
     """
 
     code: ClassVar[str] = "margin_unreachable"
@@ -200,6 +206,7 @@ class MarginUnreachable(NoAnswer):
     feasible_price_usd: str | None
     feasible_trim_percent: str | None
     feasible_tier: int | None
+    changes: tuple[Mapping[str, object], ...] = ()
 
 
 @dataclass(eq=False)

@@ -111,6 +111,12 @@ class When:
         if not all(1 <= day <= 7 for day in self.weekdays):  # noqa: PLR2004  # a week has seven days
             raise InvalidInput("weekdays", "ISO weekdays are 1 (Monday) to 7 (Sunday)")
 
+    @property
+    def tokens_min(self) -> int:
+        """The shortest prompt that meets the bounds on its length, in tokens."""
+        above = -1 if self.input_tokens_gt is None else self.input_tokens_gt
+        return max(above + 1, self.input_tokens_gte or 0)
+
     def holds(self, context: Context, input_tokens: int, at: datetime) -> bool:  # noqa: PLR0911  # one per condition
         """Tell whether every condition holds. ``at`` is in UTC; a condition whose context is absent is false."""
         if self.input_tokens_gt is not None and not input_tokens > self.input_tokens_gt:

@@ -170,7 +170,7 @@ def compile_pricing(cards: Sequence[PriceCard | None], contexts: Sequence[Contex
                 when = band.when
                 if when.service_tier not in (None, context.service_tier) or when.region not in (None, context.region):
                     continue
-                tokens_min = _tokens_min(when)
+                tokens_min = when.tokens_min
                 if tokens_min > COUNT_MAX:
                     # No prompt is that long, and no column of 64 bits holds the number.
                     continue
@@ -193,8 +193,3 @@ def _priced_in(rates: RateTable, unit: Unit, context: Context) -> bool:
 
 def _pico(rate: Rate) -> float:
     return rate.pico / rate.pico_per
-
-
-def _tokens_min(when: When) -> int:
-    above = -1 if when.input_tokens_gt is None else when.input_tokens_gt
-    return max(above + 1, when.input_tokens_gte or 0)

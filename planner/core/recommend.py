@@ -15,15 +15,15 @@ from planner.core.catalogue import Catalogue
 from planner.core.cost import cost
 from planner.core.errors import MarginUnreachable, NoAnswer, NothingCompliant, PlannerError, UnknownModel, Unpriced
 from planner.core.expected import AS_COUNTED, Priced, list_usd, traits_of, usages_on
-from planner.core.money import ceiling_text, floor_text, ratio_text, usd_text
+from planner.core.money import floor_text, ratio_text, usd_text
 from planner.core.objective import compares, order
 from planner.core.offer import Offer
 from planner.core.price import Context, PriceCard
 from planner.core.ranking import Ranked
+from planner.core.remedies import remedies
 from planner.core.tier import ModelTier
 from planner.core.usage import Usage
 
-CENTS = 2
 BUDGET_PLACES = 12
 
 
@@ -196,9 +196,14 @@ def _margin_unreachable(
     if economics is None or budget is None:
         raise AssertionError("only a margin can make an offer too dear")
     per_period = cheapest.cost_usd * ask.workload.requests_per_period
-    price = economics.minimum_price_usd(per_period)
     margin = economics.margin_at(per_period)
-    trim = None if budget <= 0 else 1 - budget / per_period
+    elsewhere = _elsewhere(ask, search)
+    changes = remedies(ask, economics, cheapest, elsewhere)
+
+    def figure(change: str, name: str) -> str | None:
+        """Return the figure of one change, where it would help."""
+        return next((str(found[name]) for found in changes if found["change"] == change), None)
+
     return MarginUnreachable(
         policy=ask.policy.name,
         considered=sum(refused.values()),
@@ -208,17 +213,18 @@ def _margin_unreachable(
         cheapest_cost_usd=usd_text(cheapest.cost_usd),
         cheapest_cost_usd_per_period=usd_text(per_period),
         margin_reached=None if margin is None else ratio_text(margin),
-        feasible_price_usd=None if price is None else ceiling_text(price, CENTS),
-        feasible_trim_percent=None if trim is None else ceiling_text(trim * 100, CENTS),
-        feasible_tier=_feasible_tier(ask, search),
+        feasible_price_usd=figure("price", "price_usd"),
+        feasible_trim_percent=figure("trim_both", "percent"),
+        feasible_tier=None if elsewhere is None else elsewhere.tier,
+        changes=changes,
     )
 
 
-def _feasible_tier(ask: Ask, search: Callable[[Ask], Answer]) -> int | None:
-    """Return the tier of the best answer once the tier is free, or None where the tier is not what hinders."""
+def _elsewhere(ask: Ask, search: Callable[[Ask], Answer]) -> Pick | None:
+    """Return the best answer once the tier is free, or None where the tier is not what hinders."""
     if ask.needs.tiers is None:
         return None
     try:
-        return search(replace(ask, needs=replace(ask.needs, tiers=None))).choice.tier
+        return search(replace(ask, needs=replace(ask.needs, tiers=None))).choice
     except NoAnswer:
         return None

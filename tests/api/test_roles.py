@@ -96,6 +96,9 @@ TABLE = {
     ("POST", "/v1/customers/{id}/spend"): "all",
     ("GET", "/v1/customers/{id}/headroom"): "all",
     ("POST", "/v1/portfolios"): "money",
+    ("GET", "/v1/plans/{plan}/tiers"): "money",
+    ("POST", "/v1/plans/{plan}/price"): "money",
+    ("POST", "/v1/plans/{plan}/trim"): "money",
     ("GET", "/v1/alerts"): "money",
     ("GET", "/v1/alerts/deliveries"): "money",
     # What changes anything, and what only who changes it needs to see.

@@ -88,6 +88,8 @@ QUESTIONS: dict[tuple[str, str], Call] = {
         {"task": "chat", "distribution": {"kind": "observed", "tokens_per_user": [9]}, "subscribers": 1},
     ),
     ("POST", "/v1/policies/{name}/preview"): Call("/v1/policies/no-training/preview", {"rules": {"require_zdr": True}}),
+    ("POST", "/v1/plans/{plan}/price"): Call("/v1/plans/pro/price", {}),
+    ("POST", "/v1/plans/{plan}/trim"): Call("/v1/plans/pro/trim", {"task": "chat"}),
 }
 
 

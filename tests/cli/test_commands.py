@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from planner.cli import asking, main
+from planner.cli import affording, asking, main
 from planner.flows.bundle import read_bundle
 from planner.store.engine import Store
 from planner.store.schema import REVISION
@@ -57,7 +57,8 @@ def reader(planner: Planner, installed: Store, monkeypatch: pytest.MonkeyPatch) 
     """Run planner over the installed catalogue, which must not be written."""
     monkeypatch.setenv("PLANNER_DATABASE_URL", installed.url)
     monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
-    monkeypatch.setattr(asking, "now", lambda: NOW + timedelta(minutes=1))
+    for module in (asking, affording):
+        monkeypatch.setattr(module, "now", lambda: NOW + timedelta(minutes=1))
     return planner
 
 
@@ -76,6 +77,7 @@ def feed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
     "words",
     [
         (), ("up",), ("serve",), ("worker",), ("refresh",), ("recommend",), ("cost",), ("tiers",), ("status",),
+        ("price-plan",), ("trim",),
         ("bundle",), ("db",), ("db", "upgrade"), ("db", "check"), ("keys",), ("keys", "create"), ("keys", "revoke"),
         ("keys", "rotate"), ("keys", "grant"), ("keys", "list"), ("audit",), ("audit", "verify"), ("policies",),
         ("policies", "list"), ("audit", "list"), ("audit", "export"), ("db", "restored"),
@@ -307,9 +309,33 @@ def test_an_answer_and_a_refusal_as_json(reader: Planner) -> None:
     assert (refused.code, refused.json["code"]) == (1, "margin_unreachable")
 
 
+def test_a_plan_is_priced_and_cut_on_the_command_line(reader: Planner) -> None:
+    """Tables with their units, and under ``--json`` the API's answers."""
+    priced = reader("price-plan", "pro")
+    assert priced.code == 0
+    assert "price min USD" in priced.out
+    assert "all tasks  tokens USD/period 0.1" in priced.out
+    assert reader("price-plan", "pro", "--task", "chat", "--json").json["tasks"][0]["task"] == "chat"
+    cut = reader("trim", "pro", "chat", "--offer", "direct:openai/gpt-5.4")
+    assert "costs 7.02 USD a period, the budget is 4.12" in cut.out or "the budget is 4.12" in cut.out
+    assert "prompt tokens cut" in cut.out
+    assert "one tier down: " in cut.out
+    short = reader("trim", "starter", "chat", "--offer", "direct:openai/gpt-5.4", "--cut", "input")
+    assert "cut input: not enough (too_dear); 2.1 USD a period stay when all of it is gone" in short.out
+    assert reader("trim", "pro", "chat", "--json").json["trim"]["ratio"] == "0"
+    tiers = reader("tiers", "--plan", "starter")
+    assert "chat: tier 2 is the strongest it affords" in tiers.out
+    assert "chat: no tier is the strongest it affords" in reader("tiers", "--plan", "free").out
+    assert reader("tiers", "--plan", "pro", "--task", "chat", "--json").json["items"][0]["task"] == "chat"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (("trim", "pro", "nothing"), 2, "nothing"),
+        (("trim", "free", "chat"), 2, "margin"),
+        (("price-plan", "nobody"), 2, "nobody"),
+        (("tiers", "--task", "chat"), 2, "--plan is needed"),
         (("recommend",), 2, "--plan and --task are needed, or --input-tokens"),
         (("recommend", "--plan", "pro"), 2, "plan and task go together"),
         (("recommend", "--plan", "nobody", "--task", "chat"), 2, "nobody"),
