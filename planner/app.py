@@ -20,6 +20,7 @@ from planner.api import (
     health,
     impacts,
     keys,
+    measurements,
     openid,
     own,
     people,
@@ -115,6 +116,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         people.router,
         keys.router,
         trail.router,
+        measurements.router,
         reads.router,
     ):
         app.include_router(router)

@@ -271,7 +271,7 @@ def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None, f
         "throughput_tps": None if facts.throughput_tps is None else plain(facts.throughput_tps),
         # Null: everything is as the feed claims it; else `measured` names the figures that were measured, not claimed.
         "measured_at": None if offer.measured is None else time_text(offer.measured.at),
-        "measured": [] if offer.measured is None else sorted(offer.measured.facts),
+        "measured": [] if offer.measured is None else sorted(offer.measured.names),
         "tier": None if label is None else label.tier,
         "priced": card is not None,
         **rates_summary(card),

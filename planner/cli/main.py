@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from planner.cli import alert_commands, commands, key_commands, people_commands, policy_commands, terms_commands
+from planner.cli import (
+    alert_commands,
+    commands,
+    key_commands,
+    people_commands,
+    policy_commands,
+    probe_commands,
+    terms_commands,
+)
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
@@ -31,6 +39,7 @@ alert_commands.add_to(cli)
 key_commands.add_to(cli)
 people_commands.add_to(cli)
 policy_commands.add_to(cli)
+probe_commands.add_to(cli)
 terms_commands.add_to(cli)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

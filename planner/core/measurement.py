@@ -10,7 +10,7 @@ from math import ceil, sqrt
 from typing import NamedTuple, TypeVar
 
 from planner.core.money import PICO, ratio_text
-from planner.core.offer import Measured, Offer, OfferFacts
+from planner.core.offer import Measured, Offer
 from planner.core.usage import Usage
 
 Value = TypeVar("Value", int, Fraction)
@@ -98,8 +98,9 @@ class Claimed(NamedTuple):
     price_version: str | None = None
 
     @classmethod
-    def of(cls, facts: OfferFacts, price_version: str | None) -> "Claimed":
-        """Take the claims out of an offer's facts."""
+    def of(cls, offer: Offer, price_version: str | None) -> "Claimed":
+        """Take the claims out of an offer's facts, also where some were measured before."""
+        facts = offer.facts if offer.measured is None else offer.measured.claimed
         return cls(facts.ttft_ms, facts.throughput_tps, facts.cache_hit_share, facts.uptime, price_version)
 
 
@@ -285,5 +286,5 @@ def as_measured(offer: Offer, measurement: Measurement) -> Offer:
     if not found:
         return offer
     facts = replace(offer.facts, **found)  # type: ignore[arg-type]  # each has its field's type
-    measured = Measured(measurement.measured_at, measurement.measured_at + AGE_MAX, frozenset(found))
+    measured = Measured(measurement.measured_at, measurement.measured_at + AGE_MAX, frozenset(found), offer.facts)
     return replace(offer, facts=facts, measured=measured)

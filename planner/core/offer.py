@@ -96,11 +96,12 @@ class OfferFacts:
 
 
 class Measured(NamedTuple):
-    """Which facts of an offer were measured in place of what the feed claims, when, and until when that counts."""
+    """Which facts of an offer were measured, when, until when that counts, and all facts as the feed claims them."""
 
     at: datetime
     until: datetime
-    facts: frozenset[str]
+    names: frozenset[str]
+    claimed: OfferFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,12 @@ _ASK = "\n\nGo on with this text, in plain words, until you are stopped."
 # What the request above, and the template around it, come to.
 _ASK_TOKENS = 24
 # Each of these is one token, with the space before it, for every tokenizer in wide use.
-_WORDS = tuple(
+_VOCABULARY = (
     "time year people way day man thing woman life child world school state family student group country problem hand "
     "part place case week company system program question work government number night point home water room mother "
-    "area money story fact month lot right study book eye job word business issue side kind head house service friend "
-    "father power hour game line end member law car city".split()
+    "area money story fact month lot right study book eye job word business issue side kind head house service friend"
 )
+_WORDS = tuple(_VOCABULARY.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

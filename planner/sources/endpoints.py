@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +25,10 @@ class Endpoint:
     key_variable: str
     max_tokens: str = "max_tokens"
     stream_options: bool = True
+
+    def under(self, key_variable: str) -> "Endpoint":
+        """Return the same API with its key in another variable."""
+        return replace(self, key_variable=key_variable)
 
 
 class Endpoints:
