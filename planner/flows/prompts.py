@@ -19,11 +19,12 @@ _ROLES = ("system", "developer", "user", "assistant")
 _ASK = "\n\nGo on with this text, in plain words, until you are stopped."
 # What the request above, and the template around it, come to.
 _ASK_TOKENS = 24
-# Each of these is one token, with the space before it, for every tokenizer in wide use.
+# Each of these is one token, with the space before it, for every tokenizer in wide use, and all are of one length: what
+# a generated prompt may cost at most does not hang on chance.
 _VOCABULARY = (
-    "time year people way day man thing woman life child world school state family student group country problem hand "
-    "part place case week company system program question work government number night point home water room mother "
-    "area money story fact month lot right study book eye job word business issue side kind head house service friend"
+    "time year hand part case week work home room area fact book word side kind head line city name team idea body "
+    "back face door game life love mind moon road rock rain ship shop snow song star step tree tool town unit view "
+    "wall wave wind wood farm fire fish food foot girl gold good hall help hill hope king lake land lion"
 )
 _WORDS = tuple(_VOCABULARY.split())
 
