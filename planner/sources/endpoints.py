@@ -47,6 +47,10 @@ class Endpoints:
             for row in rows
         }
 
+    def all(self) -> list[Endpoint]:
+        """Return every API of the table."""
+        return [*self._known.values()]
+
     def of(self, facts: OfferFacts) -> Endpoint | None:
         """Return the API that serves an offer; None where none is documented."""
         return self._known.get((facts.channel, None)) or self._known.get((facts.channel, facts.provider))
