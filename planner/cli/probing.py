@@ -52,6 +52,7 @@ def run(asked: Asked, *, as_json: bool) -> None:
     if asked.plan is None or asked.task is None:
         raise InvalidInput("plan", "--plan and --task are needed")
     cap = Fraction(parse_decimal(asked.cap, field="spend_cap_usd"))
+    endpoint_of = _endpoints(asked)
     settings, present = read_settings(), now()
     view, store = view_of(settings), store_of(settings)
     catalogue = view.catalogue
@@ -63,7 +64,7 @@ def run(asked: Asked, *, as_json: bool) -> None:
     made = probe.prepare(
         store, catalogue, plan=plan.id, task=task.id, policy=catalogue.policy_of((*plan.policies, *task.policies)),
         offers=asked.offers or _chain(view, plan.id, task.id, settings.default_policy), prompts=prompts,
-        kind_of_prompts=GENERATED if asked.prompts is None else OWN, endpoint_of=_endpoints(asked),
+        kind_of_prompts=GENERATED if asked.prompts is None else OWN, endpoint_of=endpoint_of,
         any_offer=asked.any_offer, at=present,
     )  # fmt: skip
     if asked.dry_run:
