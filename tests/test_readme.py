@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from planner.api.problem import STATUS, status_of
-from planner.cli import asking, evidencing
+from planner.cli import asking, evidencing, probing
 from planner.cli.main import cli
 from planner.core import doubt, errors, guards
 from planner.core.errors import PlannerError
@@ -29,7 +29,7 @@ def reader(installed: Store, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPa
     """Somebody with the bundled catalogue, a minute after the moment the examples ask about."""
     monkeypatch.setenv("PLANNER_DATABASE_URL", installed.url)
     monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
-    for module in (asking, evidencing):
+    for module in (asking, evidencing, probing):
         monkeypatch.setattr(module, "now", lambda: NOW + timedelta(minutes=1))
     return monkeypatch
 

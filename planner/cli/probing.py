@@ -12,12 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from planner.api.measurements import measurement_shape
 from planner.api.shapes import Shape
 from planner.cli import show
-from planner.cli.opened import file_bytes, now, read_settings, store_of, view_of
+from planner.cli.opened import file_bytes, now, read_settings, store_of
 from planner.core.errors import InvalidInput
 from planner.core.money import ceiling_text, parse_decimal
 from planner.core.offer import Offer
 from planner.flows import answer, probe
-from planner.flows.current import View
+from planner.flows.current import Current, View
 from planner.flows.probe import EndpointOf, Outcome, Purse, Run
 from planner.flows.prompts import GENERATED, OWN, generated, read_own
 from planner.places import seeds_dir
@@ -54,7 +54,9 @@ def run(asked: Asked, *, as_json: bool) -> None:
     cap = Fraction(parse_decimal(asked.cap, field="spend_cap_usd"))
     endpoint_of = _endpoints(asked)
     settings, present = read_settings(), now()
-    view, store = view_of(settings), store_of(settings)
+    store = store_of(settings)
+    current = Current(store, settings.pepper(), now)
+    view = current.view()
     catalogue = view.catalogue
     plan, task = answer.stored_task(catalogue, asked.plan, asked.task)
     if asked.prompts is None:
@@ -78,7 +80,8 @@ def run(asked: Asked, *, as_json: bool) -> None:
         with _bar() as bar:
             line = bar.add_task("probing", total=None)
             probe.execute(
-                made, key_of, outcome.purse, concurrency=asked.concurrency, now=now, outcome=outcome,
+                made, key_of, allowed=probe.still_allowed(made, current, now), concurrency=asked.concurrency, now=now,
+                outcome=outcome,
                 progress=lambda done, total: bar.update(line, completed=done, total=total),
             )  # fmt: skip
     finally:

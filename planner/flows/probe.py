@@ -11,14 +11,16 @@ from typing import Any
 from planner.core import checks
 from planner.core.catalogue import Catalogue
 from planner.core.cost import cost
-from planner.core.errors import InvalidInput, NothingCompliant, Unpriced
+from planner.core.errors import InvalidInput, NotFound, NothingCompliant, UnknownPolicy, Unpriced
 from planner.core.measurement import Attempt, Claimed, Measurement
 from planner.core.money import PICO, ceiling_text
 from planner.core.offer import Kind, Offer
 from planner.core.policy import Policy
 from planner.core.price import Context, PriceCard
 from planner.core.worst_case import attempt_usd_max
-from planner.flows.answer import offer_named
+from planner.flows.answer import offer_named, stored_task
+from planner.flows.current import Current
+from planner.flows.plans import review
 from planner.flows.prompts import OWN, Prompt
 from planner.sources import openrouter, probing
 from planner.sources.endpoints import Endpoint
@@ -30,6 +32,7 @@ from planner.store.publish import turn_page
 from planner.store.registry import load_names
 
 EndpointOf = Callable[[Offer], Endpoint | None]
+Allowed = Callable[[Offer], bool]
 KeyOf = Callable[[Endpoint], str]
 
 
@@ -183,12 +186,13 @@ def _pinning(catalogue: Catalogue, offer: Offer, tag: str | None) -> Iterator[st
 
 
 def execute(  # noqa: D417  # the names say the rest
-    run: Run, keys: KeyOf, purse: Purse, *, concurrency: int, now: Callable[[], datetime], progress: Progress,
+    run: Run, keys: KeyOf, *, allowed: Allowed, concurrency: int, now: Callable[[], datetime], progress: Progress,
     outcome: Outcome, limits: Limits = probing.DEFAULT,
 ) -> None:  # fmt: skip
     """Send every prompt to every offer, in turn, so that all of them are asked in the same minutes.
 
     Args:
+        allowed: asked before every request: what an admin has forbidden meanwhile gets no further prompt.
         keys: the key of an API; every key is looked up before anything is sent.
         outcome: what is filled while it runs, so that what was paid for is not lost when it is stopped.
 
@@ -197,14 +201,33 @@ def execute(  # noqa: D417  # the names say the rest
     """
     held = {target.endpoint: keys(target.endpoint) for target in run.targets}
     least = min(usd for target in run.targets for usd in target.usd_max)
-    if least > purse.cap_usd:
+    if least > outcome.purse.cap_usd:
         raise InvalidInput("spend_cap_usd", f"one attempt may cost {ceiling_text(least, 6)} USD already")
-    asyncio.run(_all(run, held, outcome, concurrency=concurrency, now=now, progress=progress, limits=limits))
+    asyncio.run(
+        _all(run, held, outcome, allowed=allowed, concurrency=concurrency, now=now, progress=progress, limits=limits)
+    )
+
+
+def still_allowed(run: Run, current: Current, now: Callable[[], datetime]) -> Allowed:
+    """Return who may be sent the prompts of a run by the newest policies and evidence, at any moment of it."""
+
+    def allowed(offer: Offer) -> bool:
+        if not run.bound:
+            return True
+        catalogue = current.view().catalogue
+        try:
+            plan, task = stored_task(catalogue, run.plan, run.task)
+            policy = catalogue.policy_of((*plan.policies, *task.policies))
+            return not catalogue.refusals_by(policy, offer_named(catalogue, offer.id), now())
+        except (NotFound, UnknownPolicy):
+            return False
+
+    return allowed
 
 
 async def _all(
-    run: Run, keys: Mapping[Endpoint, str], outcome: Outcome, *, concurrency: int, now: Callable[[], datetime],
-    progress: Progress, limits: Limits,
+    run: Run, keys: Mapping[Endpoint, str], outcome: Outcome, *, allowed: Allowed, concurrency: int,
+    now: Callable[[], datetime], progress: Progress, limits: Limits,
 ) -> None:  # fmt: skip
     waiting = deque((place, target) for place in range(len(run.prompts)) for target in run.targets)
     total, done, stopped = len(waiting), 0, set[str]()
@@ -215,6 +238,9 @@ async def _all(
             place, target = waiting.popleft()
             id_, usd_max = target.offer.id, target.usd_max[place]
             why = "request_refused" if id_ in stopped else None
+            # A newer catalogue takes a second to load, during which others go on being timed.
+            if why is None and not await asyncio.to_thread(allowed, target.offer):
+                why = "policy"
             if why is None and not outcome.purse.reserve(usd_max):
                 why = "spend_cap"
             if why is None:
@@ -297,7 +323,6 @@ def measured(run: Run, outcome: Outcome, at: datetime) -> list[Measurement]:
 
 def record(store: Store, made: Sequence[Measurement], *, at: datetime, actor: str, reason: str) -> list[int]:
     """Record measurements, all or none, as a revision of the catalogue; return their numbers."""
-    from planner.flows.plans import review  # noqa: PLC0415  # compiling needs numpy, which a dry run does without
 
     def story(connection: Connection) -> list[int]:
         numbers = []

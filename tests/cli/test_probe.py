@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.progress import Progress
 
+from planner.cli import probing
 from planner.core.claim import Claim, Reading, Segment
 from planner.core.offer import OfferFacts
 from planner.flows.setup import install
+from planner.store import policies
 from planner.store.engine import Store, open_store
 from planner.store.migrate import upgrade
 from planner.store.publish import publish
+from planner.store.revision import bump
 from tests import make
 from tests.chat_api import ChatApi, Manner
 from tests.cli.test_commands import Planner, planner
@@ -246,6 +250,43 @@ def test_without_offers_the_answers_own_chain_is_probed(
     chain = {link["offer"] for link in (answer["choice"], *answer["fallbacks"])}
     shape = planner("probe", *TASK, "--dry-run", "--json").json
     assert {*(row["offer"] for row in shape["offers"]), *shape["refused"]} == chain
+
+
+class Stopped(Progress):
+    """A bar whose reader presses Ctrl-C after the second request."""
+
+    def update(self, *_words: Any, completed: float | None = None, **_more: Any) -> None:
+        """Take note of what is done."""
+        if completed == 2:
+            raise KeyboardInterrupt
+
+
+def test_what_was_paid_for_is_on_record_also_when_somebody_stops_it(
+    probe: Planner, planner: Planner, api: ChatApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two requests were sent, and two are recorded."""
+    monkeypatch.setattr(probing, "_bar", lambda: Stopped(disable=True))
+    assert probe("--offer", QUICK_OFFER, "--attempts", "4").code != 0
+    assert len(api.asked) == 2
+    assert [row["attempts"] for row in planner("probe", "list", "--json").json] == [2]
+
+
+def test_what_is_forbidden_meanwhile_gets_no_further_prompt(
+    probe: Planner, api: ChatApi, few: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An admin puts the plan under a stricter policy while it runs; the next request is not sent."""
+
+    class Forbidden(Progress):
+        def update(self, *_words: Any, completed: float | None = None, **_more: Any) -> None:
+            if completed == 1:
+                with few.write() as connection:
+                    policies.assign(connection, "pro", "", ["zero-retention"], at=NOW, by="admin")
+                    bump(connection, policy=True)
+
+    monkeypatch.setattr(probing, "_bar", lambda: Forbidden(disable=True))
+    shape = probe("--offer", QUICK_OFFER, "--attempts", "4", "--json").json
+    assert len(api.asked) == 1
+    assert shape["left_out"] == {QUICK_OFFER: {"policy": 3}}
 
 
 @pytest.mark.parametrize(
