@@ -17,6 +17,7 @@ from planner.core.money import PICO, ceiling_text
 from planner.core.offer import Kind, Offer
 from planner.core.policy import Policy
 from planner.core.price import Context, PriceCard
+from planner.core.units import Unit
 from planner.core.worst_case import attempt_usd_max
 from planner.flows.answer import offer_named, stored_task
 from planner.flows.current import Current
@@ -153,7 +154,7 @@ def prepare(  # noqa: D417  # the names say the rest
 def _standing(offer: Offer, card: PriceCard | None, endpoint: Endpoint | None, at: datetime) -> Iterator[str]:
     """Yield why an offer cannot be probed, whatever the policy says."""
     facts = offer.facts
-    if card is None:
+    if card is None or not {Unit.INPUT, Unit.OUTPUT} & card.rates.keys():
         yield "unpriced"
     elif checks.half_priced(facts.kind, card.rates):
         yield "half_priced"
