@@ -24,6 +24,7 @@ from planner.api import (
     health,
     impacts,
     keys,
+    measurements,
     mixtures,
     openid,
     own,
@@ -139,6 +140,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         people.router,
         keys.router,
         trail.router,
+        measurements.router,
         reads.router,
     ):
         app.include_router(router)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from planner.api.problem import STATUS, status_of
 from planner.app import build
-from planner.cli import affording, asking, evidencing, exporting, paths, sizing, weighing
+from planner.cli import affording, asking, evidencing, exporting, paths, probing, sizing, weighing
 from planner.cli.main import cli
 from planner.client import Planner
 from planner.core import doubt, errors, guards
@@ -36,7 +36,7 @@ def reader(installed: Store, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPa
     """Somebody with the bundled catalogue, a minute after the moment the examples ask about."""
     monkeypatch.setenv("PLANNER_DATABASE_URL", installed.url)
     monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
-    for module in (affording, asking, evidencing, exporting, paths, sizing, weighing):
+    for module in (affording, asking, evidencing, exporting, paths, probing, sizing, weighing):
         monkeypatch.setattr(module, "now", lambda: NOW + timedelta(minutes=1))
     return monkeypatch
 

@@ -289,6 +289,9 @@ def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None, f
         "uptime": None if facts.uptime is None else plain(facts.uptime),
         "ttft_ms": facts.ttft_ms,
         "throughput_tps": None if facts.throughput_tps is None else plain(facts.throughput_tps),
+        # Null: everything is as the feed claims it; else `measured` names the figures that were measured, not claimed.
+        "measured_at": None if offer.measured is None else time_text(offer.measured.at),
+        "measured": [] if offer.measured is None else sorted(offer.measured.names),
         "tier": None if label is None else label.tier,
         "priced": card is not None,
         **rates_summary(card),

@@ -17,6 +17,7 @@ from planner.cli import (
     plan_commands,
     policy_commands,
     portfolio_commands,
+    probe_commands,
     sizing_commands,
     terms_commands,
     weigh_commands,
@@ -46,6 +47,7 @@ people_commands.add_to(cli)
 policy_commands.add_to(cli)
 plan_commands.add_to(cli)
 portfolio_commands.add_to(cli)
+probe_commands.add_to(cli)
 terms_commands.add_to(cli)
 weigh_commands.add_to(cli)
 sizing_commands.add_to(cli)

@@ -26,8 +26,9 @@ def _midnight(day: date | None) -> datetime | None:
 
 
 def of_terms(catalogue: Catalogue) -> tuple[datetime, ...]:
-    """Return every moment at which evidence expires or what a source said turns stale, in order."""
+    """Return every moment at which evidence expires, a measurement ages or a source's words turn stale, in order."""
     found = {row.expires_at for rows in catalogue.terms.values() for row in rows} | {*catalogue.stale_from.values()}
+    found |= {offer.measured.until for offer in catalogue.offers if offer.measured is not None}
     return tuple(sorted(edge for edge in found if edge is not None))
 
 

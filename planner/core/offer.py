@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 # Ids from feeds are compared byte for byte, so what a look-alike could hide in is refused, not normalised.
 FEED_ID = re.compile(r"[A-Za-z0-9~@][A-Za-z0-9~@._:/+-]{0,127}", re.ASCII)
@@ -94,18 +95,29 @@ class OfferFacts:
     throughput_tps: Decimal | None = None
 
 
+class Measured(NamedTuple):
+    """Which facts of an offer were measured, when, until when that counts, and all facts as the feed claims them."""
+
+    at: datetime
+    until: datetime
+    names: frozenset[str]
+    claimed: OfferFacts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """An offer as the catalogue knows it: identity, facts, and the canonical model once its spelling is settled.
 
     ``model`` is None while the spelling is pending: nobody has said which weights these are. ``free``
-    is the curated flag without which a price of zero means "not stated".
+    is the curated flag without which a price of zero means "not stated". ``measured`` is None while every fact is a
+    claim.
     """
 
     id: str
     facts: OfferFacts
     model: str | None = None
     free: bool = False
+    measured: Measured | None = None
 
 
 def offer_id(channel: str, provider: str, model_spelling: str, rest: str | None = None) -> str:

@@ -111,17 +111,19 @@ class Current:
         return moment or self._now()
 
     def _outlived(self, held: View) -> bool:
-        """Tell whether sources were read meanwhile that the view takes for silent."""
+        """Tell whether the view takes sources for silent that were read meanwhile, or measurements for young."""
         if self._outgrown or self._monotonic() - self._aged < AGES_EVERY_SECONDS:
             return self._outgrown
         self._aged = self._monotonic()
         with contextlib.suppress(Unavailable), self._store.read() as connection:
             ages, now, seen = ages_of(connection), self.now(), held.catalogue
-            self._outgrown = any(
-                seen.stale(now, source) and now < stale_from for source, stale_from in ages.stale_from.items()
-            ) or any(
-                now + AGES_AHEAD >= seen.believed_until.get(source, until) != until
-                for source, until in ages.believed_until.items()
+            self._outgrown = (
+                any(seen.stale(now, source) and now < stale_from for source, stale_from in ages.stale_from.items())
+                or any(
+                    now + AGES_AHEAD >= seen.believed_until.get(source, until) != until
+                    for source, until in ages.believed_until.items()
+                )
+                or any(offer.measured is not None and now >= offer.measured.until for offer in seen.offers)
             )
         return self._outgrown
 
@@ -182,7 +184,7 @@ class Current:
         asked = self._monotonic()
         heads = self._watch.heads()
         with patience(LOAD_SECONDS_MAX), self._store.read() as connection:
-            catalogue = load_catalogue(connection)
+            catalogue = load_catalogue(connection, at=self.now())
             keys = load_keys(connection, self._pepper, self._admin_key)
         # The numbers are read before the rows: rows that moved in between are loaded again next time.
         view = View(heads, catalogue, compile_catalogue(catalogue), keys)

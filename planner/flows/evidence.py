@@ -63,7 +63,7 @@ def take_in(connection: Connection, entries: Sequence[Entry], by: By) -> Reply:
     Raises:
         InvalidInput: names the place in the file that cannot be.
     """
-    catalogue = load_catalogue(connection)
+    catalogue = load_catalogue(connection, at=by.at)
     held = [row for rows in catalogue.terms.values() for row in rows if row.curated]
     # Nothing but evidence moves meanwhile, so the catalogue is loaded once for all rows.
     kind_of_change = Kind(partial(_wish_enter, loaded=catalogue), _do_enter)
@@ -178,7 +178,7 @@ def _wish(
     connection: Connection, kind: str, subject: str, body: dict[str, Any], added: list[Terms], ended: list[Terms],
     at: datetime, loaded: Catalogue | None = None,
 ) -> Wish:  # fmt: skip
-    catalogue = loaded or load_catalogue(connection)
+    catalogue = loaded or load_catalogue(connection, at=at)
     about = (added or ended)[0]
     place = about.subject_kind, about.subject
     held = terms.about(connection, *place)

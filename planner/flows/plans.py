@@ -26,7 +26,7 @@ def review(connection: Connection, at: datetime) -> int:
     """
     if not stored.any_plan(connection):
         return 0
-    catalogue = load_catalogue(connection)
+    catalogue = load_catalogue(connection, at=at)
     snapshot = compile_catalogue(catalogue)
     before = plan_states.load(connection)
     found = {

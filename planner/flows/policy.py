@@ -215,8 +215,8 @@ def assign(connection: Connection, plan: str, task: str, names: Sequence[str], b
     return change(connection, KINDS[ASSIGN], subject, {"plan": plan, "task": task, "policies": list(names)}, by)
 
 
-def _wish_assign(connection: Connection, subject: str, body: dict[str, Any], _at: datetime) -> Wish:
-    catalogue = load_catalogue(connection)
+def _wish_assign(connection: Connection, subject: str, body: dict[str, Any], at: datetime) -> Wish:
+    catalogue = load_catalogue(connection, at=at)
     plan = catalogue.plans.get(body["plan"])
     if plan is None:
         raise NotFound("plan", body["plan"])

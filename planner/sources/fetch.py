@@ -157,12 +157,13 @@ def _client(limits: Limits, extra: Mapping[str, str]) -> httpx.AsyncClient:
     pool = httpx.Limits(max_connections=limits.concurrent_max, max_keepalive_connections=limits.concurrent_max)
     headers = {**extra, "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "planner"}
     return httpx.AsyncClient(
-        headers=headers, limits=pool, follow_redirects=False, timeout=limits.deadline_seconds, verify=_trust()
+        headers=headers, limits=pool, follow_redirects=False, timeout=limits.deadline_seconds, verify=trust()
     )
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
+    """Return which certificates are believed."""
     # Reading the certificates of the world takes longer than many a fetch, so it is done once.
     return httpx.create_ssl_context()
 

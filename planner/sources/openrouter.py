@@ -184,6 +184,21 @@ def _take(  # one row with all it needs
     rows.offer(claim, lambda unmapped: rate_table(endpoint.get("pricing"), unmapped))
 
 
+def pinned_tag(offer: str, facts: OfferFacts, names: ProviderNames) -> str | None:
+    """Return the tag that an offer's id was made of: what a request names to be served by this offer alone.
+
+    None where several of OpenRouter's words mean the provider, so that the tag is not known.
+    """
+    slugs = [slug for slug, provider in names.providers.items() if provider == facts.provider]
+    if not slugs and facts.provider not in names.ids:
+        slugs = [facts.provider]
+    bare = offer_id(CHANNEL, facts.provider, facts.model_spelling)
+    rest = "" if offer == bare else offer.removeprefix(f"{bare}@")
+    if len(slugs) != 1 or (rest and offer != offer_id(CHANNEL, facts.provider, facts.model_spelling, rest)):
+        return None
+    return f"{slugs[0]}/{rest}" if rest else slugs[0]
+
+
 def _facts(  # one row with all it needs
     model: Mapping[str, Any], endpoint: Mapping[str, Any], id_: str, rest: str, seat: Seat, route: Route
 ) -> OfferFacts:

@@ -21,27 +21,31 @@ from planner.core.offer import Kind, Offer
 from planner.core.price import Evidence, PriceCard, RateTable
 from planner.core.rate_form import read_rates
 from planner.core.tier import PriceBand, QualityBand, TierBands
-from planner.store import plans, policies, terms
+from planner.store import measurements, plans, policies, terms
 from planner.store import tables as t
 from planner.store.ages import ages_of
 from planner.store.known import known
 from planner.store.revision import read_heads
 
 
-def load_catalogue(connection: sa.Connection, known_at: datetime | None = None) -> Catalogue:
+def load_catalogue(
+    connection: sa.Connection, known_at: datetime | None = None, *, at: datetime | None = None
+) -> Catalogue:
     """Load what is believed: open and dated cards, live terms, the newest version of every policy.
 
     Args:
         connection: one consistent read.
         known_at: load what was believed at that moment instead: its revision, cards, terms, policies, fees,
             contracts, scores, plans and exchange rates. What an offer is able to do, and names, are those of today.
+        at: the present, or ``known_at``: which measurements are young enough to go before what feeds claim of an
+            offer's speed. Without it, none is.
     """
     heads, ages = read_heads(connection), ages_of(connection)
     registry = _Registry(aliases_of(connection), _base_weights(connection), free_offers(connection))
     return Catalogue(
         revision=heads.catalogue if known_at is None else _revision(connection, known_at),
         policy_revision=heads.policy,
-        offers=_offers(connection, registry, known_at),
+        offers=_offers(connection, registry, known_at, at or known_at),
         gone={} if known_at is not None else _gone(connection, registry),
         cards=_cards(connection, known_at) if known_at is not None else ages.aged(_cards(connection, None)),
         terms=terms.load(connection, known_at),
@@ -100,13 +104,17 @@ class _Registry(NamedTuple):
         return Offer(id=id_, facts=facts, model=model, free=id_ in self.free)
 
 
-def _offers(connection: sa.Connection, registry: _Registry, known_at: datetime | None) -> tuple[Offer, ...]:
+def _offers(
+    connection: sa.Connection, registry: _Registry, known_at: datetime | None, measured_by: datetime | None
+) -> tuple[Offer, ...]:
     query = sa.select(t.offers.c.id, t.offers.c.facts).where(t.offers.c.gone_at.is_(None))
     if known_at is not None:
         heard = sa.select(t.quotes.c.offer_id).where(sa.func.coalesce(t.quotes.c.recorded_at, known_at) <= known_at)
         there = sa.or_(t.offers.c.gone_at.is_(None), t.offers.c.gone_at > known_at)
         query = sa.select(t.offers.c.id, t.offers.c.facts).where(there, t.offers.c.id.in_(heard))
-    offers = (registry.offer(row.id, row.facts) for row in connection.execute(query))
+    offers = [registry.offer(row.id, row.facts) for row in connection.execute(query)]
+    if measured_by is not None:
+        offers = measurements.laid_over(connection, offers, measured_by)
     return tuple(sorted(offers, key=lambda offer: offer.id.encode()))
 
 

@@ -98,6 +98,14 @@ def reconsider(
     return done
 
 
+def turn_page(connection: sa.Connection, *, at: datetime, actor: str, reason: str) -> None:
+    """Write a revision without a new price, because something else changed that answers rest on."""
+    done, at = Published(), _not_before(connection, at)
+    write_revision(
+        connection, {}, ([], []), done, at=at, actor=actor, reason=reason, announce=False, bounds=Bounds()
+    )  # fmt: skip
+
+
 def _not_before(connection: sa.Connection, at: datetime) -> datetime:
     """Return the moment, or that of the newest revision where it is later.
 

@@ -229,9 +229,9 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trust
     made = trustme.CA()
     made.cert_pem.write_to_path(tmp_path / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    fetch._trust.cache_clear()
+    fetch.trust.cache_clear()
     yield made
-    fetch._trust.cache_clear()
+    fetch.trust.cache_clear()
 
 
 def _served(authority: trustme.CA, name: str, until: datetime | None = None) -> ssl.SSLContext:
