@@ -5,6 +5,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from planner.api.chains import chain_shape
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.cost import Cost, Line
@@ -129,16 +130,20 @@ def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, Mo
     }
     if len(answer.fallbacks) < ask.fallbacks:
         shape["fallbacks_missing"] = ask.fallbacks - len(answer.fallbacks)
-    used = {pick.offer.facts.provider for pick in (answer.choice, *answer.fallbacks)}
+    used = {view.catalogue.upstream_of(pick.offer) for pick in (answer.choice, *answer.fallbacks)}
     return {
         **shape,
-        "chain": None,
+        "chain": chain_shape((answer.choice, *answer.fallbacks), ask, view.catalogue),
         "budget_usd": None if budget is None else floor_text(budget, BUDGET_PLACES),
         "considered": answer.considered,
         "eligible": answer.eligible,
         "refused": dict(answer.refused),
         "alternatives": [
-            {"offer": pick.offer.id, "why_not": why_not(pick, answer.choice, used, ask)} for pick in answer.alternatives
+            {
+                "offer": pick.offer.id,
+                "why_not": why_not(pick, answer.choice, ask, repeated=view.catalogue.upstream_of(pick.offer) in used),
+            }
+            for pick in answer.alternatives
         ],
         "enforce": None,
         "objective": ask.objective,
@@ -174,8 +179,8 @@ def standing_shape(
     }
 
 
-def why_not(pick: Pick, choice: Pick, used: set[str], ask: Ask) -> str:
-    """Say why an eligible offer is not in the chain."""
+def why_not(pick: Pick, choice: Pick, ask: Ask, *, repeated: bool) -> str:
+    """Say why an eligible offer is not in the chain. ``repeated``: a link of the chain has the same upstream."""
     dearer = pick.cost_usd - choice.cost_usd
     if dearer > 0:
         reason = f"costs {usd_text(dearer)} more"
@@ -183,7 +188,7 @@ def why_not(pick: Pick, choice: Pick, used: set[str], ask: Ask) -> str:
         reason = f"costs {usd_text(-dearer)} less, but comes later by {ask.objective}"
     else:
         reason = "costs the same, and comes later by quality or id"
-    if ask.independent_upstreams and pick.offer.facts.provider in used:
+    if ask.independent_upstreams and repeated:
         return f"{reason}; same upstream as a link of the chain"
     return reason
 
@@ -267,6 +272,7 @@ def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None, f
         "tokens_per_minute_max": facts.tokens_per_minute_max,
         "retires_at": time_text(facts.retires_at),
         "uptime": None if facts.uptime is None else plain(facts.uptime),
+        "uptime_minutes": facts.uptime_minutes,
         "ttft_ms": facts.ttft_ms,
         "throughput_tps": None if facts.throughput_tps is None else plain(facts.throughput_tps),
         "tier": None if label is None else label.tier,

@@ -25,13 +25,17 @@ KEPT_PARTIES = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Who runs models, or brokers them. ``creator_of`` are the authors whose models this provider's own API serves."""
+    """Who runs models, or brokers them. ``creator_of`` are the authors whose models this provider's own API serves.
+
+    ``upstream`` names whose machines it runs on, where several providers are one operator's; None: its own.
+    """
 
     id: str
     name: str
     kind: str = "provider"
     headquarters: str | None = None
     creator_of: frozenset[str] = frozenset()
+    upstream: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +139,11 @@ class Catalogue:
         """Return the newest score of a model on one index. It carries its own date."""
         scores = self.scores.get((model, index), ()) if model is not None else ()
         return scores[-1] if scores else None
+
+    def upstream_of(self, offer: Offer) -> str:
+        """Return on whose machines an offer runs: what stands on the same ones is down together."""
+        provider = self.providers.get(offer.facts.provider)
+        return offer.facts.provider if provider is None or provider.upstream is None else provider.upstream
 
     def by_creator(self, offer: Offer) -> bool:
         """Tell whether the offer is the model creator's own direct one."""

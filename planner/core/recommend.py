@@ -57,7 +57,7 @@ def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
     if not affordable:
         cheapest = min(too_dear, key=lambda pick: (pick.cost_usd, pick.offer.id.encode()), default=None)
         raise no_answer(ask, cheapest, counts, lambda other: recommend(catalogue, other))
-    return answer(ask, sorted(affordable, key=order(ask)), len(affordable), counts)
+    return answer(ask, sorted(affordable, key=order(ask)), len(affordable), counts, catalogue.upstream_of)
 
 
 def rank(catalogue: Catalogue, ask: Ask) -> list[Ranked]:
@@ -158,7 +158,8 @@ def order(ask: Ask) -> Order:
         return (_or_lowest(pick.quality).copy_negate(), *cheapest(pick))
 
     def fastest(pick: Pick) -> tuple[object, ...]:
-        return (*_seconds(pick), *cheapest(pick))
+        latency_ms = pick.latency_ms
+        return (latency_ms is None, latency_ms or Fraction(), *cheapest(pick))
 
     def balanced(pick: Pick) -> tuple[object, ...]:
         # Dollars per quality point; without a score there is no such ratio, so the offer goes last.
@@ -173,28 +174,23 @@ def _or_lowest(quality: Decimal | None) -> Decimal:
     return _LOWEST if quality is None else quality
 
 
-def _seconds(pick: Pick) -> tuple[bool, Fraction]:
-    """Return (unknown, seconds to the last token): median time to the first plus output at median throughput."""
-    ttft, speed = pick.offer.facts.ttft_ms, pick.offer.facts.throughput_tps
-    if ttft is None or speed is None or speed <= 0:
-        return True, Fraction()
-    tokens = sum((kind.share * kind.usage.output_tokens for kind in pick.kinds), Fraction())
-    return False, Fraction(ttft, 1000) + tokens / Fraction(speed)
-
-
-def answer(ask: Ask, ordered: Iterable[Pick], eligible: int, refused: Mapping[str, int]) -> Answer:
+def answer(
+    ask: Ask, ordered: Iterable[Pick], eligible: int, refused: Mapping[str, int], upstream_of: Callable[[Offer], str]
+) -> Answer:
     """Build the chain from eligible offers in order: the best first, then fallbacks on upstreams not yet used.
 
-    ``ordered`` may be lazy: it is read only as far as the chain and the alternatives need.
+    ``ordered`` may be lazy: it is read only as far as the chain and the alternatives need. ``upstream_of`` tells on
+    whose machines an offer runs.
     """
     chain: list[Pick] = []
     others: list[Pick] = []
     used: set[str] = set()
     for pick in ordered:
-        repeated = ask.independent_upstreams and pick.offer.facts.provider in used
+        upstream = upstream_of(pick.offer)
+        repeated = ask.independent_upstreams and upstream in used
         if len(chain) <= ask.fallbacks and not repeated:
             chain.append(pick)
-            used.add(pick.offer.facts.provider)
+            used.add(upstream)
         elif len(others) < ALTERNATIVES:
             others.append(pick)
         if len(chain) > ask.fallbacks and len(others) == ALTERNATIVES:

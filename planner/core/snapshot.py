@@ -96,7 +96,7 @@ class Snapshot:
             ordered = self._by_cost(eligible, pick, order(ask))
         else:
             ordered = iter(sorted((pick(i) for i in eligible.indices.tolist()), key=order(ask)))
-        return answer(ask, ordered, count, counts)
+        return answer(ask, ordered, count, counts, self.catalogue.upstream_of)
 
     def rank(self, ask: Ask) -> Ranking:
         """Rank every offer that passes everything but the margin by its exact cost, cheapest first."""
