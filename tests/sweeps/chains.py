@@ -45,9 +45,8 @@ def main() -> int:
     for name, found in errors.items():
         bias = sum(found) / sqrt(len(found))
         biased = biased or abs(bias) > ERRORS_MAX
-        print(
-            f"{name:12} {len(found)} compared: furthest off {max(abs(one) for one in found):.2f} errors, all together {bias:+.2f}"
-        )
+        furthest = max(abs(one) for one in found)
+        print(f"{name:12} {len(found)} compared: furthest off {furthest:.2f} errors, all together {bias:+.2f}")
     return 1 if broken or biased else 0
 
 
