@@ -1,7 +1,7 @@
 """Failover played out request by request, to hold the formulas of a chain against; and what every answer promises."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import sqrt
 from typing import NamedTuple
@@ -12,7 +12,12 @@ import numpy.typing as npt
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.chain import Chain, Link, chain_behind, links_of, machines_of
+from planner.core.errors import NoAnswer
+from planner.core.plan import Needs
 from planner.core.recommend import affordable_at, refusals
+from planner.core.snapshot import compile_catalogue
+from tests import make
+from tests.worlds import world
 
 # Further from the mean than this, nothing of ten thousand worlds gets by chance.
 ERRORS_MAX = 5.5
@@ -94,6 +99,18 @@ def simulated(  # a request's whole way in one place
         mean(cost, dearest),
         mean(time[answered], longest) if answered.any() else None,
     )
+
+
+def answered(seed: int) -> tuple[Answer, Catalogue, Ask] | None:
+    """Answer the question of a world; where it has no answer, ask again without policy, needs and margin."""
+    catalogue, ask = world(seed)
+    snapshot = compile_catalogue(catalogue)
+    for asked in (ask, replace(ask, policy=make.OPEN, needs=Needs(), economics=None)):
+        try:
+            return snapshot.recommend(asked), catalogue, asked
+        except NoAnswer:
+            continue
+    return None
 
 
 def errors_of(

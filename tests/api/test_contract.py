@@ -62,7 +62,7 @@ def test_the_main_question_is_answered(client: TestClient) -> None:
 
 
 def test_an_answer_says_what_failover_comes_to(client: TestClient) -> None:
-    """Availability is what its links' failures come to; an answer costs more than the cheapest link, not all together."""
+    """Availability is what its links' failures come to, and an answer costs more than the cheapest link."""
     answer = client.post("/v1/recommendations", json={**QUESTION, "common_cause_share": "0", "timeout_ms": 500}).json()
     chain, links = answer["chain"], answer["chain"]["links"]
     assert [link["offer"] for link in links] == [link["offer"] for link in (answer["choice"], *answer["fallbacks"])]

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from planner.core.catalogue import Provider
 from planner.core.chain import Chain, Link, chain_behind, chain_of, links_of, machines_of, unanswered_after
-from planner.core.errors import InvalidInput, NoAnswer
+from planner.core.errors import InvalidInput
 from planner.core.recommend import recommend
 from planner.core.snapshot import compile_catalogue
 from planner.core.uptime import UNMEASURED
 from planner.core.workload import Habits
 from tests import make
-from tests.failover import ERRORS_MAX, broken_promises, errors_of, simulated
-from tests.worlds import world
+from tests.failover import ERRORS_MAX, answered, broken_promises, errors_of, simulated
 
 NONE = Fraction(0)
 FAILURES = ("0.02", "0.05", "0.10")
@@ -204,17 +203,16 @@ def test_a_common_cause_takes_a_share(share: str) -> None:
 def test_chains_of_random_worlds_keep_their_promises() -> None:
     """Every link passes everything, no upstream repeats, and simulated requests agree with the figures."""
     chains = 0
-    for seed in range(150):
-        catalogue, ask = world(seed)
-        try:
-            answer = compile_catalogue(catalogue).recommend(ask)
-        except NoAnswer:
+    for seed in range(60):
+        world = answered(seed)
+        if world is None:
             continue
-        chains += 1
+        answer, catalogue, ask = world
+        chains += len(answer.fallbacks) > 0
         assert broken_promises(answer, catalogue, ask) == [], f"seed {seed}"
         off = errors_of(answer, catalogue, ask, requests=4_000, seed=seed)
         assert all(abs(errors) < ERRORS_MAX for errors in off.values()), f"seed {seed}: {off}"
-    assert chains > 25
+    assert chains > 20
 
 
 def test_the_simulation_would_notice_a_wrong_figure() -> None:

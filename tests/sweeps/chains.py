@@ -7,10 +7,7 @@ from math import sqrt
 
 from rich.progress import track
 
-from planner.core.errors import NoAnswer
-from planner.core.snapshot import compile_catalogue
-from tests.failover import ERRORS_MAX, REQUESTS, broken_promises, chain, errors_of
-from tests.worlds import world
+from tests.failover import ERRORS_MAX, REQUESTS, answered, broken_promises, chain, errors_of
 
 
 def main() -> int:
@@ -27,26 +24,25 @@ def main() -> int:
     lengths: Counter[int] = Counter()
     errors: defaultdict[str, list[float]] = defaultdict(list)
     for seed in track(range(options.seed, options.seed + options.count), "worlds"):
-        catalogue, ask = world(seed)
-        try:
-            answer = compile_catalogue(catalogue).recommend(ask)
-        except NoAnswer:
+        found = answered(seed)
+        if found is None:
             continue
+        answer, catalogue, ask = found
         lengths[len(chain(answer))] += 1
         off = errors_of(answer, catalogue, ask, requests=options.requests, seed=seed)
-        if broken_promises(answer, catalogue, ask) or any(abs(each) > ERRORS_MAX for each in off.values()):
+        if broken_promises(answer, catalogue, ask) or any(abs(figure) > ERRORS_MAX for figure in off.values()):
             broken.append(seed)
-        for name, each in off.items():
-            errors[name].append(each)
+        for name, figure in off.items():
+            errors[name].append(figure)
     print(
         f"{options.count} worlds, {lengths.total()} chains: {_by_length(lengths)}; {len(broken)} broken {broken[:20]}"
     )
     biased = False
-    for name, found in errors.items():
-        bias = sum(found) / sqrt(len(found))
+    for name, each in errors.items():
+        bias = sum(each) / sqrt(len(each))
         biased = biased or abs(bias) > ERRORS_MAX
-        furthest = max(abs(one) for one in found)
-        print(f"{name:12} {len(found)} compared: furthest off {furthest:.2f} errors, all together {bias:+.2f}")
+        furthest = max(abs(one) for one in each)
+        print(f"{name:12} {len(each)} compared: furthest off {furthest:.2f} errors, all together {bias:+.2f}")
     return 1 if broken or biased else 0
 
 
