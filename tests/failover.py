@@ -118,11 +118,12 @@ def errors_of(
 ) -> dict[str, float]:
     """Return how far the figures of an answer's chain are from simulated ones, in standard errors."""
     picks, habits = chain(answer), ask.workload.habits
+    links = links_of(picks, ask, catalogue)
     drawn = simulated(
-        links_of(picks, ask, catalogue), ask.common_cause_share, ask.timeout_ms, habits.failed_share,
+        links, ask.common_cause_share, ask.timeout_ms, habits.failed_share,
         habits.failed_billed_share, requests=requests, seed=seed,
     )  # fmt: skip
-    return drawn.errors(chain_behind(picks, ask, catalogue))
+    return drawn.errors(chain_behind(links, ask))
 
 
 def broken_promises(answer: Answer, catalogue: Catalogue, ask: Ask) -> list[str]:

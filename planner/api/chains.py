@@ -7,7 +7,7 @@ from typing import Any
 
 from planner.core.ask import Ask, Pick
 from planner.core.catalogue import Catalogue
-from planner.core.chain import chain_behind, links_of, machines_of
+from planner.core.chain import Link, chain_behind, links_of, machines_of
 from planner.core.money import plain, ratio_text, usd_text
 from planner.core.uptime import ASSUMED_MINUTES, UNMEASURED, Basis, Failure, failure_of
 
@@ -20,7 +20,8 @@ def chain_shape(picks: Sequence[Pick], ask: Ask, catalogue: Catalogue) -> Shape:
 
     Costs are those of answered requests: a customer has as many of them as the workload says.
     """
-    chain, links = chain_behind(picks, ask, catalogue), links_of(picks, ask, catalogue)
+    links = links_of(picks, ask, catalogue)
+    chain = chain_behind(links, ask)
     cost = chain.cost_usd
     per_period = None if cost is None else cost * ask.workload.requests_per_period
     margin = None if ask.economics is None or per_period is None else ask.economics.margin_at(per_period)
@@ -48,11 +49,11 @@ def chain_shape(picks: Sequence[Pick], ask: Ask, catalogue: Catalogue) -> Shape:
             }
             for pick, link, failure, served in zip(picks, links, failures, chain.serves, strict=True)
         ],
-        "assumptions": list(_assumptions(picks, ask, catalogue, failures)),
+        "assumptions": list(_assumptions(picks, links, ask, failures)),
     }
 
 
-def _assumptions(picks: Sequence[Pick], ask: Ask, catalogue: Catalogue, failures: Sequence[Failure]) -> Iterator[str]:
+def _assumptions(picks: Sequence[Pick], links: Sequence[Link], ask: Ask, failures: Sequence[Failure]) -> Iterator[str]:
     """Say what the figures rest on that nobody measured."""
     bases = {failure.basis for failure in failures}
     habits = ask.workload.habits
@@ -65,7 +66,7 @@ def _assumptions(picks: Sequence[Pick], ask: Ask, catalogue: Catalogue, failures
     if len(picks) > 1:
         yield f"{_short(ask.common_cause_share)} of the failures of the best link take all links at once"
         yield f"a link that fails is waited for {ask.timeout_ms} ms"
-    if len(set(machines_of(links_of(picks, ask, catalogue)))) < len(picks):
+    if len(set(machines_of(links))) < len(links):
         yield "links on one upstream's machines in one region fail together, as often as the best of them"
     channels = {pick.offer.facts.channel for pick in picks}
     if len(channels) == 1 and channels != {"direct"}:

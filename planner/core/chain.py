@@ -156,11 +156,11 @@ def links_of(picks: Sequence[Pick], ask: Ask, catalogue: Catalogue) -> tuple[Lin
     )
 
 
-def chain_behind(picks: Sequence[Pick], ask: Ask, catalogue: Catalogue) -> Chain:
-    """Compute the chain of an answer's choice and fallbacks, in their order."""
+def chain_behind(links: Sequence[Link], ask: Ask) -> Chain:
+    """Compute the chain of an answer's links, with what its question says of failures."""
     habits = ask.workload.habits
     return chain_of(
-        links_of(picks, ask, catalogue),
+        links,
         common_cause_share=ask.common_cause_share,
         timeout_ms=ask.timeout_ms,
         failed_share=habits.failed_share,

@@ -12,6 +12,7 @@ Source:
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, isqrt
 from typing import NamedTuple
 
@@ -64,6 +65,7 @@ def failure_of(facts: OfferFacts) -> Failure:
     return Failure(1 - lower_bound(Fraction(facts.uptime), minutes), basis, facts.uptime, minutes)
 
 
+@lru_cache(maxsize=8_192)
 def lower_bound(uptime: Fraction, minutes: int) -> Fraction:
     """Return the uptime that a measured one proves with 95 % confidence, rounded down to 1e-9.
 

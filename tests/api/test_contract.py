@@ -94,7 +94,8 @@ def test_a_common_cause_makes_a_chain_less_available(client: TestClient) -> None
 def test_a_common_cause_is_a_share_and_a_timeout_a_count(client: TestClient, said: dict[str, Any]) -> None:
     """Anything else is refused by its field."""
     answer = client.post("/v1/recommendations", json={**QUESTION, **said})
-    assert problem(answer, 422, "invalid_input")["field"] == next(iter(said))
+    (wrong,) = problem(answer, 422, "invalid")["errors"]
+    assert wrong["field"] == next(iter(said))
 
 
 def test_a_stored_plan_is_polled_with_an_etag(client: TestClient) -> None:

@@ -172,10 +172,10 @@ def test_an_answers_chain_rests_on_one_attempt_and_what_was_measured() -> None:
     ask = make.ask(independent_upstreams=False, fallbacks=1)
     ask = replace(ask, workload=replace(ask.workload, habits=Habits(failed_share=Fraction(1, 5))))
     answer = recommend(catalogue, ask)
-    first, second = links_of((answer.choice, *answer.fallbacks), ask, catalogue)
+    first, second = links = links_of((answer.choice, *answer.fallbacks), ask, catalogue)
     assert first == Link(Fraction("0.002"), UNMEASURED, "cloud", None, None)
     assert second == Link(Fraction("0.004"), UNMEASURED, "cloud", None, Fraction(600))
-    assert chain_behind((answer.choice, *answer.fallbacks), ask, catalogue).availability == 1 - UNMEASURED
+    assert chain_behind(links, ask).availability == 1 - UNMEASURED
 
 
 def test_fallbacks_are_on_upstreams_of_their_own() -> None:
