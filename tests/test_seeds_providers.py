@@ -152,6 +152,15 @@ def test_a_creator_has_one_direct_api() -> None:
     assert not [row["id"] for row in toml("providers") if row["kind"] == "broker" and row.get("creator_of")]
 
 
+def test_an_upstream_is_what_several_providers_share() -> None:
+    """Nobody is alone on a shared upstream, and one that is called like a provider is that provider's own."""
+    providers = toml("providers")
+    shared_by = Counter(row.get("upstream", row["id"]) for row in providers)
+    assert min(shared_by[row["upstream"]] for row in providers if "upstream" in row) > 1
+    kinds = {row["id"]: row for row in providers}
+    assert not [row["id"] for row in providers if "upstream" in kinds.get(row.get("upstream"), ())]
+
+
 def test_headquarters_rest_on_terms() -> None:
     """A provider's country is exactly the one a row of the terms states."""
     stated = {row["subject"]: row["headquarters"] for row in terms() if row["subject_kind"] == "provider"}

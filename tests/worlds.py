@@ -36,7 +36,10 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 def world(seed: int) -> tuple[Catalogue, Ask]:
     """Return the world of a seed."""
     dice = random.Random(seed)
-    offers = [_offer(dice, number) for number in range(dice.randint(2, 36))]
+    # Dice of their own, so that every other roll of a seed stays what it was before there was health.
+    health = random.Random(f"health {seed}")
+    offers = [_measured(health, _offer(dice, number)) for number in range(dice.randint(2, 36))]
+    upstreams = dict(zip(PROVIDERS, _upstreams(health), strict=False))
     offers.sort(key=lambda offer: offer.id.encode())
     catalogue = Catalogue(
         revision=1,
@@ -45,7 +48,12 @@ def world(seed: int) -> tuple[Catalogue, Ask]:
         cards={offer.id: cards for offer in offers if (cards := _cards(dice, offer.id))},
         terms=make.by_subject(*_terms(dice, offers)),
         providers={
-            name: Provider(id=name, name=name, creator_of=frozenset({name} if dice.random() < 0.5 else ()))
+            name: Provider(
+                id=name,
+                name=name,
+                creator_of=frozenset({name} if dice.random() < 0.5 else ()),
+                upstream=upstreams[name],
+            )
             for name in PROVIDERS[:4]
         },
         scores=_scores(dice),
@@ -81,6 +89,18 @@ def _offer(dice: random.Random, number: int) -> Offer:
         throughput_tps=dice.choice((None, Decimal(0), Decimal(30), Decimal("80.5"))),
     )
     return Offer(id=f"{facts.channel}:{facts.provider}/m{number}", facts=facts, model=model, free=dice.random() < 0.1)
+
+
+def _measured(dice: random.Random, offer: Offer) -> Offer:
+    """Give an offer an uptime, or none; some were measured without their window."""
+    uptime = dice.choice((None, Decimal(0), Decimal("0.8"), Decimal("0.97"), Decimal("0.9990939097793023"), Decimal(1)))
+    minutes = None if uptime is None else dice.choice((None, 0, 5, 30, 1_440))
+    return replace(offer, facts=replace(offer.facts, uptime=uptime, uptime_minutes=minutes))
+
+
+def _upstreams(dice: random.Random) -> tuple[str | None, ...]:
+    """Say whose machines the registered providers run on: mostly their own, else those of another, or of a third."""
+    return dice.choice(((None, None, None, None), (None, "acme", None, None), (None, "cloud", "cloud", "acme")))
 
 
 def _cards(dice: random.Random, offer: str) -> tuple[PriceCard, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model
@@ -278,6 +279,8 @@ class RecommendationIn(QuestionIn):
     objective: Literal["cheapest", "best_quality", "fastest", "balanced"] | None = None
     fallbacks: Annotated[int, Field(ge=0, le=10)] | None = None
     independent_upstreams: bool = True
+    common_cause_share: DecimalText | None = None
+    timeout_ms: Count | None = None
 
     def question(self) -> Question:
         """Return the question in core terms.
@@ -290,6 +293,8 @@ class RecommendationIn(QuestionIn):
             objective=self.objective,
             fallbacks=self.fallbacks,
             independent_upstreams=self.independent_upstreams,
+            common_cause_share=None if self.common_cause_share is None else Fraction(self.common_cause_share),
+            timeout_ms=self.timeout_ms,
         )
 
 

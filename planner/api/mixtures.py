@@ -24,7 +24,6 @@ from planner.core.errors import InvalidInput
 from planner.core.frontier import Blend, Point, best_blend
 from planner.core.mixture import Aim, Arm, Decider, Pair, Way, advise
 from planner.core.money import floor_text, ratio_text, usd_text
-from planner.core.objective import expected_seconds
 from planner.flows import answer as questions
 from planner.flows.current import View
 from planner.flows.frontier import Ends, ends
@@ -113,7 +112,7 @@ def _scored(point: Point, ask: Ask) -> Shape:
 
 def _arm(view: View, found: Ends, pick: Pick) -> Arm:
     score = view.catalogue.score(pick.offer.model, found.everybody.index)
-    return Arm(pick.cost_usd, None if score is None else Fraction(score.score), expected_seconds(pick))
+    return Arm(pick.cost_usd, None if score is None else Fraction(score.score), pick.expected_seconds)
 
 
 def _affordable(pair: Pair, aim: Aim, ask: Ask) -> Shape:

@@ -116,6 +116,7 @@ def _provider(view: View, provider: str) -> Shape:
         "kind": facts.kind,
         "headquarters": facts.headquarters,
         "creator_of": sorted(facts.creator_of),
+        "upstream": facts.upstream or facts.id,
         "terms": [terms_shape(row) for row in rows],
     }
 

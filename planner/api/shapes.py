@@ -5,6 +5,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from planner.api.chains import chain_shape
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.checks import index_of
@@ -13,7 +14,7 @@ from planner.core.cost import Cost, Line
 from planner.core.expected import Priced, list_usd
 from planner.core.money import PICO, floor_text, pico_text, plain, ratio_text, usd_text
 from planner.core.moves import moves
-from planner.core.objective import expected_seconds, note, rule
+from planner.core.objective import note, rule
 from planner.core.offer import Offer
 from planner.core.parties import PartyTerms, Stated
 from planner.core.policy import Policy
@@ -89,7 +90,7 @@ def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | No
     per_period = pick.cost_usd * ask.workload.requests_per_period
     margin = None if ask.economics is None else ask.economics.margin_at(per_period)
     terms = catalogue.terms_of(pick.offer, ask.decided_at)
-    seconds = expected_seconds(pick)
+    seconds = pick.expected_seconds
     return {
         "offer": pick.offer.id,
         "model": pick.offer.model,
@@ -147,16 +148,20 @@ def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, Mo
     }
     if len(answer.fallbacks) < ask.fallbacks:
         shape["fallbacks_missing"] = ask.fallbacks - len(answer.fallbacks)
-    used = {pick.offer.facts.provider for pick in (answer.choice, *answer.fallbacks)}
+    used = {view.catalogue.upstream_of(pick.offer) for pick in (answer.choice, *answer.fallbacks)}
     return {
         **shape,
-        "chain": None,
+        "chain": chain_shape((answer.choice, *answer.fallbacks), ask, view.catalogue),
         "budget_usd": None if budget is None else floor_text(budget, BUDGET_PLACES),
         "considered": answer.considered,
         "eligible": answer.eligible,
         "refused": dict(answer.refused),
         "alternatives": [
-            {"offer": pick.offer.id, "why_not": why_not(pick, answer.choice, used, ask)} for pick in answer.alternatives
+            {
+                "offer": pick.offer.id,
+                "why_not": why_not(pick, answer.choice, ask, repeated=view.catalogue.upstream_of(pick.offer) in used),
+            }
+            for pick in answer.alternatives
         ],
         "enforce": enforce(Recommendation(ask, answer, view.catalogue, None)),
         "objective": ask.objective,
@@ -194,8 +199,8 @@ def standing_shape(
     }
 
 
-def why_not(pick: Pick, choice: Pick, used: set[str], ask: Ask) -> str:
-    """Say why an eligible offer is not in the chain."""
+def why_not(pick: Pick, choice: Pick, ask: Ask, *, repeated: bool) -> str:
+    """Say why an eligible offer is not in the chain. ``repeated``: a link of the chain has the same upstream."""
     dearer = pick.cost_usd - choice.cost_usd
     if dearer > 0:
         reason = f"costs {usd_text(dearer)} more"
@@ -203,7 +208,7 @@ def why_not(pick: Pick, choice: Pick, used: set[str], ask: Ask) -> str:
         reason = f"costs {usd_text(-dearer)} less, but comes later by {ask.objective}"
     else:
         reason = "costs the same, and comes later by quality or id"
-    if ask.independent_upstreams and pick.offer.facts.provider in used:
+    if ask.independent_upstreams and repeated:
         return f"{reason}; same upstream as a link of the chain"
     return reason
 
@@ -287,6 +292,7 @@ def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None, f
         "tokens_per_minute_max": facts.tokens_per_minute_max,
         "retires_at": time_text(facts.retires_at),
         "uptime": None if facts.uptime is None else plain(facts.uptime),
+        "uptime_minutes": facts.uptime_minutes,
         "ttft_ms": facts.ttft_ms,
         "throughput_tps": None if facts.throughput_tps is None else plain(facts.throughput_tps),
         # Null: everything is as the feed claims it; else `measured` names the figures that were measured, not claimed.

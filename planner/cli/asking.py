@@ -44,17 +44,19 @@ def print_answer(shape: Shape) -> None:
         f"{shape['objective']} under policy {shape['policy']} v{shape['policy_version']}",
         [
             ("", _LEFT), ("offer", _LEFT), ("provider", _LEFT), ("tier", _RIGHT),
-            ("USD/request", _RIGHT), ("USD/period", _RIGHT), ("margin", _RIGHT),
+            ("USD/request", _RIGHT), ("USD/period", _RIGHT), ("margin", _RIGHT), ("fails", _RIGHT),
         ],
         [
             (
                 name, link["offer"], link["provider"], link["tier"],
-                link["cost_usd"], link["cost_usd_per_period"], link["margin"],
+                link["cost_usd"], link["cost_usd_per_period"], link["margin"], failing["failure_share"],
             )
-            for name, link in links
+            for (name, link), failing in zip(links, shape["chain"]["links"], strict=True)
         ],
     )  # fmt: skip
     choice = shape["choice"]
+    show.line("")
+    print_chain(shape["chain"])
     show.line("")
     print_lines(choice["lines"])
     evidence = choice["evidence"]
@@ -79,6 +81,19 @@ def print_answer(shape: Shape) -> None:
         show.line(f"not chosen {other['offer']}: {other['why_not']}")
     stale = "; STALE: its source was not read lately" if shape["stale"] else ""
     show.line(f"revision   {shape['revision']}, valid until {shape['valid_until'] or 'the next change'}{stale}")
+
+
+def print_chain(chain: Shape) -> None:
+    """Print what failover comes to, and what it takes for granted."""
+    show.line(f"chain      answers at least {chain['availability']} of all requests")
+    if chain["expected_cost_usd"] is not None:
+        margin = "" if chain["expected_margin"] is None else f", margin {chain['expected_margin']}"
+        period = f"{chain['expected_cost_usd_per_period']} USD/period"
+        show.line(f"expected   {chain['expected_cost_usd']} USD per answered request, {period}{margin}")
+    if chain["expected_latency_ms"] is not None:
+        show.line(f"expected   {chain['expected_latency_ms']} ms to the whole answer")
+    for assumption in chain["assumptions"]:
+        show.line(f"assumed    {assumption}")
 
 
 def print_lines(lines: list[Shape]) -> None:

@@ -188,6 +188,12 @@ def recommend(  # one option per field of the question
     tier: Annotated[list[int] | None, typer.Option(help="Only this tier; may be repeated.")] = None,
     objective: Annotated[str | None, typer.Option(help="cheapest, best_quality, fastest or balanced.")] = None,
     fallbacks: Annotated[int | None, typer.Option(min=0, max=10, help="Fallbacks wanted.")] = None,
+    common_cause_share: Annotated[
+        str | None, typer.Option(help="Share of failures that take the whole chain at once, such as 0.1.")
+    ] = None,
+    timeout_ms: Annotated[
+        int | None, typer.Option(min=0, help="How long a link that fails is waited for, milliseconds.")
+    ] = None,
     at: At = None,
     known_at: KnownAt = None,
     as_json: Json = False,
@@ -199,6 +205,7 @@ def recommend(  # one option per field of the question
         plan=plan, task=task, revenue_usd=revenue_usd, payment_fee_percent=fee_percent,
         payment_fee_fixed_usd=fee_fixed_usd, other_costs_usd=other_costs_usd, margin=margin, policy=policy,
         at=at, known_at=known_at, objective=objective, fallbacks=fallbacks,
+        common_cause_share=common_cause_share, timeout_ms=timeout_ms,
     )  # fmt: skip
     needs = asking.drop_absent(models=model, capabilities=capability, context_tokens=context_tokens, tiers=tier)
     counts = asking.drop_absent(input_tokens=input_tokens, output_tokens=output_tokens)

@@ -16,6 +16,14 @@ from planner.core.workload import Workload
 
 FALLBACKS_MAX = 10
 ALTERNATIVES = 5
+COMMON_CAUSE_SHARE = Fraction(1, 10)
+"""The share of failures that take every link of a chain at once, where nobody says: the upper end of the 1 to 10 % of
+IEC 61508-6:2010, annex D. Providers share more than machines do there: networks, models, and everybody's evening peak.
+"""
+TIMEOUT_MS = 30_000
+"""How long a link that fails is waited for, where nobody says. Client libraries wait 10 minutes unless they are told
+(https://github.com/openai/openai-python#timeouts), and no failover is worth that wait.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +31,9 @@ class Ask:
     """One question.
 
     ``at`` selects prices, bands and tiers; ``decided_at`` is the day whose policy and terms decide.
-    ``economics`` None asks for no margin. ``independent_upstreams`` lets no provider serve twice in a chain.
+    ``economics`` None asks for no margin. ``independent_upstreams`` lets no upstream serve twice in a chain.
+    ``common_cause_share`` of its failures take all links of a chain at once; ``timeout_ms`` is how long one that fails
+    is waited for.
     """
 
     workload: Workload
@@ -35,6 +45,8 @@ class Ask:
     objective: str = "cheapest"
     fallbacks: int = 2
     independent_upstreams: bool = True
+    common_cause_share: Fraction = COMMON_CAUSE_SHARE
+    timeout_ms: int = TIMEOUT_MS
 
     def __post_init__(self) -> None:
         """Refuse an objective planner does not have and chains nobody can want."""
@@ -42,6 +54,8 @@ class Ask:
             raise InvalidInput("objective", f"one of {', '.join(OBJECTIVES)} is needed")
         if not 0 <= self.fallbacks <= FALLBACKS_MAX:
             raise InvalidInput("fallbacks", f"an integer from 0 to {FALLBACKS_MAX} is needed")
+        if not 0 <= self.common_cause_share <= 1:
+            raise InvalidInput("common_cause_share", "a share from 0 to 1 is needed")
 
     @property
     def budget_usd(self) -> Fraction | None:
@@ -70,6 +84,20 @@ class Pick:
     def list_usd(self) -> Fraction:
         """What one attempt costs at list price, over all kinds of requests."""
         return list_usd(self.kinds)
+
+    @property
+    def latency_ms(self) -> Fraction | None:
+        """The time to the last token: median time to the first, plus the output at median throughput; None: unknown."""
+        ttft, speed = self.offer.facts.ttft_ms, self.offer.facts.throughput_tps
+        if ttft is None or speed is None or speed <= 0:
+            return None
+        tokens = sum((kind.share * kind.usage.output_tokens for kind in self.kinds), Fraction())
+        return ttft + 1000 * tokens / Fraction(speed)
+
+    @property
+    def expected_seconds(self) -> Fraction | None:
+        """The same in seconds."""
+        return None if self.latency_ms is None else self.latency_ms / 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,13 +25,17 @@ KEPT_PARTIES = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Who runs models, or brokers them. ``creator_of`` are the authors whose models this provider's own API serves."""
+    """Who runs models, or brokers them. ``creator_of`` are the authors whose models this provider's own API serves.
+
+    ``upstream`` names whose machines it runs on, where several providers are one operator's; None: its own.
+    """
 
     id: str
     name: str
     kind: str = "provider"
     headquarters: str | None = None
     creator_of: frozenset[str] = frozenset()
+    upstream: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +156,11 @@ class Catalogue:
     def indexes(self) -> tuple[str, ...]:
         """Every quality index that some model has a score on, by name."""
         return tuple(sorted({index for _model, index in self.scores}))
+
+    def upstream_of(self, offer: Offer) -> str:
+        """Return on whose machines an offer runs: what stands on the same ones is down together."""
+        provider = self.providers.get(offer.facts.provider)
+        return offer.facts.provider if provider is None or provider.upstream is None else provider.upstream
 
     def by_creator(self, offer: Offer) -> bool:
         """Tell whether the offer is the model creator's own direct one."""

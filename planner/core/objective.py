@@ -24,8 +24,8 @@ def order(ask: Ask) -> Order:
         return (_or_lowest(pick.quality).copy_negate(), *cheapest(pick))
 
     def fastest(pick: Pick) -> tuple[object, ...]:
-        seconds = expected_seconds(pick)
-        return (seconds is None, seconds or Fraction(), *cheapest(pick))
+        latency_ms = pick.latency_ms
+        return (latency_ms is None, latency_ms or Fraction(), *cheapest(pick))
 
     def balanced(pick: Pick) -> tuple[object, ...]:
         scored = pick.quality is not None and pick.quality > 0
@@ -41,7 +41,7 @@ def compares(ask: Ask, pick: Pick) -> bool:
         return pick.quality is not None
     if ask.objective == "balanced":
         return pick.quality is not None and pick.quality > 0
-    return ask.objective == "cheapest" or expected_seconds(pick) is not None
+    return ask.objective == "cheapest" or pick.latency_ms is not None
 
 
 def rule(ask: Ask) -> str:
@@ -69,18 +69,6 @@ def note(ask: Ask, compared: int, eligible: int) -> str | None:
     if not compared:
         return f"no eligible offer has a {lacking}: answered as cheapest"
     return f"{eligible - compared} of {eligible} eligible offers have no {lacking}, and come last"
-
-
-def expected_seconds(pick: Pick) -> Fraction | None:
-    """Return the seconds to the last token, or None where a feed does not say how quick an offer is.
-
-    The median time to the first token, plus the mean output, reasoning included, at the median throughput.
-    """
-    ttft, speed = pick.offer.facts.ttft_ms, pick.offer.facts.throughput_tps
-    if ttft is None or speed is None or speed <= 0:
-        return None
-    tokens = sum((kind.share * kind.usage.output_tokens for kind in pick.kinds), Fraction())
-    return Fraction(ttft, 1000) + tokens / Fraction(speed)
 
 
 def _or_lowest(quality: Decimal | None) -> Decimal:

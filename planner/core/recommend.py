@@ -57,7 +57,8 @@ def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
         cheapest = min(too_dear, key=lambda pick: (pick.cost_usd, pick.offer.id.encode()), default=None)
         raise no_answer(ask, cheapest, counts, lambda other: recommend(catalogue, other))
     compared = sum(compares(ask, pick) for pick in affordable)
-    return answer(ask, sorted(affordable, key=order(ask)), len(affordable), compared, counts)
+    ordered = sorted(affordable, key=order(ask))
+    return answer(ask, ordered, len(affordable), compared, counts, catalogue.upstream_of)
 
 
 def rank(catalogue: Catalogue, ask: Ask) -> list[Ranked]:
@@ -145,19 +146,28 @@ def affordable_at(ask: Ask, cost_usd: Fraction) -> bool:
     return budget is None or cost_usd * ask.workload.requests_per_period <= budget
 
 
-def answer(ask: Ask, ordered: Iterable[Pick], eligible: int, compared: int, refused: Mapping[str, int]) -> Answer:
+def answer(
+    ask: Ask,
+    ordered: Iterable[Pick],
+    eligible: int,
+    compared: int,
+    refused: Mapping[str, int],
+    upstream_of: Callable[[Offer], str],
+) -> Answer:
     """Build the chain from eligible offers in order: the best first, then fallbacks on upstreams not yet used.
 
-    ``ordered`` may be lazy: it is read only as far as the chain and the alternatives need.
+    ``ordered`` may be lazy: it is read only as far as the chain and the alternatives need. ``upstream_of`` tells on
+    whose machines an offer runs.
     """
     chain: list[Pick] = []
     others: list[Pick] = []
     used: set[str] = set()
     for pick in ordered:
-        repeated = ask.independent_upstreams and pick.offer.facts.provider in used
+        upstream = upstream_of(pick.offer)
+        repeated = ask.independent_upstreams and upstream in used
         if len(chain) <= ask.fallbacks and not repeated:
             chain.append(pick)
-            used.add(pick.offer.facts.provider)
+            used.add(upstream)
         elif len(others) < ALTERNATIVES:
             others.append(pick)
         if len(chain) > ask.fallbacks and len(others) == ALTERNATIVES:

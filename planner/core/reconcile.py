@@ -12,7 +12,7 @@ from planner.core.price import RateTable
 _STATED = (
     "region", "quantization", "variant", "input_modalities", "output_modalities", "context_tokens",
     "max_output_tokens", "cacheable_tokens_min", "requests_per_minute_max", "tokens_per_minute_max", "retires_at",
-    "uptime", "ttft_ms", "throughput_tps",
+    "ttft_ms", "throughput_tps",
 )  # fmt: skip
 
 
@@ -85,6 +85,10 @@ def _merged(claims: Iterable[Claim]) -> OfferFacts:
             stated = next((value for facts in others if (value := getattr(facts, name)) is not None), None)
             if stated is not None:
                 changes[name] = stated
+    measured = next((facts for facts in others if facts.uptime is not None), None)
+    if first.uptime is None and measured is not None:
+        # An uptime says nothing without the window it was measured over.
+        changes |= {"uptime": measured.uptime, "uptime_minutes": measured.uptime_minutes}
     capabilities: dict[str, bool] = {}
     for facts in (*reversed(others), first):
         capabilities.update(facts.capabilities)

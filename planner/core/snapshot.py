@@ -91,7 +91,7 @@ class Snapshot:
         if count < len(fits):
             eligible = Eligible(eligible.indices[fits], eligible.costs[fits], eligible.refused)
         ordered, compared = by_objective(self._figures, run, eligible, pick)
-        return answer(ask, ordered, count, compared, counts)
+        return answer(ask, ordered, count, compared, counts, self.catalogue.upstream_of)
 
     def rank(self, ask: Ask) -> Ranking:
         """Rank every offer that passes everything but the margin by its exact cost, cheapest first."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 
-from planner.core.ask import Answer, Ask
+from planner.core.ask import COMMON_CAUSE_SHARE, TIMEOUT_MS, Answer, Ask
 from planner.core.catalogue import Catalogue
 from planner.core.cost import Cost, cost
 from planner.core.errors import InvalidInput, NoAnswer, NotFound, UnknownPolicy, Unpriced
@@ -37,6 +37,8 @@ class Question:
     fallbacks: int | None = None
     independent_upstreams: bool = True
     over_budget: bool = False
+    common_cause_share: Fraction | None = None
+    timeout_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ def ask_of(catalogue: Catalogue, question: Question, default_policy: str, now: d
         UnknownPolicy: the policy does not exist.
     """
     at = question.at or now
+    shared = COMMON_CAUSE_SHARE if question.common_cause_share is None else question.common_cause_share
+    timeout_ms = TIMEOUT_MS if question.timeout_ms is None else question.timeout_ms
     if question.plan is None and question.task is None:
         if question.workload is None:
             raise InvalidInput("workload", "either plan and task, or a workload is needed")
@@ -97,6 +101,8 @@ def ask_of(catalogue: Catalogue, question: Question, default_policy: str, now: d
             objective=question.objective or "cheapest",
             fallbacks=2 if question.fallbacks is None else question.fallbacks,
             independent_upstreams=question.independent_upstreams,
+            common_cause_share=shared,
+            timeout_ms=timeout_ms,
         )
     if question.plan is None or question.task is None:
         raise InvalidInput("plan", "plan and task go together")
@@ -113,6 +119,8 @@ def ask_of(catalogue: Catalogue, question: Question, default_policy: str, now: d
         objective=question.objective or task.objective,
         fallbacks=task.fallbacks if question.fallbacks is None else question.fallbacks,
         independent_upstreams=question.independent_upstreams,
+        common_cause_share=shared,
+        timeout_ms=timeout_ms,
     )
 
 

@@ -106,6 +106,7 @@ def _provider(provider: Mapping[str, Any]) -> dict[str, Any]:
         "kind": provider["kind"],
         "headquarters": provider.get("headquarters"),
         "creator_of": provider.get("creator_of", []),
+        "upstream": provider.get("upstream"),
     }
 
 

@@ -16,7 +16,7 @@ from planner.core.units import SERVICE_TIERS
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one, fetch_parts
 from planner.sources.openrouter_prices import rate_table
-from planner.sources.reading import Rows, count, decimal, document, flag, least, median, share, words
+from planner.sources.reading import Rows, count, decimal, document, flag, least, median, uptime, words
 
 CHANNEL = "openrouter"
 MODELS_PATH = "/api/v1/models"
@@ -36,6 +36,8 @@ CAPABILITIES = {
     "logprobs": "logprobs",
     "web_search_options": "web_search",
 }
+# The longest window proves most.
+UPTIMES = (("uptime_last_1d", 1_440), ("uptime_last_30m", 30), ("uptime_last_5m", 5))
 # The rest of a tag mixes quantizations, tiers, regions and house names; only what is surely a region is one.
 _REGION = re.compile(r"(?:us|eu|europe|global|swedencentral|[a-z]{2}-[a-z]+-?[0-9])", re.ASCII)
 _SCORES = {
@@ -210,6 +212,7 @@ def _facts(  # one row with all it needs
     variant = id_.partition(":")[2]
     quantization = endpoint.get("quantization")
     stated = next((word for word in steps if word in SERVICE_TIERS), None)
+    measured, minutes = uptime(endpoint, UPTIMES)
     return OfferFacts(
         model_spelling=id_,
         provider=seat.provider,
@@ -228,7 +231,8 @@ def _facts(  # one row with all it needs
         context_tokens=least(count(endpoint.get("context_length")), count(endpoint.get("max_prompt_tokens"))),
         max_output_tokens=count(endpoint.get("max_completion_tokens")),
         retires_at=_expiry(model.get("expiration_date")),
-        uptime=share(endpoint.get("uptime_last_30m")),
+        uptime=measured,
+        uptime_minutes=minutes,
         ttft_ms=count(median(endpoint.get("latency_last_30m"))),
         throughput_tps=decimal(median(endpoint.get("throughput_last_30m"))),
     )

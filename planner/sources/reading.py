@@ -208,6 +208,12 @@ def share(percent: object) -> Decimal | None:
     return None if value is None or value > 100 else value.scaleb(-2)  # noqa: PLR2004  # percent
 
 
+def uptime(row: Mapping[str, Any], windows: Iterable[tuple[str, int]]) -> tuple[Decimal | None, int | None]:
+    """Read the uptime of the first window that is stated, as a share, and how many minutes the window is long."""
+    stated = ((share(row.get(key)), minutes) for key, minutes in windows)
+    return next(((value, minutes) for value, minutes in stated if value is not None), (None, None))
+
+
 def flag(value: object) -> bool | None:
     """Read a flag, or None where none is stated."""
     return value if isinstance(value, bool) else None

@@ -27,13 +27,15 @@ from planner.sources.reading import (
     flag,
     listed_rows,
     median,
-    share,
     under,
+    uptime,
     words,
 )
 from planner.sources.scale import Scale
 
 CHANNEL = "vercel"
+# The longest window proves most.
+UPTIMES = (("uptime_last_1d", 1_440), ("uptime_last_1h", 60), ("uptime_last_15m", 15))
 PATH = "/v1/models"
 # Source: the answer for zai/glm-5.3-flash of 2026-09-28, and the gateway's REST reference. The keys are those of
 # OpenRouter; a 0 beside prices that are not stands for "not priced apart". `discount` is inside already. `image` of a
@@ -155,6 +157,7 @@ def _facts(model: Mapping[str, Any], endpoint: Mapping[str, Any], id_: str, seat
     architecture = model.get("architecture")
     spoken = architecture if isinstance(architecture, dict) else {}
     quantization = endpoint.get("quantization")
+    measured, minutes = uptime(endpoint, UPTIMES)
     return OfferFacts(
         model_spelling=id_,
         provider=seat.provider,
@@ -168,7 +171,8 @@ def _facts(model: Mapping[str, Any], endpoint: Mapping[str, Any], id_: str, seat
         output_modalities=words(spoken.get("output_modalities")),
         context_tokens=count(endpoint.get("context_length")),
         max_output_tokens=count(endpoint.get("max_completion_tokens")),
-        uptime=share(endpoint.get("uptime_last_1h")),
+        uptime=measured,
+        uptime_minutes=minutes,
         ttft_ms=count(median(endpoint.get("latency_last_1h"))),
         throughput_tps=decimal(median(endpoint.get("throughput_last_1h"))),
     )

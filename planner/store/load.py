@@ -177,6 +177,7 @@ def _providers(connection: sa.Connection) -> dict[str, Provider]:
             kind=row.kind,
             headquarters=row.headquarters,
             creator_of=frozenset(json.loads(row.creator_of)),
+            upstream=row.upstream,
         )
         for row in connection.execute(sa.select(t.providers))
     }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import pytest
@@ -58,6 +59,43 @@ def test_the_main_question_is_answered(client: TestClient) -> None:
     assert answer["considered"] == answer["eligible"] + sum(answer["refused"].values())
     assert choice["evidence"]["source_url"].startswith("https://")
     assert choice["terms_evidence"]
+
+
+def test_an_answer_says_what_failover_comes_to(client: TestClient) -> None:
+    """Availability is what its links' failures come to, and an answer costs more than the cheapest link."""
+    answer = client.post("/v1/recommendations", json={**QUESTION, "common_cause_share": "0", "timeout_ms": 500}).json()
+    chain, links = answer["chain"], answer["chain"]["links"]
+    assert [link["offer"] for link in links] == [link["offer"] for link in (answer["choice"], *answer["fallbacks"])]
+    assert len({link["upstream"] for link in links}) == 3
+    failures = [Fraction(link["failure_share"]) for link in links]
+    assert 0 <= 1 - prod(failures) - Fraction(chain["availability"]) < Fraction("0.00001")
+    costs = [Fraction(link["cost_usd"]) for link in (answer["choice"], *answer["fallbacks"])]
+    assert min(costs) < Fraction(chain["expected_cost_usd"]) < sum(costs)
+    assert Fraction(chain["expected_margin"]) <= Fraction(answer["choice"]["margin"])
+    assert (chain["common_cause_share"], chain["timeout_ms"]) == ("0", 500)
+    assert "a link that fails is waited for 500 ms" in chain["assumptions"]
+
+
+def test_a_common_cause_makes_a_chain_less_available(client: TestClient) -> None:
+    """Ten percent of the best link's failures are everybody's where the question does not say otherwise."""
+    chains = [
+        client.post("/v1/recommendations", json={**QUESTION, **said}).json()["chain"]
+        for said in ({"common_cause_share": "0.01"}, {}, {"common_cause_share": "1"})
+    ]
+    assert [chain["common_cause_share"] for chain in chains] == ["0.01", "0.1", "1"]
+    shares = [chain["availability"] for chain in chains]
+    assert shares == sorted(shares, reverse=True)
+    assert len(set(shares)) == 3
+
+
+@pytest.mark.parametrize(
+    "said", [{"common_cause_share": "1.5"}, {"common_cause_share": 0.1}, {"timeout_ms": -1}, {"timeout_ms": "500"}]
+)
+def test_a_common_cause_is_a_share_and_a_timeout_a_count(client: TestClient, said: dict[str, Any]) -> None:
+    """Anything else is refused by its field."""
+    answer = client.post("/v1/recommendations", json={**QUESTION, **said})
+    (wrong,) = problem(answer, 422, "invalid")["errors"]
+    assert wrong["field"] == next(iter(said))
 
 
 def test_a_stored_plan_is_polled_with_an_etag(client: TestClient) -> None:

@@ -11,7 +11,7 @@ import pytest
 from planner.core.ask import Answer
 from planner.core.catalogue import Catalogue
 from planner.core.claim import Score
-from planner.core.objective import expected_seconds, note, rule
+from planner.core.objective import note, rule
 from planner.core.offer import Offer
 from planner.core.plan import Needs
 from planner.core.price import RateTable
@@ -82,9 +82,9 @@ def test_seconds_count_the_first_token_and_the_output() -> None:
     """0.9 s, then 500 tokens at 100 a second; unknown where a feed does not say both."""
     found = chosen(WORLD, "fastest")
     picks = {pick.offer.model: pick for pick in (found.choice, *found.fallbacks, *found.alternatives)}
-    assert expected_seconds(picks["acme/small"]) == Fraction("5.9")
-    assert expected_seconds(picks["acme/large"]) == Fraction("10.4")
-    assert expected_seconds(picks["acme/quiet"]) is None
+    assert picks["acme/small"].expected_seconds == Fraction("5.9")
+    assert picks["acme/large"].expected_seconds == Fraction("10.4")
+    assert picks["acme/quiet"].expected_seconds is None
 
 
 def test_a_score_of_zero_is_no_quality_to_divide_by() -> None:

@@ -47,6 +47,15 @@ def test_the_most_trusted_price_is_believed_never_an_average() -> None:
     assert believe(own, RANKING, free=False).source == "list"
 
 
+def test_an_uptime_is_believed_with_its_own_window() -> None:
+    """Where another source measured, its figure comes with its minutes; nobody's window goes with somebody else's."""
+    day = claim(rates("9"), uptime=Decimal("0.9"), uptime_minutes=1_440)
+    silent, bare = claim(rates("1")), claim(rates("1"), uptime=Decimal(1))
+    for trusted, expected in ((silent, (Decimal("0.9"), 1_440)), (bare, (Decimal(1), None))):
+        facts = believe([("list", day), ("vendor", trusted)], RANKING, free=False).facts
+        assert (facts.uptime, facts.uptime_minutes) == expected
+
+
 def test_unknown_is_not_free() -> None:
     """A price of zero needs the curated flag; a claim without a price leaves the offer to the next source."""
     zero = rates("0", "0")

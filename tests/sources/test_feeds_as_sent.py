@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -97,6 +98,30 @@ def test_one_bad_name_takes_nobody_with_it() -> None:
     assert 0 < len(gone) < len(before.claims) / 2
     assert len(found.claims) + len(gone) == len(before.claims)
     assert "bad_id" in {row.code for row in found.refused}
+
+
+@pytest.mark.parametrize(
+    ("source", "stated", "minutes"),
+    [
+        ("openrouter", {"uptime_last_1d": 99, "uptime_last_30m": 98, "uptime_last_5m": 97}, 1_440),
+        ("openrouter", {"uptime_last_1d": None, "uptime_last_30m": 99, "uptime_last_5m": 97}, 30),
+        ("openrouter", {"uptime_last_30m": None, "uptime_last_5m": 99}, 5),
+        ("openrouter", {"uptime_last_30m": None}, None),
+        ("vercel", {"uptime_last_1d": 99, "uptime_last_1h": 98, "uptime_last_15m": 97}, 1_440),
+        ("vercel", {"uptime_last_1h": 99, "uptime_last_15m": 97}, 60),
+        ("vercel", {"uptime_last_1h": None, "uptime_last_15m": 99}, 15),
+    ],
+)
+def test_the_longest_stated_window_measures_an_uptime(source: str, stated: dict[str, int], minutes: int | None) -> None:
+    """A day goes before half an hour, and an uptime is kept with its window; without any there is none."""
+    document = json.loads(payload(source))
+    models = document["models"] if source == "openrouter" else document["data"]
+    for model in models:
+        for endpoint in model["endpoints"]:
+            endpoint.update(stated)
+    facts = [claim.facts for claim in parse(source, json.dumps(document).encode()).claims]
+    uptime = None if minutes is None else Decimal("0.99")
+    assert {(each.uptime, each.uptime_minutes) for each in facts} == {(uptime, minutes)}
 
 
 def test_a_price_too_long_to_be_written_down_is_none() -> None:
