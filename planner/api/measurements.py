@@ -11,7 +11,7 @@ from planner.api.problem import documented
 from planner.api.shapes import Shape, standing_shape
 from planner.core import errors
 from planner.core.measurement import Comparison
-from planner.core.money import ratio_text, usd_text
+from planner.core.money import ceiling_text, ratio_text, usd_text
 from planner.flows import answer as flow
 from planner.store import measurements
 from planner.store.json_text import time_text
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=ReadRoute)
 _REFUSALS = documented(errors.NotFound)
 _OfferId = Annotated[str, Query(min_length=1, max_length=400, description="the exact id of an offer")]
 _HALF, _MOST = Fraction(1, 2), Fraction(95, 100)
-_SPEED_PLACES = 2
+_SPEED_PLACES, _SHARE_PLACES = 2, 4
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 
 
@@ -72,8 +72,7 @@ def measurement_shape(kept: Kept) -> Shape:
         "failures": made.failures,
         "errors": dict(sorted(made.errors.items())),
         "failure_share": None if share is None else ratio_text(share),
-        # An upper bound is rounded up like every ceiling.
-        "failure_share_max": None if upper is None else ratio_text(Fraction(upper) + Fraction(1, 20_000)),
+        "failure_share_max": None if upper is None else ceiling_text(upper, _SHARE_PLACES),
         "ttft_ms_p50": made.ttft_ms(_HALF),
         "ttft_ms_p95": made.ttft_ms(_MOST),
         "throughput_tps_p50": None if speed is None else ratio_text(speed, _SPEED_PLACES),

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil, sqrt
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 from planner.core.money import PICO, ratio_text
 from planner.core.offer import Measured, Offer
+from planner.core.uptime import ASSUMED_MINUTES, lower_bound
 from planner.core.usage import Usage
 
 Value = TypeVar("Value", int, Fraction)
@@ -23,9 +24,10 @@ TIMED_MIN = 3
 """So many of them must have a figure for it to go before the claim."""
 UPTIME_ATTEMPTS_MIN = 100
 """Five attempts without a failure leave a failure share of a third possible, so uptime takes more of them."""
+UPTIME_MINUTES_MIN = ASSUMED_MINUTES
+"""Many attempts in a few minutes see one moment of an offer: whatever they find, it says little of its failures."""
 # A whole answer in two or three pieces was collected before it was sent: how fast it was made cannot be told.
 PIECES_MIN = 4
-_ONE_SIDED_95 = 1.6448536269514722
 _MINUTE_SECONDS = 60
 _MILLION, _THOUSAND = 1_000_000, 1_000
 _OURS = frozenset({"redirect", "encoded", "http_400", "http_401", "http_402", "http_403", "http_404", "http_405",
@@ -154,9 +156,10 @@ class Measurement:
         return Fraction(self.failures, len(self.counted)) if self.counted else None
 
     @property
-    def failure_share_max(self) -> float | None:
+    def failure_share_max(self) -> Fraction | None:
         """What the share of failures is below, with 95 % confidence."""
-        return wilson_upper(self.failures, len(self.counted))
+        attempts = len(self.counted)
+        return 1 - lower_bound(Fraction(attempts - self.failures, attempts), attempts) if attempts else None
 
     def ttft_ms(self, share: Fraction) -> int | None:
         """Return a quantile of the time to the first token, in milliseconds, rounded up."""
@@ -248,23 +251,6 @@ def nearest_rank(values: Iterable[Value], share: Fraction) -> Value | None:
     return ranked[max(ceil(share * len(ranked)), 1) - 1] if ranked else None
 
 
-def wilson_upper(failures: int, attempts: int) -> float | None:
-    """Return the upper end of Wilson's one-sided 95 % interval of a share; None without attempts.
-
-    Source:
-        E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
-
-    Example:
-        >>> f"{wilson_upper(0, 5):.3f} {wilson_upper(2, 100):.4f}"
-        '0.351 0.0586'
-    """
-    if not attempts:
-        return None
-    share, z2 = failures / attempts, _ONE_SIDED_95**2
-    spread = _ONE_SIDED_95 * sqrt(share * (1 - share) / attempts + z2 / (4 * attempts**2))
-    return min(1.0, (share + z2 / (2 * attempts) + spread) / (1 + z2 / attempts))
-
-
 def chosen(measurements: Sequence[Measurement], at: datetime) -> Measurement | None:
     """Return the newest measurement that counts at a moment, of an offer's own, newest first."""
     return next((m for m in measurements if m.measured_at <= at and m.until is not None and at < m.until), None)
@@ -279,10 +265,11 @@ def as_measured(offer: Offer, measurement: Measurement) -> Offer:
     speed = measurement.throughput_tps(half)
     if speed is not None and sum(a.throughput_tps is not None for a in measurement.attempts) >= TIMED_MIN:
         found["throughput_tps"] = Decimal(ratio_text(speed, 2))
-    if counted >= UPTIME_ATTEMPTS_MIN:
-        began = min(attempt.started_at for attempt in measurement.counted)
+    began = min((attempt.started_at for attempt in measurement.counted), default=measurement.measured_at)
+    minutes = int((measurement.measured_at - began).total_seconds() / _MINUTE_SECONDS)
+    if counted >= UPTIME_ATTEMPTS_MIN and minutes >= UPTIME_MINUTES_MIN:
         found["uptime"] = Decimal(ratio_text(Fraction(counted - measurement.failures, counted)))
-        found["uptime_minutes"] = ceil((measurement.measured_at - began).total_seconds() / _MINUTE_SECONDS) or 1
+        found["uptime_minutes"] = minutes
     if not found:
         return offer
     facts = replace(offer.facts, **found)  # type: ignore[arg-type]  # each has its field's type

@@ -66,21 +66,21 @@ def failure_of(facts: OfferFacts) -> Failure:
 
 
 @lru_cache(maxsize=8_192)
-def lower_bound(uptime: Fraction, minutes: int) -> Fraction:
+def lower_bound(uptime: Fraction, observations: int) -> Fraction:
     """Return the uptime that a measured one proves with 95 % confidence, rounded down to 1e-9.
 
-    The shorter the window, the lower. Minutes are not really independent, an outage lasts many of them; what the bound
-    misses by that it partly regains by counting all requests of a minute as one observation.
+    The fewer the observations, the lower. Minutes are not really independent, an outage lasts many of them; what the
+    bound misses by that it partly regains by counting all requests of a minute as one observation.
 
     Args:
         uptime: the measured share of requests that succeeded, from 0 to 1.
-        minutes: the length of the window, at least 1.
+        observations: minutes of a window, or requests one by one; at least 1.
 
     Example:
         >>> float(lower_bound(Fraction(1), 30)), float(lower_bound(Fraction(1), 1_440))
         (0.917275657, 0.998124672)
     """
-    square = Z * Z / minutes
+    square = Z * Z / observations
     spread = _root_above(square * (uptime * (1 - uptime) + square / 4))
     bound = (uptime + square / 2 - spread) / (1 + square)
     return max(Fraction(), 1 - Fraction(ceil((1 - bound) * 10**PLACES), 10**PLACES))
