@@ -12,6 +12,7 @@ from planner.sources import ADAPTERS
 from planner.sources.artificial_analysis import ArtificialAnalysis
 from planner.sources.feed import Source
 from planner.sources.mapping import Mapped, read_layout
+from planner.sources.openrouter import OpenRouter
 from planner.store.engine import Store
 
 
@@ -39,6 +40,8 @@ def enabled(settings: Settings) -> Sources:
         if not url:
             raise InvalidInput(f"PLANNER_{name.upper()}_URL", "this feed has no address of its own")
         chosen[name] = (ADAPTERS[name], url)
+    if OpenRouter.name in chosen and settings.openrouter_effective:
+        chosen[OpenRouter.name] = (OpenRouter(cache_shares=True), settings.openrouter_url)
     key = settings.artificial_analysis_key
     if ArtificialAnalysis.name in chosen and key is not None:
         chosen[ArtificialAnalysis.name] = (ArtificialAnalysis(key.get_secret_value()), settings.artificial_analysis_url)

@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         description="feeds to refresh, separated by commas; empty turns all off",
     )
     openrouter_url: str = Field(default="https://openrouter.ai", description="base URL of the OpenRouter feed")
+    openrouter_effective: bool = Field(
+        default=False,
+        description="whether OpenRouter's undocumented shares of cached prompt tokens are read too, "
+        "which takes one more request per model",
+    )
     litellm_url: str = Field(
         default="https://raw.githubusercontent.com", description="base URL of the LiteLLM price map"
     )

@@ -293,6 +293,7 @@ def offer_shape(offer: Offer, card: PriceCard | None, label: ModelTier | None, f
         "retires_at": time_text(facts.retires_at),
         "uptime": None if facts.uptime is None else plain(facts.uptime),
         "uptime_minutes": facts.uptime_minutes,
+        "cache_hit_share": None if facts.cache_hit_share is None else plain(facts.cache_hit_share),
         "ttft_ms": facts.ttft_ms,
         "throughput_tps": None if facts.throughput_tps is None else plain(facts.throughput_tps),
         # Null: everything is as the feed claims it; else `measured` names the figures that were measured, not claimed.

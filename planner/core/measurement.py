@@ -257,7 +257,11 @@ def chosen(measurements: Sequence[Measurement], at: datetime) -> Measurement | N
 
 
 def as_measured(offer: Offer, measurement: Measurement) -> Offer:
-    """Put what was measured in the place of what was claimed; figures with too few attempts stay the feed's."""
+    """Put what was measured in the place of what was claimed; figures with too few attempts stay the feed's.
+
+    The share of cached prompt tokens always does, however many attempts there are: a probe sends a few prompts again
+    and again, so what it finds in the cache is what it put there itself, and customers would be promised its savings.
+    """
     half, found = Fraction(1, 2), dict[str, object]()
     counted = len(measurement.counted)
     if sum(a.error is None and a.first_us is not None for a in measurement.attempts) >= TIMED_MIN:

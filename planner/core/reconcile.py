@@ -12,7 +12,7 @@ from planner.core.price import RateTable
 _STATED = (
     "region", "quantization", "variant", "input_modalities", "output_modalities", "context_tokens",
     "max_output_tokens", "cacheable_tokens_min", "requests_per_minute_max", "tokens_per_minute_max", "retires_at",
-    "ttft_ms", "throughput_tps",
+    "ttft_ms", "throughput_tps", "cache_hit_share",
 )  # fmt: skip
 
 

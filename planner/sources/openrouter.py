@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from planner.core.terms import Confidence, Terms
 from planner.core.units import SERVICE_TIERS
 from planner.sources.feed import Known, Payload, Progress
 from planner.sources.fetch import fetch_one, fetch_parts
+from planner.sources.openrouter_caching import LIMITS, hit_shares, shares_url
 from planner.sources.openrouter_prices import rate_table
 from planner.sources.reading import Rows, count, decimal, document, flag, least, median, uptime, words
 
@@ -48,10 +50,17 @@ _SCORES = {
 
 
 class OpenRouter:
-    """The public API: the list of models, then the endpoints of each, then the providers."""
+    """The public API: the list of models, then the endpoints of each, then the providers.
+
+    Where asked for, also the undocumented shares of cached prompt tokens, as facts of the offers and nothing more.
+    """
 
     name = "openrouter"
     file_url = f"https://openrouter.ai{MODELS_PATH}"
+
+    def __init__(self, *, cache_shares: bool = False) -> None:
+        """Remember whether the shares of cached prompt tokens are asked for."""
+        self._cache_shares = cache_shares
 
     async def fetch(self, base_url: str, known: Mapping[str, Known], progress: Progress) -> tuple[Payload, ...]:
         """Fetch the list, and with a bound on how many at once, the endpoints of every model.
@@ -60,22 +69,30 @@ class OpenRouter:
             FeedRefused: the list cannot be had, or more than a fifth of the endpoints cannot.
         """
         listed = await fetch_one(self.name, f"{base_url}{MODELS_PATH}", known, lambda *_: None)
-        ids = [id_ for model in _models(self.name, listed.body) if isinstance(id_ := model.get("id"), str)]
+        models = _models(self.name, listed.body)
+        ids = [id_ for model in models if isinstance(id_ := model.get("id"), str)]
         urls = [f"{base_url}{MODELS_PATH}/{id_}/endpoints" for id_ in ids if valid_feed_id(id_)]
         extra = [f"{base_url}{PROVIDERS_PATH}"]
-        return (listed, *await fetch_parts(self.name, urls, known, progress, extra))
+        parts = await fetch_parts(self.name, urls, known, progress, extra)
+        if not self._cache_shares:
+            return (listed, *parts)
+        # By themselves, so that what nobody promised takes neither time nor bytes from the prices.
+        shares = dict.fromkeys(url for model in models if (url := shares_url(base_url, model)) is not None)
+        return (listed, *parts, *await fetch_parts(self.name, (), known, progress, tuple(shares), LIMITS))
 
     def parse(self, payloads: Mapping[str, bytes], names: ProviderNames, observed_at: datetime) -> Reading:
         """Read the payloads, or one capture file with the endpoints inside the list, into claims."""
         url = next((url for url in payloads if url.endswith(MODELS_PATH)), None)
         if url is None:
             raise FeedRefused(self.name, "not_expected", "the list of models is missing")
+        base = url.removesuffix(MODELS_PATH)
         rows = Rows(self.name, url, observed_at)
         for model in _models(self.name, payloads[url]):
             id_ = model.get("id")
             own = f"{url}/{id_}/endpoints"
-            _model(rows, model, self._endpoints(model, payloads.get(own)), names, own, observed_at)
-        base = url.removesuffix(MODELS_PATH)
+            endpoints = self._endpoints(model, payloads.get(own))
+            shares = self._shares(rows, model, endpoints or [], names, payloads, base)
+            _model(rows, model, endpoints, names, own, observed_at, shares)
         providers = payloads.get(f"{base}{PROVIDERS_PATH}")
         if providers is None:
             rows.notes["no_provider_terms"] += 1
@@ -93,6 +110,21 @@ class OpenRouter:
         listed = data.get("endpoints") if isinstance(data, dict) else None
         return listed if isinstance(listed, list) else None
 
+    def _shares(
+        self,
+        rows: Rows,
+        model: Mapping[str, Any],
+        endpoints: list[Any],
+        names: ProviderNames,
+        payloads: Mapping[str, bytes],
+        base: str,
+    ) -> dict[str, Decimal]:
+        """Return the share of cached prompt tokens by tag, of the endpoints of one model that have one."""
+        url = shares_url(base, model) if self._cache_shares else None
+        if url is None:
+            return {}
+        return hit_shares(self.name, payloads.get(url, b""), endpoints, names, rows.notes)
+
 
 def _models(source: str, body: bytes) -> list[dict[str, Any]]:
     answer = document(source, body)
@@ -109,6 +141,7 @@ def _model(  # one row of the list with all it needs
     names: ProviderNames,
     url: str,
     observed_at: datetime,
+    shares: Mapping[str, Decimal],
 ) -> None:
     id_ = model.get("id")
     if not isinstance(id_, str) or not valid_feed_id(id_):
@@ -122,7 +155,7 @@ def _model(  # one row of the list with all it needs
     elif not endpoints:
         rows.refuse(id_, "no_endpoints")
     for endpoint in endpoints or ():
-        _take(rows, model, id_, endpoint, names, route, url)
+        _take(rows, model, id_, endpoint, names, route, url, shares)
 
 
 def _describe(rows: Rows, model: Mapping[str, Any], id_: str, observed_at: datetime) -> None:
@@ -168,6 +201,7 @@ def _take(  # one row with all it needs
     names: ProviderNames,
     route: Route,
     url: str,
+    shares: Mapping[str, Decimal],
 ) -> None:
     tag = endpoint.get("tag") if isinstance(endpoint, dict) else None
     if not isinstance(endpoint, dict) or not isinstance(tag, str) or not valid_feed_id(tag):
@@ -180,7 +214,7 @@ def _take(  # one row with all it needs
         return
     claim = Claim(
         offer_id=offer_id(CHANNEL, seat.provider, id_, rest or None),
-        facts=_facts(model, endpoint, id_, rest, seat, route),
+        facts=replace(_facts(model, endpoint, id_, rest, seat, route), cache_hit_share=shares.get(tag)),
         source_url=url if url.startswith("https://") else None,
     )
     rows.offer(claim, lambda unmapped: rate_table(endpoint.get("pricing"), unmapped))
