@@ -23,7 +23,7 @@ PATH = "/api/frontend/v1/stats/effective-pricing"
 TOKENS_MIN = 10_000_000
 """A share of fewer tokens says more of a few customers than of the provider."""
 # What can be done without is asked for once and not waited for.
-LIMITS = Limits(whole_seconds=60.0, tries_max=1)
+LIMITS = Limits(whole_seconds=30.0, tries_max=1)
 _HUNDREDTH = Decimal("0.01")
 
 

@@ -56,6 +56,15 @@ def test_an_uptime_is_believed_with_its_own_window() -> None:
         assert (facts.uptime, facts.uptime_minutes) == expected
 
 
+def test_an_observed_share_is_the_most_trusted_sources_that_states_one() -> None:
+    """A share of cached tokens fills in where the believed source has none, is never averaged, and sets no price."""
+    low, high = claim(rates("9"), cache_hit_share=Decimal("0.2")), claim(rates("1"), cache_hit_share=Decimal("0.9"))
+    silent, unpriced = claim(rates("1")), claim(None, cache_hit_share=Decimal("0.9"))
+    for trusted, source, share in ((silent, "vendor", "0.2"), (high, "vendor", "0.9"), (unpriced, "list", "0.2")):
+        belief = believe([("list", low), ("vendor", trusted)], RANKING, free=False)
+        assert (belief.source, belief.facts.cache_hit_share) == (source, Decimal(share))
+
+
 def test_unknown_is_not_free() -> None:
     """A price of zero needs the curated flag; a claim without a price leaves the offer to the next source."""
     zero = rates("0", "0")
