@@ -5,11 +5,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from planner.core.decode import decode
+from planner.core.offer import Kind
 
 OPENROUTER = "openrouter"
 CANONICAL = re.compile(r"[a-z0-9-]+/[a-z0-9._-]+", re.ASCII)
 """How a canonical model is written: author/name."""
 _PUNCTUATION = re.compile(r"[-_.:/@+~]")
+# Words of a model's name that say what it does. They only ever keep a model out of chat answers, and none into them.
+_NO_CHAT = {
+    "embed": Kind.EMBEDDING, "embedding": Kind.EMBEDDING, "embeddings": Kind.EMBEDDING, "bge": Kind.EMBEDDING,
+    "rerank": Kind.RERANK, "reranker": Kind.RERANK, "whisper": Kind.TRANSCRIPTION, "tts": Kind.SPEECH,
+    "melotts": Kind.SPEECH, "flux": Kind.IMAGE, "sdxl": Kind.IMAGE, "diffusion": Kind.IMAGE, "guard": Kind.MODERATION,
+    "llamaguard": Kind.MODERATION,
+}  # fmt: skip
 
 
 def canonical_model(channel: str, provider: str, spelling: str, aliases: Mapping[tuple[str, str], str]) -> str | None:
@@ -29,6 +37,30 @@ def canonical_model(channel: str, provider: str, spelling: str, aliases: Mapping
             return settled
         place = decode(*place)
     return None
+
+
+def kind_of(stated: Kind, spelling: str, curated: Kind | None) -> Kind:
+    """Return what an offer does: as its feed says, unless that is only what a feed says of every model.
+
+    Many lists know no kinds, or call every model a chat model: a transcriber with a price per token looks like the
+    bargain of the year there. So a curated kind of the model goes before, and so does a word of the name that no chat
+    model has.
+
+    Args:
+        stated: the kind the feed stated, or the one it did not state.
+        spelling: the model's name, as the channel spells it.
+        curated: the kind that the model is registered under; None: nobody looked at it.
+
+    Example:
+        >>> kind_of(Kind.CHAT, "fireworks/models/flux-1-dev", None), kind_of(Kind.CHAT, "influx-7b", None)
+        (<Kind.IMAGE: 'image'>, <Kind.CHAT: 'chat'>)
+    """
+    if stated is not Kind.CHAT:
+        return stated
+    if curated is not None and curated is not Kind.CHAT:
+        return curated
+    words = _PUNCTUATION.split(spelling.casefold())
+    return next((_NO_CHAT[word] for word in words if word in _NO_CHAT), stated)
 
 
 def new_ids(claimed: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -231,7 +231,7 @@ def _way(asked: _Question, channel: str, reaches: list[Reach], refused: Counter[
     upstreams: dict[str, Reach] = {}
     for reach in same:
         if reach.affordable:
-            upstreams.setdefault(reach.offer.facts.provider, reach)
+            upstreams.setdefault(catalogue.upstream_of(reach.offer), reach)
     charged = [fee for fee in catalogue.fees if fee.channel == channel and fee.in_force(ask.at)]
     return Way(
         channel=catalogue.channels.get(channel, Channel(id=channel, name=channel)),

@@ -16,7 +16,7 @@ from planner.core.catalogue import Catalogue, Channel, Provider
 from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
 from planner.core.fx import FxRate
-from planner.core.identity import OPENROUTER, canonical_model
+from planner.core.identity import OPENROUTER, canonical_model, kind_of
 from planner.core.offer import Kind, Offer
 from planner.core.price import Evidence, PriceCard, RateTable
 from planner.core.rate_form import read_rates
@@ -41,7 +41,7 @@ def load_catalogue(
             offer's speed. Without it, none is.
     """
     heads, ages = read_heads(connection), ages_of(connection)
-    registry = _Registry(aliases_of(connection), _base_weights(connection), free_offers(connection))
+    registry = _Registry(aliases_of(connection), _kinds(connection), free_offers(connection))
     return Catalogue(
         revision=heads.catalogue if known_at is None else _revision(connection, known_at),
         policy_revision=heads.policy,
@@ -89,18 +89,19 @@ def free_offers(connection: sa.Connection) -> frozenset[str]:
 
 
 class _Registry(NamedTuple):
-    """What offers are read with: spellings, base weights, and the offers that are curated as free."""
+    """What offers are read with: spellings, what models are registered as, and the offers that are curated as free."""
 
     aliases: Mapping[tuple[str, str], str]
-    bases: Container[str]
+    kinds: Mapping[str, Kind]
     free: Container[str]
 
     def offer(self, id_: str, text: str) -> Offer:
         """Build an offer from its stored facts."""
         facts = read_facts(json.loads(text))
         model = canonical_model(facts.channel, facts.provider, facts.model_spelling, self.aliases)
-        if model in self.bases and facts.kind is Kind.CHAT:
-            facts = replace(facts, kind=Kind.COMPLETION)
+        kind = kind_of(facts.kind, facts.model_spelling, self.kinds.get(model or ""))
+        if kind is not facts.kind:
+            facts = replace(facts, kind=kind)
         return Offer(id=id_, facts=facts, model=model, free=id_ in self.free)
 
 
@@ -123,10 +124,10 @@ def _gone(connection: sa.Connection, registry: _Registry) -> dict[str, Offer]:
     return {row.id: registry.offer(row.id, row.facts) for row in connection.execute(query)}
 
 
-def _base_weights(connection: sa.Connection) -> frozenset[str]:
-    """Return the models that complete a text and were never taught to chat, whatever a list calls them."""
-    query = sa.select(t.models.c.id).where(t.models.c.kind == Kind.COMPLETION.value)
-    return frozenset(connection.execute(query).scalars())
+def _kinds(connection: sa.Connection) -> dict[str, Kind]:
+    """Return what every model does that a person registered, whatever a list calls it."""
+    query = sa.select(t.models.c.id, t.models.c.kind).where(t.models.c.settled_by.is_not(None))
+    return {id_: Kind(kind) for id_, kind in connection.execute(query)}
 
 
 @lru_cache(maxsize=20_000)
