@@ -33,7 +33,7 @@ _REFUSALS = documented(
 _Plan = Annotated[str, Path(max_length=63, description="id of a plan")]
 _Text = Annotated[str | None, Query(max_length=400)]
 _At = Annotated[datetime | None, BeforeValidator(moment), Query(description="RFC 3339 time with an offset")]
-CENTS, FLOOR_PLACES = 2, 4
+CENTS, FLOOR_PLACES, REQUEST_PLACES = 2, 4, 8
 
 
 class PriceIn(Sent):
@@ -165,7 +165,7 @@ def _task_price_shape(found: flow.TaskPrice) -> Shape:
         "choice": pick_summary(found.pick, found.ask),
         "keeps_margin": found.keeps_margin,
         "minimum_price_usd": _up(found.minimum_price_usd, CENTS),
-        "overage_usd_per_request": _up(found.overage_usd_per_request, FLOOR_PLACES),
+        "overage_usd_per_request": _up(found.overage_usd_per_request, REQUEST_PLACES),
         "overage_usd_per_mtok": _up(found.overage_usd_per_mtok, FLOOR_PLACES),
         "input_share": _ratio(found.input_share),
         "sensitivity": [driver_shape(driver) for driver in found.drivers],

@@ -31,6 +31,7 @@ def chain_shape(picks: Sequence[Pick], ask: Ask, catalogue: Catalogue) -> Shape:
         "expected_cost_usd": None if cost is None else usd_text(cost),
         "expected_cost_usd_per_period": None if per_period is None else usd_text(per_period),
         "expected_margin": None if margin is None else ratio_text(margin),
+        "keeps_margin": None if ask.budget_usd is None or per_period is None else per_period <= ask.budget_usd,
         "expected_latency_ms": None if chain.latency_ms is None else ceil(chain.latency_ms),
         "common_cause_share": _short(ask.common_cause_share),
         "timeout_ms": ask.timeout_ms,

@@ -44,10 +44,11 @@ def answered(view: View, question: flow.Question, default_policy: str, now: date
     """Answer the main question from one view, in its written form."""
     ask = flow.ask_of(view.catalogue, question, default_policy, now)
     found = flow.recommend(view, ask)
+    stepped: Shape = {}
     if question.over_budget:
-        ask, found = step_down(ask, found, view.snapshot.recommend)
-    labels = view.snapshot.labels(ask.at)
-    return answer_shape(found, ask, view, labels)
+        below, found = step_down(ask, found, view.snapshot.recommend)
+        stepped, ask = {"stepped_down": below != ask}, below
+    return {**answer_shape(found, ask, view, view.snapshot.labels(ask.at)), **stepped}
 
 
 @router.post("/recommendations", responses=REFUSALS, openapi_extra=described(RecommendationIn, _QUESTION))

@@ -19,6 +19,10 @@ from planner.core.tier import ModelTier
 from planner.core.units import Unit
 from planner.core.usage import Usage
 
+ASSUMED_CONTEXT_TOKENS = 8_192
+"""A prompt up to here fits a window nobody states: the smallest that chat models have had for years."""
+_CHATS = frozenset({Kind.CHAT.value, Kind.COMPLETION.value})
+
 
 class Longest(NamedTuple):
     """The longest prompt and the longest completion of a workload on an offer, in tokens."""
@@ -82,7 +86,9 @@ def needs_codes(  # noqa: C901, PLR0912  # one branch per need, in their order
     if facts.kind.value != needs.kind:
         yield "needs:kind"
     yield from _modality_codes("output_modalities", needs.output_modalities, facts.output_modalities)
-    yield from _modality_codes("input_modalities", needs.input_modalities, facts.input_modalities)
+    # Whoever chats sends text; a model that is known to take none is no answer, also where nobody asked.
+    sent = needs.input_modalities or (("text",) if needs.kind in _CHATS else ())
+    yield from _modality_codes("input_modalities", sent, facts.input_modalities)
     if tier is None:
         yield "needs:service_tier"
     if needs.regions is not None:
@@ -120,7 +126,7 @@ def _modality_codes(name: str, asked: tuple[str, ...], has: frozenset[str] | Non
 
 def _limit_codes(offer: Offer, needs: Needs, longest: Longest) -> Iterator[str]:
     limit = offer.facts.context_tokens
-    if needs.context_tokens is not None and limit is None:
+    if limit is None and (needs.context_tokens is not None or longest.input_tokens > ASSUMED_CONTEXT_TOKENS):
         yield "needs:context:unknown"
     elif limit is not None and limit < max(needs.context_tokens or 0, longest.input_tokens):
         yield "needs:context"

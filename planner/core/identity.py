@@ -16,7 +16,9 @@ _NO_CHAT = {
     "embed": Kind.EMBEDDING, "embedding": Kind.EMBEDDING, "embeddings": Kind.EMBEDDING, "bge": Kind.EMBEDDING,
     "rerank": Kind.RERANK, "reranker": Kind.RERANK, "whisper": Kind.TRANSCRIPTION, "tts": Kind.SPEECH,
     "melotts": Kind.SPEECH, "flux": Kind.IMAGE, "sdxl": Kind.IMAGE, "diffusion": Kind.IMAGE, "guard": Kind.MODERATION,
-    "llamaguard": Kind.MODERATION,
+    "llamaguard": Kind.MODERATION, "qwen3guard": Kind.MODERATION, "guardian": Kind.MODERATION,
+    "asr": Kind.TRANSCRIPTION, "ocr": Kind.OCR, "olmocr": Kind.OCR, "rolmocr": Kind.OCR, "mt": Kind.OTHER,
+    "e5": Kind.EMBEDDING,
 }  # fmt: skip
 
 

@@ -164,8 +164,9 @@ class Aim:
 def advise(pair: Pair, asked: Aim, alone: Arm | None = None) -> Advice:
     """Choose between the two offers, the ways to serve with both, and ``alone``, the best that keeps the margin alone.
 
-    Where it is known which share needs the strong offer, the cheapest way within the budget is chosen; the strong
-    offer alone is one of them, and of equal costs the quicker way comes first. Where it is not known, quality goes
+    Where it is known which share needs the strong offer, the cheapest way within the budget is chosen, unless one offer
+    alone is as good and no dearer; the strong offer alone is one of the ways, and of equal costs the quicker comes
+    first. Where it is not known, quality goes
     first: the strong offer alone if the margin allows it, else whichever scores higher, the share of it that the margin
     allows or the best offer alone.
     """
@@ -173,19 +174,27 @@ def advise(pair: Pair, asked: Aim, alone: Arm | None = None) -> Advice:
     mixed = None if share is None else pair.routed(share, asked.router).score
     reasons = (*_on_budget(pair, asked, share), *_on_alone(alone, mixed), *_on_cascades(pair, asked))
     if asked.escalated_share is not None:
-        costs = {
-            "strong_alone": pair.strong.cost_usd,
-            "router": pair.routed(asked.escalated_share, asked.router).cost_usd,
-            "cascade": pair.cascaded(asked.escalated_share, asked.judge).cost_usd,
+        ways: dict[str, Arm | Way] = {
+            "strong_alone": pair.strong,
+            "router": pair.routed(asked.escalated_share, asked.router),
+            "cascade": pair.cascaded(asked.escalated_share, asked.judge),
         }
-        within = {way: cost for way, cost in costs.items() if asked.affords(cost)}
+        within = {name: way for name, way in ways.items() if asked.affords(way.cost_usd)}
         if within:
-            return Advice(verdict=min(within, key=within.__getitem__), reasons=reasons)
+            best = min(within, key=lambda name: within[name].cost_usd)
+            if alone is None or not _as_good_and_no_dearer(alone, within[best]):
+                return Advice(verdict=best, reasons=reasons)
+            return Advice(verdict="best_alone" if alone != pair.cheap else "cheap_alone", reasons=reasons)
     elif asked.affords(pair.strong.cost_usd):
         return Advice(verdict="strong_alone", reasons=reasons)
     if alone is not None and alone.score is not None and (mixed is None or mixed <= alone.score):
         return Advice(verdict="best_alone" if alone != pair.cheap else "cheap_alone", reasons=reasons)
     return Advice(verdict="fixed_share" if share else "cheap_alone", reasons=reasons)
+
+
+def _as_good_and_no_dearer(alone: Arm, way: Arm | Way) -> bool:
+    known = alone.score is not None and way.score is not None
+    return known and alone.cost_usd <= way.cost_usd and (alone.score or 0) >= (way.score or 0)
 
 
 def _on_budget(pair: Pair, asked: Aim, share: Fraction | None) -> Iterator[str]:

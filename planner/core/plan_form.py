@@ -28,6 +28,7 @@ _WORKLOAD_KEYS = {
     *_SHARES, *COUNTS,
 }  # fmt: skip
 LIFETIMES = ("5m", "1h")
+_NOTHING = Usage().parts
 Read = TypeVar("Read")
 
 
@@ -113,8 +114,11 @@ def _workload(document: Mapping[str, Any], counts: Mapping[str, int], where: str
         writes_for_an_hour=_one_of(document.get("cache_write_lifetime", "5m"), LIFETIMES, where) == "1h",
         reasoning_multiplier=_share(document.get("reasoning_multiplier", "1"), f"{where}.reasoning_multiplier"),
     )
+    requests = _read_requests(document, counts, where)
+    if not any(usage.parts != _NOTHING for usage, _of in requests):
+        raise InvalidInput(where, "counts of a request are needed, such as input_tokens and output_tokens")
     return Workload(
-        requests=_read_requests(document, counts, where),
+        requests=requests,
         requests_per_period=_count(document.get("requests_per_period", 1), f"{where}.requests_per_period"),
         habits=habits,
     )

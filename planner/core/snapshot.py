@@ -152,6 +152,8 @@ class Snapshot:
         )
         prompt = max(needs.context_tokens or 0, longest[0].input_tokens)
         codes[field.context < prompt] = self._number("needs:context")
+        if longest[0].input_tokens > checks.ASSUMED_CONTEXT_TOKENS:
+            codes[np.isinf(field.context)] = self._number("needs:context:unknown")
         return codes
 
     def _affordable(self, ask: Ask, eligible: Eligible, pick: Callable[[int], Pick]) -> Flags:

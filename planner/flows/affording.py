@@ -13,7 +13,7 @@ from planner.core.cliff import Cliff, cliffs
 from planner.core.errors import InvalidInput, MarginUnreachable, NoAnswer, NotFound
 from planner.core.margin import Margin, price_floor_usd
 from planner.core.plan import Economics, Plan
-from planner.core.recommend import priced
+from planner.core.recommend import priced, refusals
 from planner.core.sensitivity import Driver, drivers
 from planner.core.tariff import Tariff
 from planner.core.tier import MTOK
@@ -226,8 +226,9 @@ def trim_task(  # one argument per thing that may be said
 
     Raises:
         NotFound: no such plan, task or offer.
-        InvalidInput: the plan aims at no margin, and none was given.
-        NoAnswer: nothing compliant has a price, or the offer has none.
+        InvalidInput: the plan aims at no margin, and none was given; or the offer is refused for another reason than
+            its cost.
+        NoAnswer: nothing compliant has a price.
     """
     [(name, ask)] = _asked(view, _plan_of(view.catalogue, plan_id), task, margin, at, now)
     budget = ask.budget_usd
@@ -236,7 +237,12 @@ def trim_task(  # one argument per thing that may be said
     if offer is None:
         pick = told(view, ask)
     else:
-        pick = priced(view.catalogue, ask, offer_named(view.catalogue, offer), view.snapshot.labels(ask.at))
+        named, labels = offer_named(view.catalogue, offer), view.snapshot.labels(ask.at)
+        codes = tuple(refusals(view.catalogue, ask, named, labels))
+        if codes:
+            # A cut that makes an offer fit must not read like leave to use it.
+            raise InvalidInput("offer", f"the task may not use it: {', '.join(dict.fromkeys(codes))}")
+        pick = priced(view.catalogue, ask, named, labels)
     tariff = Tariff.of(pick, ask)
     found = trim(tariff, ask.workload, budget, cut)
     drop = _next_tier_down(view, ask, pick)

@@ -74,10 +74,10 @@ def test_how_many_tokens_a_plan_buys(input: str, output: str, millions: str) -> 
 
 def test_the_share_of_prompts_depends_on_the_task() -> None:
     """52 % of the cost at 5.5 in for one out, 94 % at 73.4; a mix of 4 to 1 makes code look 8.7 times too cheap."""
-    code = Workload.of(Usage(input_tokens=73_400, output_tokens=1_000))
+    code = Workload.of(Usage(input_tokens=7_340, output_tokens=100))
     shares = [input_share(pick("3", "15", workload)[1]) for workload in (CHAT, code)]
     assert [ratio_text(share, 2) for share in shares if share is not None] == ["0.52", "0.94"]
-    four = Workload.of(Usage(input_tokens=4_000, output_tokens=1_000))
+    four = Workload.of(Usage(input_tokens=400, output_tokens=100))
     real, assumed = (pick("3", "15", workload)[1].cost_usd for workload in (code, four))
     assert ratio_text(real / assumed, 1) == "8.7"
     assert input_share(pick("0", "0")[1]) is None
