@@ -31,7 +31,7 @@ def undominated(portfolio: Portfolio, options: Options) -> Options:
     for number in sorted(numbers, key=lambda number: -portfolio.of(portfolio.slots[number]).price_usd):
         levels = _levels_above(portfolio, portfolio.slots[number], kept) if rules.monotone else []
         # Whole numbers in the order of the costs: comparing exact ones again and again is what takes the time.
-        by_cost = sorted(options[number], key=lambda one: one.cost_usd)
+        by_cost = sorted(options[number], key=lambda one: (float(one.cost_usd), one.cost_usd))
         ranks = list(accumulate((one.cost_usd != other.cost_usd for other, one in pairwise(by_cost)), initial=0))
         ordered = sorted(zip(by_cost, ranks, strict=True), key=lambda item: item[0].primary.quality, reverse=True)
         least: dict[tuple[object, ...], int] = {}

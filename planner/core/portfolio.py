@@ -12,43 +12,18 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from planner.core.errors import InvalidInput
-from planner.core.offer import Offer
-
-# A month is a twelfth of a year of 365 days.
-PERIODS_PER_MONTH = {
-    "day": Fraction(365, 12),
-    "week": Fraction(365, 84),
-    "month": Fraction(1),
-    "quarter": Fraction(1, 3),
-    "year": Fraction(1, 12),
-}
-"""How many billing periods of a plan are in a month."""
 
 SHARED_BY = ("requests", "spend")
-UNKNOWN_FAILURE_SHARE = Fraction(1, 100)
 
 MARGIN, FREE_BURN, PROVIDER_SHARE, MONOTONE, FALLBACK = "margin", "free_burn", "provider_share", "monotone", "fallback"
-
-
-def stated_failure_share(offer: Offer) -> Fraction:
-    """Return which share of requests an offer is taken to fail: what its stated uptime leaves, else one in a hundred.
-
-    Example:
-        >>> from decimal import Decimal
-        >>> from planner.core.offer import OfferFacts
-        >>> facts = OfferFacts(model_spelling="m", provider="acme", channel="direct", uptime=Decimal("0.995"))
-        >>> stated_failure_share(Offer(id="direct:acme/m", facts=facts))
-        Fraction(1, 200)
-    """
-    uptime = offer.facts.uptime
-    return UNKNOWN_FAILURE_SHARE if uptime is None else min(max(1 - Fraction(uptime), Fraction(0)), Fraction(1))
 
 
 class Candidate(NamedTuple):
     """An offer that passes everything a task needs but its budget.
 
-    ``group`` fails as a whole: its provider. ``cost_usd`` is expected, per request; ``quality`` in points of one
-    index, its lower bound where one is known; ``failure_share`` of the requests go to the fallback.
+    ``group`` fails as a whole: the upstream whose machines it runs on. ``cost_usd`` is expected, per request;
+    ``quality`` in points of one index, its lower bound where one is known; ``failure_share`` of the requests go to the
+    fallback.
     """
 
     offer: str
@@ -198,7 +173,9 @@ Options = tuple[tuple[Option, ...], ...]
 
 def options_of(slot: Slot, rules: Rules) -> tuple[Option, ...]:
     """Return every primary of a slot with its cheapest fallback; ties go to quality, then to the offer's id."""
-    ordered = sorted(slot.candidates, key=lambda one: (one.cost_usd, -one.quality, one.offer.encode()))
+    ordered = sorted(
+        slot.candidates, key=lambda one: (float(one.cost_usd), one.cost_usd, -one.quality, one.offer.encode())
+    )
     if not rules.fallback:
         return tuple(Option(one, None, one.cost_usd) for one in ordered)
     found: dict[int, Option] = {}

@@ -20,11 +20,9 @@ from planner.core.portfolio import (
     Slot,
     options_of,
     shares_of,
-    stated_failure_share,
     without,
 )
 from planner.core.relax import Price, Relaxation, price_of, remedies
-from tests import make
 from tests.portfolio_worlds import tried, world
 
 F = Fraction
@@ -244,11 +242,6 @@ def test_bounds_that_bound_nothing_are_refused() -> None:
             Rules(**wrong)
     with pytest.raises(InvalidInput):
         portfolio([customers(count=0)], [slot(SMALL)])
-
-
-def test_what_is_not_known_to_fail_fails_one_in_a_hundred() -> None:
-    """A stated uptime says more."""
-    assert stated_failure_share(make.offer("direct:acme/m")) == F(1, 100)
 
 
 def test_a_row_is_judged_exactly() -> None:
