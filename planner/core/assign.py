@@ -84,9 +84,9 @@ def best(
 
 
 def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, *, at_least_cost: bool) -> Outcome:
-    if seconds_left() <= 0:
-        return Outcome(status=TIME_LIMIT)
     options = undominated(portfolio, every)
+    if seconds_left() <= 0:
+        return Outcome(status=TIME_LIMIT, kept=sum(map(len, options)))
     rows, whole = rows_of(portfolio, options), portfolio.all_requests
     found = solve(Program(gains=qualities(portfolio, options), rows=rows, gap=gap), seconds_left)
     kept = sum(map(len, options))

@@ -95,6 +95,8 @@ def solve(program: Program, seconds_left: Callable[[], float], start: Sequence[i
     if all(row.holds(direct) for row in program.rows):
         return Found(status=OPTIMAL, chosen=direct, bound=program.gain(direct))
     known = None if start is None else tuple(start)
+    if seconds_left() <= 0:
+        return Found(status=TIME_LIMIT, chosen=known)
     search, solves, most = _Search(program), 0, None
     if not program.easing and sum(map(len, program.gains)) > FEW_OPTIONS:
         solves, rounded = search.look(seconds_left, known)
@@ -109,10 +111,14 @@ def solve(program: Program, seconds_left: Callable[[], float], start: Sequence[i
     chosen = found.chosen
     if chosen is None or (known is not None and program.gain(known) > program.gain(chosen)):
         chosen = known
+    status = found.status
     if bound is not None and chosen is not None:
+        gain = program.gain(chosen)
         # What was left out is no better than what is known.
-        bound = max(bound, program.gain(chosen))
-    return Found(status=found.status, chosen=chosen, bound=bound, solves=solves + found.solves)
+        bound = max(bound, gain)
+        if not program.easing and bound - gain <= Fraction(program.gap) * abs(gain):
+            status = OPTIMAL
+    return Found(status=status, chosen=chosen, bound=bound, solves=solves + found.solves)
 
 
 def _cut(row: Row, chosen: Sequence[int]) -> Row:
