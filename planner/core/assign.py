@@ -101,9 +101,7 @@ def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, 
         solves += cheap.solves
         cheapest = cheap.status == OPTIMAL
         cost_bound = None if cheap.bound is None else -cheap.bound
-        if cheap.chosen is not None:
-            other = picked(options, cheap.chosen)
-            chosen = min(other, chosen, key=portfolio.cost_usd)
+        chosen = min(picked(options, cheap.chosen or found.chosen), chosen, key=portfolio.cost_usd)
     return Outcome(
         status=found.status,
         chosen=chosen,

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from planner.core.portfolio import Constraint, Row
 
 if TYPE_CHECKING:
-    import numpy as np
     from highspy import HighsLp
     from highspy._core import _Highs
 
@@ -104,7 +103,7 @@ def solve(program: Program, seconds_left: Callable[[], float], start: Sequence[i
         choices = [one for one in (known, rounded) if one is not None]
         known = max(choices, key=program.gain, default=None)
         if known is not None and most is not None:
-            search.narrow(program.gain(known))
+            search.narrow(program.gain(known), most)
     found = search.run(seconds_left, known)
     bounds = [bound for bound in (most, found.bound) if bound is not None]
     bound = min(bounds, default=None)
@@ -148,7 +147,6 @@ class _Search:
         self.columns = self.starts.pop()
         self.eased = {constraint: self.columns + number for number, constraint in enumerate(program.easing)}
         self.most: Fraction | None = None
-        self.behind: np.ndarray | None = None
         self.lp, self.scale = self._lp()
         self.cuts: list[_Line] = []
 
@@ -181,7 +179,7 @@ class _Search:
                 continue
             split = highs.getSolution()
             values = np.array(split.col_value)
-            if self.behind is None:
+            if self.most is None:
                 self.behind = np.array(split.col_dual)
                 self.most = -Fraction(highs.getInfo().objective_function_value) / self.scale
                 if known is not None:
@@ -203,14 +201,13 @@ class _Search:
             highs.changeColsBounds(len(own), own, np.zeros(len(own)), upper[own])
         return runs, None
 
-    def narrow(self, gain: Fraction) -> None:
+    def narrow(self, gain: Fraction, most: Fraction) -> None:
         """Leave out every option that is in no choice worth more than this one."""
         import numpy as np  # noqa: PLC0415  # as above
 
-        if self.most is not None and self.behind is not None:
-            worth = float(gain * self.scale)
-            room = float(self.most * self.scale) - worth + SLACK * max(abs(worth), SCALE)
-            self.lp.col_upper_ = np.where(self.behind > room, 0.0, np.array(self.lp.col_upper_))
+        worth = float(gain * self.scale)
+        room = float(most * self.scale) - worth + SLACK * max(abs(worth), SCALE)
+        self.lp.col_upper_ = np.where(self.behind > room, 0.0, np.array(self.lp.col_upper_))
 
     def run(self, seconds_left: Callable[[], float], known: tuple[int, ...] | None) -> Found:
         """Run HiGHS until what it finds holds every bound exactly."""

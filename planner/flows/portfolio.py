@@ -117,7 +117,9 @@ def plan_portfolio(view: View, wish: Wish, now: datetime, tell: Callable[[str], 
         )
         tell(f"assigning {len(portfolio.slots)} tasks")
         options = every_option(portfolio)
-        outcome = best(portfolio, left, wish.gap, options=options)
+        # Half the time is for the prices of the rules, where they are asked for.
+        kept = wish.seconds / 2 if wish.explain else 0.0
+        outcome = best(portfolio, lambda: left() - kept, wish.gap, options=options)
         prices: dict[Constraint, Price] = {}
         if wish.explain and outcome.chosen is not None:
             for constraint, eased in _eased(view, portfolio, asks, wish):

@@ -203,11 +203,18 @@ def test_many_options_are_bounded_first() -> None:
         assert near.quality_bound - given.quality(near.chosen) <= F(1, 100) * given.quality(near.chosen)
 
 
+def test_many_options_of_which_none_fit_have_no_answer() -> None:
+    """A budget below the cheapest of everything is refused as with few options."""
+    given = many()
+    poor = replace(given, customers=(customers(budget=F(1, 100)), given.customers[1]))
+    assert best(poor, plenty).status == INFEASIBLE
+
+
 def test_a_first_choice_is_there_before_the_search_is() -> None:
     """Whenever time is over, what is returned holds every bound, and is no better than its bound."""
     for rules in ({}, {"monotone": True}, {"provider_share_max": F(3, 10)}):
         given = many(**rules)
-        for times in range(1, 40):
+        for times in (1, 2, 3, 4, 5, 8, 13, 21):
             found = best(given, asked(times))
             if found.chosen is not None:
                 assert keeps(given, found.chosen)
