@@ -71,10 +71,10 @@ def best(
     loose = replace(portfolio, rules=replace(portfolio.rules, provider_share_max=None))
     spent, bounds = 0, list[Fraction]()
     if loose != portfolio:
-        # Without the bound on shares far fewer options matter, and often it holds all the same. Half the time is for
-        # the other case.
-        half = seconds_left() / 2
-        found = _best(loose, every, lambda: seconds_left() - half, gap, at_least_cost=at_least_cost)
+        # Without the bound on shares far fewer options matter, and often it holds all the same. A quarter of the
+        # time is for the other case.
+        kept = seconds_left() / 4
+        found = _best(loose, every, lambda: seconds_left() - kept, gap, at_least_cost=at_least_cost)
         if found.status == INFEASIBLE or (found.chosen is not None and keeps(portfolio, found.chosen)):
             return replace(found, options=count)
         spent, bounds = found.solves, [] if found.quality_bound is None else [found.quality_bound]
