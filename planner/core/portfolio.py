@@ -5,6 +5,7 @@ through the cost under failover, so the cheapest one that is allowed is the best
 All of it is exact; `planner.core.optimise` may work in doubles because what it finds is judged by `Row.holds`.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -179,15 +180,20 @@ def options_of(slot: Slot, rules: Rules) -> tuple[Option, ...]:
     if not rules.fallback:
         return tuple(Option(one, None, one.cost_usd) for one in ordered)
     found: dict[int, Option] = {}
-    waiting = sorted(range(len(ordered)), key=lambda place: ordered[place].quality)
+    # Whole numbers in the order of the qualities: comparing exact ones again and again is what takes the time.
+    qualities = sorted({one.quality for one in ordered})
+    drop = rules.fallback_drop_max
+    least = {one: 0 if drop is None else bisect_left(qualities, one - drop) for one in qualities}
+    grades = {quality: grade for grade, quality in enumerate(qualities)}
+    grade_of = [grades[one.quality] for one in ordered]
+    waiting = sorted(range(len(ordered)), key=grade_of.__getitem__)
     # From the best primary down more and more are good enough to stand behind it; of these the cheapest is kept, and
     # the cheapest of any other group.
     first: int | None = None
     second: int | None = None
-    for place in sorted(range(len(ordered)), key=lambda place: -ordered[place].quality):
+    for place in sorted(range(len(ordered)), key=lambda place: -grade_of[place]):
         one = ordered[place]
-        least = None if rules.fallback_drop_max is None else one.quality - rules.fallback_drop_max
-        while waiting and (least is None or ordered[waiting[-1]].quality >= least):
+        while waiting and grade_of[waiting[-1]] >= least[one.quality]:
             new = waiting.pop()
             if first is None or new < first:
                 if first is not None and ordered[first].group != ordered[new].group:
