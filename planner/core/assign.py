@@ -74,16 +74,17 @@ def best(
         # Without the bound on shares far fewer options matter, and often it holds all the same. A quarter of the
         # time is for the other case.
         kept = seconds_left() / 4
-        found = _best(loose, every, lambda: seconds_left() - kept, gap, at_least_cost=at_least_cost)
+        found = _best(loose, every, lambda: seconds_left() - kept, gap, portfolio if at_least_cost else None)
         if found.status == INFEASIBLE or (found.chosen is not None and keeps(portfolio, found.chosen)):
             return replace(found, options=count)
         spent, bounds = found.solves, [] if found.quality_bound is None else [found.quality_bound]
-    found = _best(portfolio, every, seconds_left, gap, at_least_cost=at_least_cost)
+    found = _best(portfolio, every, seconds_left, gap, portfolio if at_least_cost else None)
     bounds += [] if found.quality_bound is None else [found.quality_bound]
     return replace(found, quality_bound=min(bounds, default=None), options=count, solves=found.solves + spent)
 
 
-def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, *, at_least_cost: bool) -> Outcome:
+def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, cheap_in: Portfolio | None) -> Outcome:
+    """Search for quality, then for cost; the latter only if the first choice keeps the bounds of ``cheap_in``."""
     options = undominated(portfolio, every)
     if seconds_left() <= 0:
         return Outcome(status=TIME_LIMIT, kept=sum(map(len, options)))
@@ -96,7 +97,7 @@ def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, 
     chosen = picked(options, found.chosen)
     cheapest, solves = found.solves == 0, found.solves
     cost_bound = portfolio.cost_usd(chosen) if cheapest else None
-    if at_least_cost and not cheapest:
+    if cheap_in is not None and not cheapest and keeps(cheap_in, chosen):
         cheap = _cheapest(portfolio, options, rows, portfolio.quality(chosen), seconds_left, gap, found.chosen)
         solves += cheap.solves
         cheapest = cheap.status == OPTIMAL
