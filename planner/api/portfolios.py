@@ -18,10 +18,10 @@ from planner.core import errors
 from planner.core.catalogue import DEFAULT_QUALITY_INDEX
 from planner.core.money import ceiling_text, floor_text, ratio_text, usd_text
 from planner.core.optimise import SOLVER
+from planner.core.plan import MONTHS
 from planner.core.portfolio import (
     FREE_BURN,
     MARGIN,
-    PERIODS_PER_MONTH,
     PROVIDER_SHARE,
     Candidate,
     Constraint,
@@ -69,7 +69,7 @@ class PortfolioIn(Sent):
     quality_index: Name = DEFAULT_QUALITY_INDEX
     at: Moment | None = None
     time_limit_seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 10
-    gap: UsdText = Decimal("0.0001")
+    gap: UsdText = Decimal("0.001")
     explain: bool = True
 
     def wish(self) -> flow.Wish:
@@ -126,7 +126,9 @@ def portfolio_shape(view: View, wish: flow.Wish, planned: flow.Planned, now: dat
     return {
         "status": outcome.status,
         "gap": _gap(portfolio, planned),
+        "gap_max": f"{wish.gap:f}",
         "cheapest": outcome.cheapest,
+        "cost_gap": _cost_gap(portfolio, planned),
         "period": "month",
         "quality_index": wish.quality_index,
         "quality": None if chosen is None else ratio_text(portfolio.quality(chosen)),
@@ -164,6 +166,15 @@ def _gap(portfolio: Portfolio, planned: flow.Planned) -> str | None:
         return None
     quality = portfolio.quality(outcome.chosen)
     return ratio_text(max(outcome.quality_bound - quality, Fraction()) / quality if quality else Fraction(), 6)
+
+
+def _cost_gap(portfolio: Portfolio, planned: flow.Planned) -> str | None:
+    """Return which share of the bill, at most, the same quality could be had without."""
+    outcome = planned.outcome
+    if outcome.chosen is None or outcome.cost_bound is None:
+        return None
+    cost_usd = portfolio.cost_usd(outcome.chosen)
+    return ratio_text(max(1 - outcome.cost_bound / cost_usd, Fraction()) if cost_usd else Fraction(), 6)
 
 
 def _chosen(planned: flow.Planned) -> Mapping[tuple[str, str], Option]:
@@ -219,7 +230,8 @@ def _link_shape(view: View, link: Candidate) -> Shape:
     return {
         "offer": link.offer,
         "model": offer.model,
-        "provider": link.group,
+        "provider": offer.facts.provider,
+        "upstream": link.group,
         "channel": offer.facts.channel,
         "cost_usd": usd_text(link.cost_usd),
         "quality": usd_text(link.quality),
@@ -228,7 +240,7 @@ def _link_shape(view: View, link: Candidate) -> Shape:
 
 
 def _times(planned: flow.Planned, plan: str) -> Fraction:
-    return PERIODS_PER_MONTH[planned.plans[plan].period]
+    return 1 / MONTHS[planned.plans[plan].period]
 
 
 def _totals_shape(planned: flow.Planned) -> Shape:

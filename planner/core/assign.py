@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from planner.core.dominance import undominated
-from planner.core.optimise import INFEASIBLE, OPTIMAL, Found, Program, solve
+from planner.core.optimise import INFEASIBLE, OPTIMAL, TIME_LIMIT, Found, Program, solve
 from planner.core.portfolio import Constraint, Option, Options, Portfolio, Row, options_of, rows_of
 
 Left = Callable[[], float]
@@ -18,14 +18,16 @@ QUALITY = Constraint("quality")
 class Outcome:
     """What is best, and how sure that is.
 
-    ``chosen`` has one option per slot, or is None. No portfolio has a quality above ``quality_bound``. ``cheapest``:
-    none of this quality costs less. ``options`` were possible, of which ``kept`` were not dominated; ``solves`` counts
-    the runs of the solver. ``unserved`` are slots that have no option at all.
+    ``chosen`` has one option per slot, or is None. No portfolio has a quality above ``quality_bound``, and none of at
+    least this quality costs less than ``cost_bound``, in USD a month. ``cheapest``: that is near enough. ``options``
+    were possible, of which ``kept`` were not dominated; ``solves`` counts the runs of the solver. ``unserved`` are
+    slots that have no option at all.
     """
 
     status: str
     chosen: tuple[Option, ...] | None = None
     quality_bound: Fraction | None = None
+    cost_bound: Fraction | None = None
     cheapest: bool = False
     options: int = 0
     kept: int = 0
@@ -67,19 +69,25 @@ def best(
     if unserved:
         return Outcome(status=INFEASIBLE, options=count, unserved=unserved)
     loose = replace(portfolio, rules=replace(portfolio.rules, provider_share_max=None))
-    spent = 0
+    spent, bounds = 0, list[Fraction]()
     if loose != portfolio:
-        # Without the bound on shares far fewer options matter, and often it holds all the same.
-        found = _best(loose, every, seconds_left, gap, at_least_cost=at_least_cost)
-        if found.status == INFEASIBLE or (found.status == OPTIMAL and keeps(portfolio, found.chosen or ())):
+        # Without the bound on shares far fewer options matter, and often it holds all the same. A quarter of the
+        # time is for the other case.
+        kept = seconds_left() / 4
+        found = _best(loose, every, lambda: seconds_left() - kept, gap, portfolio if at_least_cost else None)
+        if found.status == INFEASIBLE or (found.chosen is not None and keeps(portfolio, found.chosen)):
             return replace(found, options=count)
-        spent = found.solves
-    found = _best(portfolio, every, seconds_left, gap, at_least_cost=at_least_cost)
-    return replace(found, options=count, solves=found.solves + spent)
+        spent, bounds = found.solves, [] if found.quality_bound is None else [found.quality_bound]
+    found = _best(portfolio, every, seconds_left, gap, portfolio if at_least_cost else None)
+    bounds += [] if found.quality_bound is None else [found.quality_bound]
+    return replace(found, quality_bound=min(bounds, default=None), options=count, solves=found.solves + spent)
 
 
-def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, *, at_least_cost: bool) -> Outcome:
+def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, cheap_in: Portfolio | None) -> Outcome:
+    """Search for quality, then for cost; the latter only if the first choice keeps the bounds of ``cheap_in``."""
     options = undominated(portfolio, every)
+    if seconds_left() <= 0:
+        return Outcome(status=TIME_LIMIT, kept=sum(map(len, options)))
     rows, whole = rows_of(portfolio, options), portfolio.all_requests
     found = solve(Program(gains=qualities(portfolio, options), rows=rows, gap=gap), seconds_left)
     kept = sum(map(len, options))
@@ -88,14 +96,22 @@ def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, 
         return Outcome(status=found.status, quality_bound=bound, kept=kept, solves=found.solves)
     chosen = picked(options, found.chosen)
     cheapest, solves = found.solves == 0, found.solves
-    if found.status == OPTIMAL and at_least_cost and not cheapest:
-        cheap = _cheapest(portfolio, options, rows, portfolio.quality(chosen), seconds_left, gap)
+    cost_bound = portfolio.cost_usd(chosen) if cheapest else None
+    if cheap_in is not None and not cheapest and keeps(cheap_in, chosen):
+        cheap = _cheapest(portfolio, options, rows, portfolio.quality(chosen), seconds_left, gap, found.chosen)
         solves += cheap.solves
         cheapest = cheap.status == OPTIMAL
-        if cheap.chosen is not None:
-            other = picked(options, cheap.chosen)
-            chosen = min(other, chosen, key=portfolio.cost_usd)
-    return Outcome(status=found.status, chosen=chosen, quality_bound=bound, cheapest=cheapest, kept=kept, solves=solves)
+        cost_bound = None if cheap.bound is None else -cheap.bound
+        chosen = min(picked(options, cheap.chosen or found.chosen), chosen, key=portfolio.cost_usd)
+    return Outcome(
+        status=found.status,
+        chosen=chosen,
+        quality_bound=bound,
+        cost_bound=cost_bound,
+        cheapest=cheapest,
+        kept=kept,
+        solves=solves,
+    )
 
 
 def every_option(portfolio: Portfolio) -> Options:
@@ -114,7 +130,13 @@ def cheapest(
 
 
 def _cheapest(
-    portfolio: Portfolio, options: Options, rows: Sequence[Row], quality_min: Fraction, seconds_left: Left, gap: float
+    portfolio: Portfolio,
+    options: Options,
+    rows: Sequence[Row],
+    quality_min: Fraction,
+    seconds_left: Left,
+    gap: float,
+    start: Sequence[int] | None = None,
 ) -> Found:
     points = qualities(portfolio, options)
     terms = {number: tuple(-gain for gain in gains) for number, gains in enumerate(points)}
@@ -123,7 +145,7 @@ def _cheapest(
         tuple(-portfolio.requests(slot) * option.cost_usd for option in each)
         for slot, each in zip(portfolio.slots, options, strict=True)
     )
-    return solve(Program(gains=costs, rows=[*rows, floor], gap=gap), seconds_left)
+    return solve(Program(gains=costs, rows=[*rows, floor], gap=gap), seconds_left, start)
 
 
 def qualities(portfolio: Portfolio, options: Options) -> tuple[tuple[Fraction, ...], ...]:

@@ -15,7 +15,7 @@ and provider each appear in one more rule, and each narrows who may stand in for
 from bisect import bisect_left
 from collections import defaultdict
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 from planner.core.portfolio import Option, Options, Portfolio, Slot
 
@@ -31,14 +31,22 @@ def undominated(portfolio: Portfolio, options: Options) -> Options:
     for number in sorted(numbers, key=lambda number: -portfolio.of(portfolio.slots[number]).price_usd):
         levels = _levels_above(portfolio, portfolio.slots[number], kept) if rules.monotone else []
         # Whole numbers in the order of the costs: comparing exact ones again and again is what takes the time.
-        by_cost = sorted(options[number], key=lambda one: one.cost_usd)
-        ranks = list(accumulate((one.cost_usd != other.cost_usd for other, one in pairwise(by_cost)), initial=0))
-        ordered = sorted(zip(by_cost, ranks, strict=True), key=lambda item: item[0].primary.quality, reverse=True)
+        by_cost = sorted(options[number], key=lambda one: (float(one.cost_usd), one.cost_usd))
+        costs = [float(one.cost_usd) for one in by_cost]
+        dearer = (
+            costs[n] != costs[n + 1] or one.cost_usd != by_cost[n + 1].cost_usd for n, one in enumerate(by_cost[:-1])
+        )
+        ranks = list(accumulate(dearer, initial=0))
+        qualities = {one.primary.quality for one in by_cost}
+        grades = {quality: grade for grade, quality in enumerate(sorted(qualities))}
+        apart_by = {quality: bisect_left(levels, quality) for quality in qualities}
+        pairs = zip(by_cost, ranks, strict=True)
+        ordered = sorted(pairs, key=lambda item: grades[item[0].primary.quality], reverse=True)
         least: dict[tuple[object, ...], int] = {}
         thin: list[Option] = []
         for one, rank in ordered:
             # Who shares a key may stand in for each other, where quality and cost allow it.
-            apart = (bisect_left(levels, one.primary.quality), one.primary.cost_usd if by_spend else None)
+            apart = (apart_by[one.primary.quality], one.primary.cost_usd if by_spend else None)
             group = one.primary.group if shared else None
             if any(least.get((*apart, own), rank + 1) <= rank for own in (group, None)):
                 continue

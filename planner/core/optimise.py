@@ -5,6 +5,10 @@ with it every choice that is at least as far out on the same slots, and the sear
 allowed is ever lost. What is returned holds every bound exactly. That nothing better exists is HiGHS's word, good to
 about ten digits.
 
+Before HiGHS branches, choices may be split among options: that bounds what any choice can be worth, and by how much
+each option would stay behind the bound. Rounding the split choice, slot by slot, may give a first whole one. An option
+that stays further behind the bound than this one does is in no better choice, and is left out.
+
 HiGHS is imported when something is solved, not before: most of planner never needs it.
 
 Source:
@@ -12,14 +16,16 @@ Source:
     Computation 10 (2018); https://highs.dev.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from planner.core.portfolio import Constraint, Row
 
 if TYPE_CHECKING:
+    from highspy import HighsLp
     from highspy._core import _Highs
 
 OPTIMAL, INFEASIBLE, TIME_LIMIT = "optimal", "infeasible", "time_limit"
@@ -27,6 +33,12 @@ OPTIMAL, INFEASIBLE, TIME_LIMIT = "optimal", "infeasible", "time_limit"
 # Every row and the objective have their largest coefficient here, so that one tolerance fits all of them.
 SCALE = 1_000.0
 TOLERANCE = 1e-9
+# What a double may be off by, of the largest sums; options this close to being of no use are kept.
+SLACK = 1e-6
+# So many options HiGHS searches as they are; a first look at more pays off.
+FEW_OPTIONS = 200
+# Rounding gives up after so many steps that did not fit.
+STEPS_BACK = 10
 SOLVER = "HiGHS"
 
 Gains = Sequence[Sequence[Fraction]]
@@ -69,26 +81,43 @@ class Program:
         return sum((gains[place] for gains, place in zip(self.gains, chosen, strict=True)), Fraction())
 
 
-def solve(program: Program, seconds_left: Callable[[], float]) -> Found:
+def solve(program: Program, seconds_left: Callable[[], float], start: Sequence[int] | None = None) -> Found:
     """Search a program until the best choice is found or the time is over.
 
     Args:
         program: at least one option in every slot.
         seconds_left: how many seconds of work are left; asked before every run of HiGHS.
+        start: a choice that holds every bound, where one is known.
     """
     # Where the best of every slot fits together, nothing can be better.
     direct = tuple(max(range(len(gains)), key=lambda place: (gains[place], -place)) for gains in program.gains)
     if all(row.holds(direct) for row in program.rows):
         return Found(status=OPTIMAL, chosen=direct, bound=program.gain(direct))
-    hard, cuts, solves = program.hard(), list[Row](), 0
-    while (seconds := seconds_left()) > 0:
-        found = _run(program, cuts, seconds)
-        solves += 1
-        broken = [] if found.chosen is None else [row for row in hard if not row.holds(found.chosen)]
-        if not broken:
-            return Found(status=found.status, chosen=found.chosen, bound=found.bound, solves=solves)
-        cuts += [_cut(row, found.chosen or ()) for row in broken]
-    return Found(status=TIME_LIMIT, solves=solves)
+    known = None if start is None else tuple(start)
+    if seconds_left() <= 0:
+        return Found(status=TIME_LIMIT, chosen=known)
+    search, solves, most = _Search(program), 0, None
+    if not program.easing and sum(map(len, program.gains)) > FEW_OPTIONS:
+        solves, rounded = search.look(seconds_left, known)
+        most = search.most
+        choices = [one for one in (known, rounded) if one is not None]
+        known = max(choices, key=program.gain, default=None)
+        if known is not None and most is not None:
+            search.narrow(program.gain(known), most)
+    found = search.run(seconds_left, known)
+    bounds = [bound for bound in (most, found.bound) if bound is not None]
+    bound = min(bounds, default=None)
+    chosen = found.chosen
+    if chosen is None or (known is not None and program.gain(known) > program.gain(chosen)):
+        chosen = known
+    status = found.status
+    if bound is not None and chosen is not None:
+        gain = program.gain(chosen)
+        # What was left out is no better than what is known.
+        bound = max(bound, gain)
+        if not program.easing and bound - gain <= Fraction(program.gap) * abs(gain):
+            status = OPTIMAL
+    return Found(status=status, chosen=chosen, bound=bound, solves=solves + found.solves)
 
 
 def _cut(row: Row, chosen: Sequence[int]) -> Row:
@@ -99,87 +128,190 @@ def _cut(row: Row, chosen: Sequence[int]) -> Row:
     return Row(constraint=row.constraint, terms=terms, limit=Fraction(len(terms) - 1))
 
 
-def _run(program: Program, cuts: Sequence[Row], seconds: float) -> Found:
-    """Run HiGHS once."""
-    # `Highs`, the class around this one, announces itself on stdout as soon as it is made.
-    from highspy import HighsModelStatus  # noqa: PLC0415  # a quarter of a second most of planner does without
-    from highspy._core import _Highs  # noqa: PLC0415  # as above
+class _Line(NamedTuple):
+    """One row in doubles: its columns, their terms and its limit."""
 
-    highs = _Highs()
-    # One thread and one seed: the same question has the same answer, ties included.
-    options = {
-        "output_flag": False, "threads": 1, "random_seed": 0, "time_limit": seconds,
-        "mip_rel_gap": program.gap, "mip_abs_gap": TOLERANCE,
-        "mip_feasibility_tolerance": TOLERANCE, "primal_feasibility_tolerance": TOLERANCE,
-    }  # fmt: skip
-    for name, value in options.items():
-        highs.setOptionValue(name, value)
-    scale = _pass(highs, program, cuts)
-    highs.run()
-    status = highs.getModelStatus()
-    if status == HighsModelStatus.kInfeasible:
-        return Found(status=INFEASIBLE)
-    info, values = highs.getInfo(), highs.getSolution().col_value
-    bound = -Fraction(info.mip_dual_bound) / scale if abs(info.mip_dual_bound) < float("inf") else None
-    if not values or info.primal_solution_status == 0:
-        return Found(status=TIME_LIMIT, bound=bound)
-    chosen, start = [], 0
-    for gains in program.gains:
-        places = values[start : start + len(gains)]
-        chosen.append(max(range(len(places)), key=places.__getitem__))
-        start += len(gains)
-    return Found(
-        status=OPTIMAL if status == HighsModelStatus.kOptimal else TIME_LIMIT, chosen=tuple(chosen), bound=bound
-    )
+    columns: list[int]
+    terms: list[float]
+    upper: float
 
 
-def _pass(highs: "_Highs", program: Program, cuts: Sequence[Row]) -> Fraction:
-    """Hand the program over, each row scaled; return the scale of the objective, which is minimised there."""
-    import numpy as np  # noqa: PLC0415  # comes with HiGHS
-    from highspy import HighsLp, HighsVarType, MatrixFormat, kHighsInf  # noqa: PLC0415  # as above
+class _Search:
+    """A program in doubles, and what is known about it so far."""
 
-    starts, columns = [], 0
-    for gains in program.gains:
-        starts.append(columns)
-        columns += len(gains)
-    eased = {constraint: columns + number for number, constraint in enumerate(program.easing)}
-    prices = list(program.easing.values())
-    largest = max((abs(gain) for gains in program.gains for gain in gains), default=Fraction())
-    scale = Fraction(SCALE) / max([largest, *prices, Fraction(1, 10**12)])
-    costs = [float(-gain * scale) for gains in program.gains for gain in gains]
-    costs += [float(price * scale) for price in prices]
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.starts: list[int] = [0]
+        for gains in program.gains:
+            self.starts.append(self.starts[-1] + len(gains))
+        self.columns = self.starts.pop()
+        self.eased = {constraint: self.columns + number for number, constraint in enumerate(program.easing)}
+        self.most: Fraction | None = None
+        self.lp, self.scale = self._lp()
+        self.cuts: list[_Line] = []
 
-    index: list[int] = []
-    value: list[float] = []
-    begins, lower, upper = [0], [], []
-    for start, gains in zip(starts, program.gains, strict=True):
-        index += range(start, start + len(gains))
-        value += [1.0] * len(gains)
-        begins.append(len(index))
-        lower.append(1.0)
-        upper.append(1.0)
-    for row in (*program.rows, *cuts):
-        terms = {slot: own for slot, own in row.terms.items() if any(own)}
-        entries = [
-            (starts[slot] + place, term) for slot, own in terms.items() for place, term in enumerate(own) if term
+    def look(
+        self, seconds_left: Callable[[], float], known: tuple[int, ...] | None
+    ) -> tuple[int, tuple[int, ...] | None]:
+        """Let choices be split for a bound, then round them to a first whole choice; return the runs and the choice."""
+        import numpy as np  # noqa: PLC0415  # comes with HiGHS
+        from highspy import HighsModelStatus  # noqa: PLC0415  # a quarter of a second most of planner does without
+
+        highs, runs = self._highs(seconds_left()), 0
+        highs.setOptionValue("solve_relaxation", True)  # noqa: FBT003  # HiGHS names its options by text
+        ends, settled = [*self.starts[1:], self.columns], set[int]()
+        refused = np.zeros(self.columns, bool)
+        upper, last, back = np.ones(self.columns), -1, 0
+        while seconds_left() > 0:
+            highs.run()
+            runs += 1
+            if highs.getModelStatus() != HighsModelStatus.kOptimal:
+                back += 1
+                if last < 0 or back > STEPS_BACK:
+                    break
+                # What was settled last does not fit: the slot is open again, for its other options.
+                slot = bisect_right(self.starts, last) - 1
+                settled.discard(slot)
+                own = np.arange(self.starts[slot], ends[slot], dtype=np.int32)
+                refused[last] = True
+                upper[own] = np.where(refused[own], 0.0, 1.0)
+                highs.changeColsBounds(len(own), own, np.zeros(len(own)), upper[own])
+                continue
+            split = highs.getSolution()
+            values = np.array(split.col_value)
+            if self.most is None:
+                self.behind = np.array(split.col_dual)
+                self.most = -Fraction(highs.getInfo().objective_function_value) / self.scale
+                if known is not None:
+                    return runs, None
+            peaks = [
+                (float(values[start:end].max()), start + int(values[start:end].argmax()))
+                for start, end in zip(self.starts, ends, strict=True)
+            ]
+            open_ones = [peak for slot, peak in enumerate(peaks) if slot not in settled and peak[0] < 1 - SLACK]
+            if not open_ones:
+                chosen = self._places(split.col_value)
+                return runs, chosen if all(row.holds(chosen) for row in self.program.rows) else None
+            last = max(open_ones)[1]
+            slot = bisect_right(self.starts, last) - 1
+            settled.add(slot)
+            own = np.arange(self.starts[slot], ends[slot], dtype=np.int32)
+            upper[own] = 0.0
+            upper[last] = 1.0
+            highs.changeColsBounds(len(own), own, np.zeros(len(own)), upper[own])
+        return runs, None
+
+    def narrow(self, gain: Fraction, most: Fraction) -> None:
+        """Leave out every option that is in no choice worth more than this one."""
+        import numpy as np  # noqa: PLC0415  # as above
+
+        worth = float(gain * self.scale)
+        room = float(most * self.scale) - worth + SLACK * max(abs(worth), SCALE)
+        self.lp.col_upper_ = np.where(self.behind > room, 0.0, np.array(self.lp.col_upper_))
+
+    def run(self, seconds_left: Callable[[], float], known: tuple[int, ...] | None) -> Found:
+        """Run HiGHS until what it finds holds every bound exactly."""
+        from highspy import HighsModelStatus, HighsSolution  # noqa: PLC0415  # as above
+
+        hard, solves = self.program.hard(), 0
+        while (seconds := seconds_left()) > 0:
+            highs = self._highs(seconds)
+            if known is not None:
+                start = HighsSolution()
+                values = [0.0] * self.columns
+                for first, place in zip(self.starts, known, strict=True):
+                    values[first + place] = 1.0
+                start.col_value = values
+                highs.setSolution(start)
+            highs.run()
+            solves += 1
+            status, info = highs.getModelStatus(), highs.getInfo()
+            if status == HighsModelStatus.kInfeasible:
+                # What is known holds exactly; by the measure of doubles it may not, and then nothing is better.
+                return Found(status=INFEASIBLE if known is None else OPTIMAL, chosen=known, solves=solves)
+            bound = -Fraction(info.mip_dual_bound) / self.scale if abs(info.mip_dual_bound) < float("inf") else None
+            values = highs.getSolution().col_value
+            if not values or info.primal_solution_status == 0:
+                return Found(status=TIME_LIMIT, bound=bound, solves=solves)
+            chosen = self._places(values)
+            broken = [row for row in hard if not row.holds(chosen)]
+            if not broken:
+                ended = OPTIMAL if status == HighsModelStatus.kOptimal else TIME_LIMIT
+                return Found(status=ended, chosen=chosen, bound=bound, solves=solves)
+            self.cuts += [self._line(_cut(row, chosen)) for row in broken]
+        return Found(status=TIME_LIMIT, solves=solves)
+
+    def _places(self, values: Sequence[float]) -> tuple[int, ...]:
+        ends = [*self.starts[1:], self.columns]
+        return tuple(
+            max(range(end - start), key=lambda place, start=start: values[start + place])  # type: ignore[misc]
+            for start, end in zip(self.starts, ends, strict=True)
+        )
+
+    def _highs(self, seconds: float) -> "_Highs":
+        """Hand the program over to a new HiGHS."""
+        import numpy as np  # noqa: PLC0415  # as above
+        from highspy import kHighsInf  # noqa: PLC0415  # as above
+
+        # `Highs`, the class around this one, announces itself on stdout as soon as it is made.
+        from highspy._core import _Highs  # noqa: PLC0415  # as above
+
+        highs = _Highs()
+        # One thread and one seed: the same question has the same answer, ties included.
+        options = {
+            "output_flag": False, "threads": 1, "random_seed": 0, "time_limit": seconds,
+            "mip_rel_gap": self.program.gap, "mip_abs_gap": TOLERANCE,
+            "mip_feasibility_tolerance": TOLERANCE, "primal_feasibility_tolerance": TOLERANCE,
+        }  # fmt: skip
+        for name, value in options.items():
+            highs.setOptionValue(name, value)
+        highs.passModel(self.lp)
+        for line in self.cuts:
+            highs.addRow(
+                -kHighsInf, line.upper, len(line.columns), np.array(line.columns, np.int32), np.array(line.terms)
+            )
+        return highs
+
+    def _line(self, row: Row) -> _Line:
+        """Return a row in doubles, scaled."""
+        index, value = list[int](), list[float]()
+        for slot, own in row.terms.items():
+            start = self.starts[slot]
+            for place, term in enumerate(own):
+                if term.numerator:
+                    index.append(start + place)
+                    value.append(float(term))
+        if row.constraint in self.eased and row.step is not None:
+            index.append(self.eased[row.constraint])
+            value.append(-float(row.step))
+        by = SCALE / max(map(abs, value), default=1.0)
+        return _Line(index, [term * by for term in value], float(row.limit) * by)
+
+    def _lp(self) -> tuple["HighsLp", Fraction]:
+        """Return the program, each row scaled, and the scale of the objective, which is minimised there."""
+        import numpy as np  # noqa: PLC0415  # as above
+        from highspy import HighsLp, HighsVarType, MatrixFormat, kHighsInf  # noqa: PLC0415  # as above
+
+        every, prices = self.program.gains, list(self.program.easing.values())
+        largest = max((abs(gain) for gains in every for gain in gains), default=Fraction())
+        scale = Fraction(SCALE) / max([largest, *prices, Fraction(1, 10**12)])
+        by = float(scale)
+        costs = [-float(gain) * by for gains in every for gain in gains] + [float(price) * by for price in prices]
+        lines = [
+            _Line(list(range(start, start + len(gains))), [1.0] * len(gains), 1.0)
+            for start, gains in zip(self.starts, every, strict=True)
         ]
-        if row.constraint in eased and row.step is not None:
-            entries.append((eased[row.constraint], -row.step))
-        by = max((abs(term) for _column, term in entries), default=Fraction(1))
-        index += [column for column, _term in entries]
-        value += [SCALE * float(term / by) for _column, term in entries]
-        begins.append(len(index))
-        lower.append(-kHighsInf)
-        upper.append(SCALE * float(row.limit / by))
-
-    lp = HighsLp()
-    lp.num_col_, lp.num_row_ = len(costs), len(upper)
-    lp.col_cost_, lp.col_lower_ = np.array(costs), np.zeros(len(costs))
-    lp.col_upper_ = np.array([1.0] * columns + [kHighsInf] * len(eased))
-    lp.row_lower_, lp.row_upper_ = np.array(lower), np.array(upper)
-    lp.integrality_ = [HighsVarType.kInteger] * columns + [HighsVarType.kContinuous] * len(eased)
-    lp.a_matrix_.format_ = MatrixFormat.kRowwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_ = np.array(begins), np.array(index)
-    lp.a_matrix_.value_ = np.array(value)
-    highs.passModel(lp)
-    return scale
+        lower = [1.0] * len(lines)
+        lines += [self._line(row) for row in self.program.rows]
+        lower += [-kHighsInf] * len(self.program.rows)
+        lp = HighsLp()
+        lp.num_col_, lp.num_row_ = len(costs), len(lines)
+        lp.col_cost_, lp.col_lower_ = np.array(costs), np.zeros(len(costs))
+        lp.col_upper_ = np.array([1.0] * self.columns + [kHighsInf] * len(self.eased))
+        lp.row_lower_, lp.row_upper_ = np.array(lower), np.array([line.upper for line in lines])
+        lp.integrality_ = [HighsVarType.kInteger] * self.columns + [HighsVarType.kContinuous] * len(self.eased)
+        lp.a_matrix_.format_ = MatrixFormat.kRowwise
+        lp.a_matrix_.start_ = np.cumsum([0, *(len(line.columns) for line in lines)])
+        lp.a_matrix_.index_ = np.array([column for line in lines for column in line.columns])
+        lp.a_matrix_.value_ = np.array([term for line in lines for term in line.terms])
+        return lp, scale

@@ -19,16 +19,11 @@ from planner.core.catalogue import Catalogue, Channel
 from planner.core.controls import not_enforced
 from planner.core.objective import order
 from planner.core.offer import Offer
+from planner.core.plan import MONTHS
 from planner.core.ranking import Ranked
 from planner.core.recommend import affordable_at, priced, refusals
 from planner.core.terms import DIRECT
 from planner.core.tier import ModelTier
-
-# Months in each billing period, of a year of 365 days.
-MONTHS: Mapping[str, Fraction] = {
-    "day": Fraction(12, 365), "week": Fraction(84, 365), "month": Fraction(1), "quarter": Fraction(3),
-    "year": Fraction(12),
-}  # fmt: skip
 
 
 class Gateway(NamedTuple):

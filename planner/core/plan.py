@@ -1,6 +1,6 @@
 """What a plan can afford: the token budget that a price, its fees and a target margin leave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -97,7 +97,13 @@ class Needs:
 
 OBJECTIVES = ("cheapest", "best_quality", "fastest", "balanced")
 STAGES = ("prototype", "internal", "production")
-PERIODS = ("day", "week", "month", "quarter", "year")
+MONTHS: Mapping[str, Fraction] = {
+    "day": Fraction(12, 365), "week": Fraction(84, 365), "month": Fraction(1), "quarter": Fraction(3),
+    "year": Fraction(12),
+}  # fmt: skip
+"""Months in each billing period, of a year of 365 days."""
+
+PERIODS = tuple(MONTHS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

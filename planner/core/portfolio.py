@@ -5,6 +5,7 @@ through the cost under failover, so the cheapest one that is allowed is the best
 All of it is exact; `planner.core.optimise` may work in doubles because what it finds is judged by `Row.holds`.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,43 +13,18 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from planner.core.errors import InvalidInput
-from planner.core.offer import Offer
-
-# A month is a twelfth of a year of 365 days.
-PERIODS_PER_MONTH = {
-    "day": Fraction(365, 12),
-    "week": Fraction(365, 84),
-    "month": Fraction(1),
-    "quarter": Fraction(1, 3),
-    "year": Fraction(1, 12),
-}
-"""How many billing periods of a plan are in a month."""
 
 SHARED_BY = ("requests", "spend")
-UNKNOWN_FAILURE_SHARE = Fraction(1, 100)
 
 MARGIN, FREE_BURN, PROVIDER_SHARE, MONOTONE, FALLBACK = "margin", "free_burn", "provider_share", "monotone", "fallback"
-
-
-def stated_failure_share(offer: Offer) -> Fraction:
-    """Return which share of requests an offer is taken to fail: what its stated uptime leaves, else one in a hundred.
-
-    Example:
-        >>> from decimal import Decimal
-        >>> from planner.core.offer import OfferFacts
-        >>> facts = OfferFacts(model_spelling="m", provider="acme", channel="direct", uptime=Decimal("0.995"))
-        >>> stated_failure_share(Offer(id="direct:acme/m", facts=facts))
-        Fraction(1, 200)
-    """
-    uptime = offer.facts.uptime
-    return UNKNOWN_FAILURE_SHARE if uptime is None else min(max(1 - Fraction(uptime), Fraction(0)), Fraction(1))
 
 
 class Candidate(NamedTuple):
     """An offer that passes everything a task needs but its budget.
 
-    ``group`` fails as a whole: its provider. ``cost_usd`` is expected, per request; ``quality`` in points of one
-    index, its lower bound where one is known; ``failure_share`` of the requests go to the fallback.
+    ``group`` fails as a whole: the upstream whose machines it runs on. ``cost_usd`` is expected, per request;
+    ``quality`` in points of one index, its lower bound where one is known; ``failure_share`` of the requests go to the
+    fallback.
     """
 
     offer: str
@@ -198,19 +174,26 @@ Options = tuple[tuple[Option, ...], ...]
 
 def options_of(slot: Slot, rules: Rules) -> tuple[Option, ...]:
     """Return every primary of a slot with its cheapest fallback; ties go to quality, then to the offer's id."""
-    ordered = sorted(slot.candidates, key=lambda one: (one.cost_usd, -one.quality, one.offer.encode()))
+    ordered = sorted(
+        slot.candidates, key=lambda one: (float(one.cost_usd), one.cost_usd, -one.quality, one.offer.encode())
+    )
     if not rules.fallback:
         return tuple(Option(one, None, one.cost_usd) for one in ordered)
     found: dict[int, Option] = {}
-    waiting = sorted(range(len(ordered)), key=lambda place: ordered[place].quality)
+    # Whole numbers in the order of the qualities: comparing exact ones again and again is what takes the time.
+    qualities = sorted({one.quality for one in ordered})
+    drop = rules.fallback_drop_max
+    least = {one: 0 if drop is None else bisect_left(qualities, one - drop) for one in qualities}
+    grades = {quality: grade for grade, quality in enumerate(qualities)}
+    grade_of = [grades[one.quality] for one in ordered]
+    waiting = sorted(range(len(ordered)), key=grade_of.__getitem__)
     # From the best primary down more and more are good enough to stand behind it; of these the cheapest is kept, and
     # the cheapest of any other group.
     first: int | None = None
     second: int | None = None
-    for place in sorted(range(len(ordered)), key=lambda place: -ordered[place].quality):
+    for place in sorted(range(len(ordered)), key=lambda place: -grade_of[place]):
         one = ordered[place]
-        least = None if rules.fallback_drop_max is None else one.quality - rules.fallback_drop_max
-        while waiting and (least is None or ordered[waiting[-1]].quality >= least):
+        while waiting and grade_of[waiting[-1]] >= least[one.quality]:
             new = waiting.pop()
             if first is None or new < first:
                 if first is not None and ordered[first].group != ordered[new].group:

@@ -21,11 +21,6 @@ MTOK = 1_000_000
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = 3_600 * HOURS_PER_MONTH
 OUTPUT_OVER_INPUT = Fraction(5, 2)
-MONTHS = {
-    "day": Fraction(12, 365), "week": Fraction(12 * 7, 365), "month": Fraction(1), "quarter": Fraction(3),
-    "year": Fraction(12),
-}  # fmt: skip
-"""Months in a billing period; a month is a twelfth of 365 days, which are 730 hours."""
 
 
 class Mix(NamedTuple):

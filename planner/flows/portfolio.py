@@ -13,12 +13,10 @@ from planner.core.ask import Ask
 from planner.core.assign import Outcome, best, every_option
 from planner.core.catalogue import DEFAULT_QUALITY_INDEX
 from planner.core.errors import InvalidInput, NoAnswer, NotFound, Unavailable
-from planner.core.offer import Offer
 from planner.core.optimise import INFEASIBLE
-from planner.core.plan import Economics, Plan, Task
+from planner.core.plan import MONTHS, Economics, Plan, Task
 from planner.core.policy import Policy
 from planner.core.portfolio import (
-    PERIODS_PER_MONTH,
     Candidate,
     Constraint,
     Customers,
@@ -26,19 +24,16 @@ from planner.core.portfolio import (
     Rules,
     Slot,
     constraints_of,
-    stated_failure_share,
     without,
 )
 from planner.core.relax import Price, Remedies, price_of, remedies
+from planner.core.uptime import failure_of
 from planner.flows.answer import plan_needs
 from planner.flows.current import View
 
 POLICY = "policy"
 # What a plan's policies cost is found by solving once more under none.
 NO_POLICY = Policy(name="none", version=0, allow_unknown=True, allow_free=True)
-
-# How sure an offer is to answer: the one place to put another estimate.
-failure_share: Callable[[Offer], Fraction] = stated_failure_share
 
 _solving = Lock()
 
@@ -122,7 +117,9 @@ def plan_portfolio(view: View, wish: Wish, now: datetime, tell: Callable[[str], 
         )
         tell(f"assigning {len(portfolio.slots)} tasks")
         options = every_option(portfolio)
-        outcome = best(portfolio, left, wish.gap, options=options)
+        # Half the time is for the prices of the rules, where they are asked for.
+        kept = wish.seconds / 2 if wish.explain else 0.0
+        outcome = best(portfolio, lambda: left() - kept, wish.gap, options=options)
         prices: dict[Constraint, Price] = {}
         if wish.explain and outcome.chosen is not None:
             for constraint, eased in _eased(view, portfolio, asks, wish):
@@ -192,7 +189,7 @@ def _ask(view: View, plan: Plan, task: Task, at: datetime, now: datetime) -> Ask
 
 
 def _customers(plan: Plan, economics: Economics) -> Customers:
-    times, budget = PERIODS_PER_MONTH[plan.period], economics.budget_usd
+    times, budget = 1 / MONTHS[plan.period], economics.budget_usd
     return Customers(
         plan=plan.id,
         count=plan.subscribers or 0,
@@ -202,7 +199,7 @@ def _customers(plan: Plan, economics: Economics) -> Customers:
 
 
 def _slot(plan: Plan, task: Task, candidates: tuple[Candidate, ...]) -> Slot:
-    requests = task.workload.requests_per_period * PERIODS_PER_MONTH[plan.period]
+    requests = task.workload.requests_per_period / MONTHS[plan.period]
     return Slot(plan=plan.id, task=task.id, requests=requests, candidates=candidates)
 
 
@@ -215,7 +212,8 @@ def _candidates(view: View, ask: Ask, wish: Wish) -> tuple[tuple[Candidate, ...]
             unscored += 1
         else:
             quality = Fraction(score.score)
-            found.append(Candidate(offer.id, offer.facts.provider, cost_usd, quality, failure_share(offer)))
+            upstream, failure = view.catalogue.upstream_of(offer), failure_of(offer.facts)
+            found.append(Candidate(offer.id, upstream, cost_usd, quality, failure.share))
     return tuple(found), unscored
 
 

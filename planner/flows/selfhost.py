@@ -8,7 +8,8 @@ from fractions import Fraction
 from planner.core.ask import Ask
 from planner.core.errors import InvalidInput, NothingCompliant
 from planner.core.hosting_verdict import Case, Reason, decide
-from planner.core.selfhost import MONTHS, MTOK, BreakEven, Fleet, Hosting, Mix, Point, break_even, curve, fleet
+from planner.core.plan import MONTHS
+from planner.core.selfhost import MTOK, BreakEven, Fleet, Hosting, Mix, Point, break_even, curve, fleet
 from planner.flows.answer import Question, ask_of
 from planner.flows.blended import Blended, blended, mix_of
 from planner.flows.current import View

@@ -12,8 +12,8 @@ from planner.core.agreement import CREDIT, OF_LIST, OWN_KEY, Fee
 from planner.core.catalogue import Catalogue, Channel
 from planner.core.controls import CONTROLS, needed, not_enforced
 from planner.core.path_verdict import BROKER, SEVERAL, SINGLE, Verdict, verdict
-from planner.core.paths import MONTHS, Gateway, Paths, Setting, paths
-from planner.core.plan import PERIODS, Needs
+from planner.core.paths import Gateway, Paths, Setting, paths
+from planner.core.plan import MONTHS, PERIODS, Needs
 from planner.core.policy import Policy
 from planner.core.recommend import rank, recommend
 from tests import make

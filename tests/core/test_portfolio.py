@@ -20,11 +20,9 @@ from planner.core.portfolio import (
     Slot,
     options_of,
     shares_of,
-    stated_failure_share,
     without,
 )
 from planner.core.relax import Price, Relaxation, price_of, remedies
-from tests import make
 from tests.portfolio_worlds import tried, world
 
 F = Fraction
@@ -165,15 +163,63 @@ def test_a_run_without_time_for_a_first_choice_has_none() -> None:
 def test_a_search_that_was_cut_short_keeps_what_it_has() -> None:
     """The best quality is proven, and time is over before its least cost is."""
     given = pair()
-    found = best(given, once())
+    found = best(given, asked(3))
     assert (found.status, found.cheapest) == (OPTIMAL, False)
     assert given.quality(found.chosen or ()) == 50
 
 
-def once() -> Callable[[], float]:
-    """Leave time for one run of the solver."""
-    left = [30.0]
+def asked(times: int) -> Callable[[], float]:
+    """Leave time until somebody has asked so often."""
+    left = [30.0] * times
     return lambda: left.pop() if left else 0.0
+
+
+def many(**rules: Any) -> Portfolio:
+    """Make twelve tasks of two plans, each of thirty offers, of which no budget lets all have the best."""
+    tasks = range(6)
+    slots = [
+        slot(
+            *(one(f"o{n}", F(n * n + (7 * task + n) % 5, 7), 2 * n, f"g{n % 4}") for n in range(1, 31)),
+            plan=plan,
+            task=f"t{task}",
+            requests=3 + task,
+        )
+        for plan in ("pro", "max")
+        for task in tasks
+    ]
+    return portfolio([customers(budget=F(1_000)), customers("max", 50, F(1_700))], slots, **rules)
+
+
+def test_many_options_are_bounded_first() -> None:
+    """What is found with a gap is at most that far from what is found without one, and its bound says so."""
+    for rules in ({}, {"monotone": True}, {"provider_share_max": F(3, 10)}):
+        given = many(**rules)
+        exact, near = best(given, plenty), best(given, plenty, 1e-2)
+        assert exact.chosen is not None
+        assert near.chosen is not None
+        assert near.quality_bound is not None
+        assert (exact.status, near.status, keeps(given, near.chosen)) == (OPTIMAL, OPTIMAL, True)
+        assert given.quality(near.chosen) <= given.quality(exact.chosen) <= near.quality_bound * (1 + F(1, 10**8))
+        assert near.quality_bound - given.quality(near.chosen) <= F(1, 100) * given.quality(near.chosen)
+
+
+def test_many_options_of_which_none_fit_have_no_answer() -> None:
+    """A budget below the cheapest of everything is refused as with few options."""
+    given = many()
+    poor = replace(given, customers=(customers(budget=F(1, 100)), given.customers[1]))
+    assert best(poor, plenty).status == INFEASIBLE
+
+
+def test_a_first_choice_is_there_before_the_search_is() -> None:
+    """Whenever time is over, what is returned holds every bound, and is no better than its bound."""
+    for rules in ({}, {"monotone": True}, {"provider_share_max": F(3, 10)}):
+        given = many(**rules)
+        for times in (1, 2, 3, 4, 5, 8, 13, 21):
+            found = best(given, asked(times))
+            if found.chosen is not None:
+                assert keeps(given, found.chosen)
+                assert found.quality_bound is not None
+                assert given.quality(found.chosen) <= found.quality_bound
 
 
 def test_the_cheapest_of_a_quality_may_be_asked_for() -> None:
@@ -244,11 +290,6 @@ def test_bounds_that_bound_nothing_are_refused() -> None:
             Rules(**wrong)
     with pytest.raises(InvalidInput):
         portfolio([customers(count=0)], [slot(SMALL)])
-
-
-def test_what_is_not_known_to_fail_fails_one_in_a_hundred() -> None:
-    """A stated uptime says more."""
-    assert stated_failure_share(make.offer("direct:acme/m")) == F(1, 100)
 
 
 def test_a_row_is_judged_exactly() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from planner.core.errors import InvalidInput
 from planner.core.hosting_verdict import Case, decide
+from planner.core.plan import MONTHS
 from planner.core.selfhost import (
-    MONTHS,
     MTOK,
     BreakEven,
     Hosting,

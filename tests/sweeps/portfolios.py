@@ -21,12 +21,14 @@ RULES = {
     "margins": Rules(),
     "margins, shares": Rules(provider_share_max=QUARTER),
     "margins, monotone": Rules(monotone=True),
-    "margins, shares, monotone, burn": Rules(provider_share_max=QUARTER, monotone=True, free_burn_usd=Fraction(200)),
+    "margins, tight shares": Rules(provider_share_max=Fraction(3, 40)),
+    "all rules": Rules(provider_share_max=QUARTER, monotone=True, free_burn_usd=Fraction(200)),
+    "all rules, tight shares": Rules(provider_share_max=Fraction(3, 40), monotone=True, free_burn_usd=Fraction(200)),
 }
 PRICES_USD = (0, 5, 9, 20, 40, 60, 100, 150, 200, 400)
 GROUPS, MODELS = 20, 60
-GAP = 1e-4
-SECONDS = 30.0
+GAP = 1e-3
+SECONDS = 5.0
 
 
 def large(plans: int, tasks: int, offers: int, rules: Rules, seed: int = 1) -> Portfolio:
@@ -98,21 +100,25 @@ def solved(portfolio: Portfolio) -> Outcome:
 def large_ones() -> int:
     """Print seconds and gaps of large portfolios; return how many break a bound of theirs."""
     wrong = 0
-    print("plans x tasks x offers  rules                            status      seconds   cpu  kept options  gap to LP")
+    print("plans x tasks x offers  rules                    status      seconds   cpu  options kept     gap  cost gap")
     for size in SIZES:
         for name, rules in RULES.items():
             given = large(*size, rules)
             wall, cpu = time.perf_counter(), time.process_time()
             found = solved(given)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            gap = "none"
-            if found.chosen is not None:
-                bound, quality = relaxed(given), float(given.quality(found.chosen))
-                gap = f"{1 - quality / bound:.5f}"
-                wrong += quality > bound * (1 + 1e-9) or not keeps(given, found.chosen)
+            gap = cost_gap = "none"
+            if found.chosen is not None and found.quality_bound is not None:
+                bound, quality, cost = relaxed(given), given.quality(found.chosen), given.cost_usd(found.chosen)
+                gap = f"{float(found.quality_bound / quality) - 1:.5f}"
+                cost_gap = cost_gap if found.cost_bound is None else f"{1 - float(found.cost_bound / cost):.5f}"
+                wrong += float(quality) > bound * (1 + 1e-9) or not keeps(given, found.chosen)
             shape = " x ".join(map(str, size))
             kept = f"{found.kept} of {found.options}"
-            print(f"{shape:22}  {name:31}  {found.status:10}  {wall:7.2f}  {cpu:4.1f}  {kept:>14}  {gap}", flush=True)
+            print(
+                f"{shape:22}  {name:23}  {found.status:10}  {wall:7.2f}  {cpu:4.1f}  {kept:>15}  {gap:7}  {cost_gap}",
+                flush=True,
+            )
     return wrong
 
 
@@ -126,7 +132,7 @@ def main() -> int:
     different, unsolvable = [], 0
     for seed in track(range(options.seed, options.seed + options.count), "worlds"):
         given = world(seed)
-        found, expected = best(given, lambda: SECONDS), tried(given)
+        found, expected = best(given, lambda: 30.0), tried(given)
         unsolvable += expected.quality is None
         got = (None, None) if found.chosen is None else (given.quality(found.chosen), given.cost_usd(found.chosen))
         if got != expected or (found.chosen is not None and not keeps(given, found.chosen)):
