@@ -203,6 +203,10 @@ def _slot(plan: Plan, task: Task, candidates: tuple[Candidate, ...]) -> Slot:
     return Slot(plan=plan.id, task=task.id, requests=requests, candidates=candidates)
 
 
+FAILURE_SHARE_MAX = Fraction(1, 5)
+"""An offer that may fail more requests than this serves nobody: its score would count for answers it never gave."""
+
+
 def _candidates(view: View, ask: Ask, wish: Wish) -> tuple[tuple[Candidate, ...], int]:
     """Return who may serve a task, by the checks of the main question, and how many more have no score."""
     found, unscored = [], 0
@@ -210,10 +214,10 @@ def _candidates(view: View, ask: Ask, wish: Wish) -> tuple[tuple[Candidate, ...]
         score = view.catalogue.score(offer.model, wish.quality_index)
         if score is None:
             unscored += 1
-        else:
-            quality = Fraction(score.score)
-            upstream, failure = view.catalogue.upstream_of(offer), failure_of(offer.facts)
-            found.append(Candidate(offer.id, upstream, cost_usd, quality, failure.share))
+            continue
+        upstream, failure = view.catalogue.upstream_of(offer), failure_of(offer.facts)
+        if failure.share <= FAILURE_SHARE_MAX:
+            found.append(Candidate(offer.id, upstream, cost_usd, Fraction(score.score), failure.share))
     return tuple(found), unscored
 
 
