@@ -128,14 +128,22 @@ def test_an_offer_that_is_too_dear_is_cut_to_fit(client: TestClient) -> None:
 
 def test_a_cut_that_is_not_enough_is_said_so(client: TestClient) -> None:
     """Completions alone cost more than the budget: prompts cannot help, and what stays is named."""
-    cut = asked(client, "starter/trim", task="chat", cut="input", offer=DEAR, **WHEN)["trim"]
+    cut = asked(client, "pro/trim", task="chat", cut="input", offer=DEAR, **WHEN)["trim"]
     assert (cut["feasible"], cut["why_not"], cut["ratio"], cut["kinds"]) == (False, "too_dear", None, [])
-    # 400 requests of 350 completion tokens at $15 a million.
-    assert cut["cost_usd_per_period"] == "2.1"
+    # 900 requests of 450 completion tokens at $15 a million.
+    assert cut["cost_usd_per_period"] == "6.075"
     nothing = asked(client, "pro/trim", task="chat", margin="0.95", **WHEN)
     assert (nothing["budget_usd"], nothing["trim"]["why_not"]) == ("-0.88", "no_budget")
     fitting = asked(client, "pro/trim", task="chat", **WHEN)["trim"]
     assert (fitting["ratio"], fitting["feasible"]) == ("0", True)
+
+
+def test_a_cut_is_no_leave_to_use_an_offer(client: TestClient) -> None:
+    """One the task may not use, whatever its cost, is refused with the reason, and nothing is cut."""
+    for plan, offer, code in (("starter", DEAR, "tier"), ("business", DEAR, "policy:")):
+        answer = client.post(f"/v1/plans/{plan}/trim", json={"task": "chat", "offer": offer})
+        assert answer.status_code == 422
+        assert code in answer.json()["errors"][0]["problem"]
 
 
 def test_at_a_margin_nobody_keeps_the_cheapest_offer_is_priced(client: TestClient) -> None:

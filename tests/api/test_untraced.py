@@ -73,6 +73,8 @@ QUESTIONS: dict[tuple[str, str], Call] = {
     ),
     ("POST", "/v1/costs"): Call("/v1/costs", {"offer": "self-hosted:gpus/a", **USAGE}),
     ("POST", "/v1/costs/rank"): Call("/v1/costs/rank", USAGE),
+    ("POST", "/v1/frontier"): Call("/v1/frontier", {"workload": {"input_tokens": 1}}),
+    ("POST", "/v1/mixtures"): Call("/v1/mixtures", {"workload": {"input_tokens": 1}}),
     ("POST", "/v1/paths"): Call("/v1/paths", {"workload": {"input_tokens": 1}}),
     ("POST", "/v1/portfolios"): Call("/v1/portfolios", {"overrides": {"pro": {"subscribers": 1}}, "explain": False}),
     ("POST", "/v1/self-host"): Call(

@@ -320,8 +320,8 @@ def test_a_plan_is_priced_and_cut_on_the_command_line(reader: Planner) -> None:
     assert "costs 7.02 USD a period, the budget is 4.12" in cut.out or "the budget is 4.12" in cut.out
     assert "prompt tokens cut" in cut.out
     assert "one tier down: " in cut.out
-    short = reader("trim", "starter", "chat", "--offer", "direct:openai/gpt-5.4", "--cut", "input")
-    assert "cut input: not enough (too_dear); 2.1 USD a period stay when all of it is gone" in short.out
+    short = reader("trim", "pro", "chat", "--offer", "direct:openai/gpt-5.4", "--cut", "input")
+    assert "cut input: not enough (too_dear); 6.075 USD a period stay when all of it is gone" in short.out
     assert reader("trim", "pro", "chat", "--json").json["trim"]["ratio"] == "0"
     tiers = reader("tiers", "--plan", "starter")
     assert "chat: tier 2 is the strongest it affords" in tiers.out

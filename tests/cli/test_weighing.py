@@ -44,7 +44,7 @@ def test_a_mixture_says_its_verdict_and_reasons(reader: Planner) -> None:
     )  # fmt: skip
     assert said.code == 0
     for words in (
-        "verdict    router",
+        "verdict    best_alone",
         "a cascade costs less than the strong offer alone",
         "router, 0.1 strong",
         "assumed",
