@@ -3,12 +3,14 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from planner.core.ask import Ask
 from planner.core.catalogue import Catalogue
 from planner.core.checks import index_of
+from planner.core.claim import Score
 from planner.core.errors import NoAnswer
 from planner.core.frontier import Frontier, Point, best_blend, frontier
 from planner.core.ranking import Ranked
@@ -196,3 +198,12 @@ def score_at(one: Point, other: Point, budget: Fraction) -> Fraction:
     dearer = strong.cost_usd - cheap.cost_usd
     share = min(Fraction(1), (budget - cheap.cost_usd) / dearer) if dearer else Fraction(1)
     return share * Fraction(strong.score.score) + (1 - share) * Fraction(cheap.score.score)
+
+
+def test_the_catalogue_knows_which_indexes_there_are() -> None:
+    """By name, each once, whatever models they are about."""
+    score = Score(
+        model="acme/small", index="b", score=Decimal(1), as_of=date(2026, 7, 1), source="s", source_url="https://s.test"
+    )
+    held = {("acme/small", "b"): (score,), ("acme/large", "b"): (score,), ("acme/small", "a"): (score,)}
+    assert make.catalogue({}, scores=held).indexes == ("a", "b")

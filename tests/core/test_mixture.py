@@ -141,3 +141,23 @@ def test_shares_and_costs_that_are_none_are_refused() -> None:
         Aim(escalated_share=Fraction(2))
     with pytest.raises(InvalidInput, match="cost_usd"):
         Decider(cost_usd=Fraction(-1))
+
+
+@pytest.mark.parametrize(
+    ("alone", "verdict"),
+    [
+        (Arm(Fraction("0.003"), PAIR.strong.score), "best_alone"),
+        (Arm(Fraction("0.9"), PAIR.strong.score), "router"),
+        (Arm(Fraction("0.003"), Fraction(1)), "router"),
+        (Arm(Fraction("0.003")), "router"),
+    ],
+)
+def test_no_way_with_two_offers_goes_before_one_that_is_as_good_and_no_dearer(alone: Arm, verdict: str) -> None:
+    """At a known share too: an offer that scores as much for less makes a router pointless."""
+    assert advise(PAIR, Aim(budget_usd=BUDGET, escalated_share=Fraction(3, 10)), alone).verdict == verdict
+
+
+def test_the_cheap_offer_alone_is_called_by_its_own_name() -> None:
+    """Where nothing is escalated and the two cost the same, the cheap one is as good as any way."""
+    twin = Pair(strong=PAIR.strong, cheap=Arm(PAIR.strong.cost_usd, PAIR.strong.score))
+    assert advise(twin, Aim(escalated_share=Fraction(1)), twin.cheap).verdict == "cheap_alone"
