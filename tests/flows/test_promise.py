@@ -123,7 +123,7 @@ def test_a_view_that_is_known_to_be_outdated_has_no_lease(store: Store, monkeypa
     current.view()
     store.tell(lambda connection: bump(connection, policy=True))
 
-    def away(*_arguments: object) -> None:
+    def away(*_arguments: object, **_named: object) -> None:
         raise Unavailable("the database does not answer")
 
     monkeypatch.setattr("planner.flows.current.load_catalogue", away)
