@@ -6,6 +6,7 @@ from planner.api.affording import PriceIn, TrimIn, price_answer, tiers_answer, t
 from planner.api.body import checked
 from planner.api.shapes import Shape
 from planner.cli import show
+from planner.cli.asking import print_standing
 from planner.cli.opened import known_view, now, read_settings
 
 _RIGHT, _LEFT = "right", "left"
@@ -35,7 +36,7 @@ def price(plan: str, body: dict[str, Any], *, as_json: bool) -> None:
     show.line("all tasks  " + ", ".join(f"{name} {value}" for name, value in totals.items() if value is not None))
     for task in shape["tasks"]:
         _print_cliffs(task["task"], task["cliffs"])
-    _print_standing(shape)
+    print_standing(shape)
 
 
 def _price_row(task: Shape) -> tuple[object, ...]:
@@ -72,7 +73,7 @@ def tiers(plan: str, task: str | None, at: str | None, known_at: str | None, *, 
         show.line(
             f"{item['task']}: {'no tier' if strongest is None else f'tier {strongest}'} is the strongest it affords"
         )
-    _print_standing(shape)
+    print_standing(shape)
 
 
 def _tier_row(task: str, option: Shape) -> tuple[object, ...]:
@@ -123,15 +124,10 @@ def trim(plan: str, body: dict[str, Any], *, as_json: bool) -> None:
         saving = shape["next_tier_saving_usd_per_period"]
         show.line(f"one tier down: {down['offer']} saves {saving} USD a period")
     _print_cliffs(shape["task"], shape["cliffs"])
-    _print_standing(shape)
+    print_standing(shape)
 
 
 def _print_cliffs(task: str, cliffs: list[Shape]) -> None:
     for cliff in cliffs:
         step = f"{cliff['tokens_over']} tokens less than {cliff['input_tokens']} go below a step of the price"
         show.line(f"{task}: {step}, which saves {cliff['saving_usd_per_period']} USD a period")
-
-
-def _print_standing(shape: Shape) -> None:
-    stale = "; STALE: its source was not read lately" if shape["stale"] else ""
-    show.line(f"revision   {shape['revision']}, valid until {shape['valid_until'] or 'the next change'}{stale}")

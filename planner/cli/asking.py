@@ -18,15 +18,15 @@ _RIGHT, _LEFT = "right", "left"
 COUNT_DIGITS_MAX = 19
 
 
-def drop_absent(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  # fields of any kind
-    """Return the fields that were given."""
-    return {name: value for name, value in fields.items() if value is not None}
+def need_workload(body: dict[str, Any]) -> None:
+    """Refuse a question about no workload in the words of the command line."""
+    if not {"plan", "task", "workload"} & body.keys():
+        raise InvalidInput("workload", "--plan and --task are needed, or --input-tokens and --output-tokens")
 
 
 def recommend(body: dict[str, Any], *, as_json: bool) -> None:
     """Answer the main question from the local catalogue, and print the answer."""
-    if not {"plan", "task", "workload"} & body.keys():
-        raise InvalidInput("workload", "--plan and --task are needed, or --input-tokens and --output-tokens")
+    need_workload(body)
     settings = read_settings()
     asked = checked(RecommendationIn, body)
     view, present = known_view(settings, asked.known_at, now())
@@ -79,6 +79,11 @@ def print_answer(shape: Shape) -> None:
     show.line(f"considered {shape['considered']} offers: {shape['eligible']} eligible; refused: {refused or 'none'}")
     for other in shape["alternatives"]:
         show.line(f"not chosen {other['offer']}: {other['why_not']}")
+    print_standing(shape)
+
+
+def print_standing(shape: Shape) -> None:
+    """Print which prices an answer rests on, and until when it holds."""
     stale = "; STALE: its source was not read lately" if shape["stale"] else ""
     show.line(f"revision   {shape['revision']}, valid until {shape['valid_until'] or 'the next change'}{stale}")
 
@@ -124,11 +129,16 @@ def cost(offer: str, counts: list[str], context: dict[str, Any], moments: dict[s
     show.line(f"price      {evidence['source']}, observed {evidence['observed_at']}, {evidence['source_url']}")
 
 
+def is_count(word: str) -> bool:
+    """Return whether a word is a whole number that a count can hold."""
+    return word.isascii() and word.isdigit() and len(word) <= COUNT_DIGITS_MAX
+
+
 def _counts(words: list[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for word in words:
         name, equals, number = word.partition("=")
-        if not equals or not number.isascii() or not number.isdigit() or len(number) > COUNT_DIGITS_MAX:
+        if not (equals and is_count(number)):
             raise InvalidInput(name[:40], "counts are written as name=number, such as input_tokens=2600")
         if name not in COUNTS:
             raise InvalidInput(name[:40], f"an unknown field, known are {', '.join(COUNTS)}")

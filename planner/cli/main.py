@@ -22,6 +22,31 @@ from planner.cli import (
     terms_commands,
     weigh_commands,
 )
+from planner.cli.commands import Json
+from planner.cli.question_options import (
+    At,
+    CacheReadTokens,
+    Capabilities,
+    ContextTokens,
+    FeeFixed,
+    FeePercent,
+    InputTokens,
+    KnownAt,
+    Margin,
+    Models,
+    Objective,
+    OtherCosts,
+    OutputTokens,
+    Plan,
+    Policy,
+    ReasoningTokens,
+    Requests,
+    Revenue,
+    Task,
+    Tiers,
+    drop_absent,
+    question_body,
+)
 from planner.core.errors import NoAnswer, PlannerError, Unavailable
 
 EXIT_NO_ANSWER = 1
@@ -51,12 +76,6 @@ probe_commands.add_to(cli)
 terms_commands.add_to(cli)
 weigh_commands.add_to(cli)
 sizing_commands.add_to(cli)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-At = Annotated[
-    str | None, typer.Option(help="Moment whose prices hold, RFC 3339 with offset, such as 2025-08-25T12:00:00Z.")
-]
-KnownAt = Annotated[str | None, typer.Option(help="Answer with what was on record then, RFC 3339 with offset.")]
 
 
 def main() -> None:
@@ -165,28 +184,24 @@ def bundle(
 
 @cli.command()
 def recommend(  # one option per field of the question
-    plan: Annotated[str | None, typer.Option(help="A stored plan; needs --task.")] = None,
-    task: Annotated[str | None, typer.Option(help="A task of the plan.")] = None,
-    input_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Prompt tokens per request, cached ones included.")
-    ] = None,
-    cache_read_tokens: Annotated[int, typer.Option(min=0, help="Prompt tokens read from the cache.")] = 0,
-    output_tokens: Annotated[int | None, typer.Option(min=0, help="Completion tokens per request.")] = None,
-    reasoning_tokens: Annotated[int, typer.Option(min=0, help="Completion tokens spent on reasoning.")] = 0,
-    requests: Annotated[int, typer.Option(min=0, help="Requests per customer and period.")] = 1,
-    revenue_usd: Annotated[str | None, typer.Option(help="Price per customer and period, USD.")] = None,
-    fee_percent: Annotated[str | None, typer.Option(help="Payment fee, percent of revenue.")] = None,
-    fee_fixed_usd: Annotated[str | None, typer.Option(help="Payment fee per charge, USD.")] = None,
-    other_costs_usd: Annotated[str | None, typer.Option(help="Other costs per customer and period, USD.")] = None,
-    margin: Annotated[str | None, typer.Option(help="Target margin, such as 0.70.")] = None,
-    policy: Annotated[str | None, typer.Option(help="Privacy policy by name.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only this canonical model; may be repeated.")] = None,
-    capability: Annotated[
-        list[str] | None, typer.Option(help="A capability needed, such as tools; may be repeated.")
-    ] = None,
-    context_tokens: Annotated[int | None, typer.Option(min=0, help="Context window needed, tokens.")] = None,
-    tier: Annotated[list[int] | None, typer.Option(help="Only this tier; may be repeated.")] = None,
-    objective: Annotated[str | None, typer.Option(help="cheapest, best_quality, fastest or balanced.")] = None,
+    plan: Plan = None,
+    task: Task = None,
+    input_tokens: InputTokens = None,
+    cache_read_tokens: CacheReadTokens = 0,
+    output_tokens: OutputTokens = None,
+    reasoning_tokens: ReasoningTokens = 0,
+    requests: Requests = 1,
+    revenue_usd: Revenue = None,
+    fee_percent: FeePercent = None,
+    fee_fixed_usd: FeeFixed = None,
+    other_costs_usd: OtherCosts = None,
+    margin: Margin = None,
+    policy: Policy = None,
+    model: Models = None,
+    capability: Capabilities = None,
+    context_tokens: ContextTokens = None,
+    tier: Tiers = None,
+    objective: Objective = None,
     fallbacks: Annotated[int | None, typer.Option(min=0, max=10, help="Fallbacks wanted.")] = None,
     common_cause_share: Annotated[
         str | None, typer.Option(help="Share of failures that take the whole chain at once, such as 0.1.")
@@ -201,19 +216,14 @@ def recommend(  # one option per field of the question
     """Answer the main question: the cheapest compliant offer that keeps the margin."""
     from planner.cli import asking
 
-    body = asking.drop_absent(
-        plan=plan, task=task, revenue_usd=revenue_usd, payment_fee_percent=fee_percent,
-        payment_fee_fixed_usd=fee_fixed_usd, other_costs_usd=other_costs_usd, margin=margin, policy=policy,
-        at=at, known_at=known_at, objective=objective, fallbacks=fallbacks,
-        common_cause_share=common_cause_share, timeout_ms=timeout_ms,
+    body = question_body(
+        plan=plan, task=task, input_tokens=input_tokens, cache_read_tokens=cache_read_tokens,
+        output_tokens=output_tokens, reasoning_tokens=reasoning_tokens, requests_per_period=requests,
+        revenue_usd=revenue_usd, payment_fee_percent=fee_percent, payment_fee_fixed_usd=fee_fixed_usd,
+        other_costs_usd=other_costs_usd, margin=margin, policy=policy, models=model, capabilities=capability,
+        context_tokens=context_tokens, tiers=tier, objective=objective, fallbacks=fallbacks,
+        common_cause_share=common_cause_share, timeout_ms=timeout_ms, at=at, known_at=known_at,
     )  # fmt: skip
-    needs = asking.drop_absent(models=model, capabilities=capability, context_tokens=context_tokens, tiers=tier)
-    counts = asking.drop_absent(input_tokens=input_tokens, output_tokens=output_tokens)
-    if counts:
-        cached = {"cache_read_tokens": cache_read_tokens, "reasoning_tokens": reasoning_tokens}
-        body["workload"] = {**counts, **cached, "requests_per_period": requests}
-    if needs:
-        body["needs"] = needs
     asking.recommend(body, as_json=as_json)
 
 
@@ -246,8 +256,8 @@ def cost(
     """Price one usage on one offer, line by line, with the evidence for the price."""
     from planner.cli import asking
 
-    context = asking.drop_absent(service_tier=service_tier, region=region)
-    asking.cost(offer, usage, context, asking.drop_absent(at=at, known_at=known_at), as_json=as_json)
+    context = drop_absent(service_tier=service_tier, region=region)
+    asking.cost(offer, usage, context, drop_absent(at=at, known_at=known_at), as_json=as_json)
 
 
 @cli.command()
@@ -271,41 +281,41 @@ def tiers(
     affording.tiers(plan, task, at, known_at, as_json=as_json)
 
 
-Plan = Annotated[str, typer.Argument(help="A stored plan.")]
-Margin = Annotated[str | None, typer.Option(help="Another target margin than the plan's, such as 0.70.")]
+StoredPlan = Annotated[str, typer.Argument(help="A stored plan.")]
+OtherMargin = Annotated[str | None, typer.Option(help="Another target margin than the plan's, such as 0.70.")]
 
 
 @cli.command("price-plan")
 def price_plan(
-    plan: Plan,
+    plan: StoredPlan,
     task: Annotated[str | None, typer.Option(help="Only this task; all of them by default.")] = None,
-    margin: Margin = None,
+    margin: OtherMargin = None,
     at: At = None,
     known_at: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Show the lowest price that keeps a plan's margin, what to charge beyond its quota, and what it hangs on."""
-    from planner.cli import affording, asking
+    from planner.cli import affording
 
-    body = asking.drop_absent(task=task, margin=margin, at=at, known_at=known_at)
+    body = drop_absent(task=task, margin=margin, at=at, known_at=known_at)
     affording.price(plan, body, as_json=as_json)
 
 
 @cli.command()
 def trim(
-    plan: Plan,
+    plan: StoredPlan,
     task: Annotated[str, typer.Argument(help="A task of the plan.")],
     cut: Annotated[str, typer.Option(help="What may go: input, output or both.")] = "both",
     offer: Annotated[str | None, typer.Option(help="Exact id of an offer; the task's own by default.")] = None,
-    margin: Margin = None,
+    margin: OtherMargin = None,
     at: At = None,
     known_at: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Show how much of its text a task must lose so that an offer fits the plan's budget."""
-    from planner.cli import affording, asking
+    from planner.cli import affording
 
-    body = asking.drop_absent(task=task, cut=cut, offer=offer, margin=margin, at=at, known_at=known_at)
+    body = drop_absent(task=task, cut=cut, offer=offer, margin=margin, at=at, known_at=known_at)
     affording.trim(plan, body, as_json=as_json)
 
 

@@ -6,12 +6,12 @@ from planner.api.body import checked
 from planner.api.portfolios import PortfolioIn, portfolio_shape
 from planner.api.shapes import Shape
 from planner.cli import show
+from planner.cli.asking import is_count, print_standing
 from planner.cli.opened import now, read_settings, view_of
 from planner.core.errors import InvalidInput
 from planner.flows.portfolio import plan_portfolio
 
 _RIGHT, _LEFT = "right", "left"
-COUNT_DIGITS_MAX = 19
 
 
 def portfolio(body: dict[str, Any], subscribers: list[str], margins: list[str], *, as_json: bool) -> None:
@@ -22,7 +22,7 @@ def portfolio(body: dict[str, Any], subscribers: list[str], margins: list[str], 
     """
     overrides: dict[str, dict[str, Any]] = {}
     for plan, value in _pairs("subscribers", subscribers):
-        if not (value.isascii() and value.isdecimal() and len(value) <= COUNT_DIGITS_MAX):
+        if not is_count(value):
             raise InvalidInput("subscribers", "PLAN=COUNT is needed, such as pro=800")
         overrides.setdefault(plan, {})["subscribers"] = int(value)
     for plan, value in _pairs("margin", margins):
@@ -80,8 +80,7 @@ def print_portfolio(shape: Shape) -> None:
     if shape["left_out"]:
         show.line(f"left out   {', '.join(shape['left_out'])}")
     show.line(f"solver     {solver['name']}, {solver['solves']} solves, gap {shape['gap']}")
-    stale = "; STALE: its source was not read lately" if shape["stale"] else ""
-    show.line(f"revision   {shape['revision']}, valid until {shape['valid_until'] or 'the next change'}{stale}")
+    print_standing(shape)
 
 
 def _print_tasks(shape: Shape) -> None:

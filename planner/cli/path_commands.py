@@ -5,6 +5,19 @@ from typing import Annotated
 import typer
 
 from planner.cli.commands import Json
+from planner.cli.question_options import (
+    At,
+    InputTokens,
+    KnownAt,
+    Models,
+    Objective,
+    OutputTokens,
+    Plan,
+    Policy,
+    Requests,
+    Task,
+    question_body,
+)
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -13,8 +26,8 @@ def add_to(cli: typer.Typer) -> None:
 
 
 def paths(
-    plan: Annotated[str | None, typer.Option(help="A stored plan; needs --task.")] = None,
-    task: Annotated[str | None, typer.Option(help="A task of the plan.")] = None,
+    plan: Plan = None,
+    task: Task = None,
     stage: Annotated[str | None, typer.Option(help="prototype, internal or production; the task's by default.")] = None,
     customers: Annotated[int | None, typer.Option(min=1, help="Customers; the plan's subscribers by default.")] = None,
     gateway_usd_per_month: Annotated[
@@ -23,29 +36,22 @@ def paths(
     gateway_overhead_ms: Annotated[
         int | None, typer.Option(min=0, help="What it adds to a request, ms; LiteLLM's published median by default.")
     ] = None,
-    input_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Prompt tokens per request, cached ones included.")
-    ] = None,
-    output_tokens: Annotated[int | None, typer.Option(min=0, help="Completion tokens per request.")] = None,
-    requests: Annotated[int, typer.Option(min=0, help="Requests per customer and period.")] = 1,
-    policy: Annotated[str | None, typer.Option(help="Privacy policy by name.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only this canonical model; may be repeated.")] = None,
-    objective: Annotated[str | None, typer.Option(help="cheapest, best_quality, fastest or balanced.")] = None,
-    at: Annotated[str | None, typer.Option(help="Moment whose prices hold, RFC 3339 with offset.")] = None,
-    known_at: Annotated[str | None, typer.Option(help="Answer with what was on record then.")] = None,
+    input_tokens: InputTokens = None,
+    output_tokens: OutputTokens = None,
+    requests: Requests = 1,
+    policy: Policy = None,
+    model: Models = None,
+    objective: Objective = None,
+    at: At = None,
+    known_at: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Compare direct, brokers and a gateway of your own for one workload, and say which way to take."""
-    from planner.cli import asking
     from planner.cli import paths as work
 
-    body = asking.drop_absent(
+    body = question_body(
         plan=plan, task=task, stage=stage, customers=customers, gateway_usd_per_month=gateway_usd_per_month,
-        gateway_overhead_ms=gateway_overhead_ms, policy=policy, objective=objective, at=at, known_at=known_at,
+        gateway_overhead_ms=gateway_overhead_ms, input_tokens=input_tokens, output_tokens=output_tokens,
+        requests_per_period=requests, policy=policy, models=model, objective=objective, at=at, known_at=known_at,
     )  # fmt: skip
-    counts = asking.drop_absent(input_tokens=input_tokens, output_tokens=output_tokens)
-    if counts:
-        body["workload"] = {**counts, "requests_per_period": requests}
-    if model:
-        body["needs"] = {"models": model}
     work.paths(body, as_json=as_json)

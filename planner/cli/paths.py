@@ -6,8 +6,8 @@ from planner.api.body import checked
 from planner.api.paths import PathsIn, paths_answer
 from planner.api.shapes import Shape
 from planner.cli import show
+from planner.cli.asking import need_workload
 from planner.cli.opened import known_view, now, read_settings
-from planner.core.errors import InvalidInput
 
 _RIGHT, _LEFT = "right", "left"
 _SHOWN = 5
@@ -15,8 +15,7 @@ _SHOWN = 5
 
 def paths(body: dict[str, Any], *, as_json: bool) -> None:
     """Compare the ways to what is recommended, from the local catalogue, and print them."""
-    if not {"plan", "task", "workload"} & body.keys():
-        raise InvalidInput("workload", "--plan and --task are needed, or --input-tokens and --output-tokens")
+    need_workload(body)
     settings = read_settings()
     asked = checked(PathsIn, body)
     view, present = known_view(settings, asked.known_at, now())

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from planner.cli.commands import Json
+from planner.cli.question_options import At, drop_absent
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -31,16 +32,13 @@ def portfolio(
     fallback: Annotated[bool, typer.Option("--fallback/--no-fallback", help="A fallback at another provider.")] = True,
     fallback_drop: Annotated[str, typer.Option(help="Points a fallback may be worse than its primary.")] = "10",
     quality_index: Annotated[str | None, typer.Option(help="Index whose scores count as quality.")] = None,
-    at: Annotated[
-        str | None, typer.Option(help="Moment whose prices hold, RFC 3339 with offset, such as 2025-08-25T12:00:00Z.")
-    ] = None,
+    at: At = None,
     seconds: Annotated[int, typer.Option(min=1, max=30, help="Time limit in seconds.")] = 10,
     explain: Annotated[bool, typer.Option("--explain/--no-explain", help="Say what each rule costs.")] = True,
     as_json: Json = False,
 ) -> None:
     """Assign every task of every plan an offer: the best quality the margins allow, and of that the cheapest."""
     from planner.cli import optimising
-    from planner.cli.asking import drop_absent
 
     body = drop_absent(
         plans=plan, free_burn_usd_per_period=free_burn_usd, provider_share_max=provider_share, share_by=share_by,

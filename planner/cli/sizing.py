@@ -8,12 +8,11 @@ from planner.api.quota import SimulationIn, simulation_answer
 from planner.api.selfhost import SelfHostIn, self_host_answer
 from planner.api.shapes import Shape
 from planner.cli import show
+from planner.cli.asking import is_count, print_standing
 from planner.cli.opened import file_bytes, known_view, now, read_settings
 from planner.core.errors import InvalidInput
 
 _RIGHT, _LEFT = "right", "left"
-# A count has 64 bits.
-COUNT_DIGITS_MAX = 19
 
 
 def self_host(body: dict[str, Any], *, as_json: bool) -> None:
@@ -69,7 +68,7 @@ def print_self_host(shape: Shape) -> None:
     )  # fmt: skip
     for said in shape["assumptions"]:
         show.line(f"assumed    {said}")
-    _print_standing(shape)
+    print_standing(shape)
 
 
 def quota(plan: str, body: dict[str, Any], figures: dict[str, Any], file: Path | None, *, as_json: bool) -> None:
@@ -94,7 +93,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _count(word: str) -> int:
-    if not word.isascii() or not word.isdigit() or len(word) > COUNT_DIGITS_MAX:
+    if not is_count(word):
         raise InvalidInput("tokens-file", "a whole number of tokens on every line is needed")
     return int(word)
 
@@ -128,9 +127,4 @@ def print_quota(shape: Shape) -> None:
     show.line(f"price      {shape['usd_per_mtok']} USD per million tokens at {shape['offer']}")
     for said in shape["notes"]:
         show.line(f"note       {said}")
-    _print_standing(shape)
-
-
-def _print_standing(shape: Shape) -> None:
-    stale = "; STALE: its source was not read lately" if shape["stale"] else ""
-    show.line(f"revision   {shape['revision']}, valid until {shape['valid_until'] or 'the next change'}{stale}")
+    print_standing(shape)

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.commands import Json, Known
+from planner.cli.commands import Json
+from planner.cli.question_options import (
+    At,
+    InputTokens,
+    KnownAt,
+    Models,
+    OutputTokens,
+    Plan,
+    Policy,
+    Requests,
+    Task,
+    drop_absent,
+    question_body,
+)
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -14,21 +27,19 @@ def add_to(cli: typer.Typer) -> None:
     cli.command("quota")(quota)
 
 
-_At = Annotated[str | None, typer.Option(help="Moment whose prices hold, RFC 3339 with offset.")]
-_Names = Annotated[list[str] | None, typer.Option(help="Only this canonical model; may be repeated.")]
 _Hourly = Annotated[str, typer.Option(help="Rent of one GPU, USD per hour.")]
 
 
 def self_host(  # one option per field of the question
     gpu_hourly_usd: _Hourly,
-    plan: Annotated[str | None, typer.Option(help="A stored plan; needs --task.")] = None,
-    task: Annotated[str | None, typer.Option(help="A task of the plan.")] = None,
-    input_tokens: Annotated[int | None, typer.Option(min=0, help="Prompt tokens per request, cached included.")] = None,
+    plan: Plan = None,
+    task: Task = None,
+    input_tokens: InputTokens = None,
     cache_read_tokens: Annotated[int, typer.Option(min=0, help="Prompt tokens read from the API's cache.")] = 0,
-    output_tokens: Annotated[int | None, typer.Option(min=0, help="Completion tokens per request.")] = None,
-    requests: Annotated[int, typer.Option(min=0, help="Requests per customer and period.")] = 1,
-    policy: Annotated[str | None, typer.Option(help="Privacy policy by name.")] = None,
-    model: _Names = None,
+    output_tokens: OutputTokens = None,
+    requests: Requests = 1,
+    policy: Policy = None,
+    model: Models = None,
     customers: Annotated[int | None, typer.Option(min=0, help="Customers; a plan's subscribers by default.")] = None,
     period: Annotated[str | None, typer.Option(help="day, week, month, quarter or year; not with --plan.")] = None,
     peak_to_mean: Annotated[str | None, typer.Option(help="Peak load over mean load, at least 1.")] = None,
@@ -51,20 +62,18 @@ def self_host(  # one option per field of the question
     fixed_workload: Annotated[
         bool, typer.Option("--fixed-workload", help="The volume is known and steady for months.")
     ] = False,
-    at: _At = None,
-    known_at: Known = None,
+    at: At = None,
+    known_at: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Compare renting machines for a task's demand with the offer it is told to use, and give a verdict."""
     from planner.cli import sizing
-    from planner.cli.asking import drop_absent
 
-    body = drop_absent(plan=plan, task=task, policy=policy, at=at, known_at=known_at, volumes_mtok=volume_mtok)
-    if model:
-        body["needs"] = {"models": model}
-    counts = drop_absent(input_tokens=input_tokens, output_tokens=output_tokens)
-    if counts:
-        body["workload"] = {**counts, "cache_read_tokens": cache_read_tokens, "requests_per_period": requests}
+    body = question_body(
+        plan=plan, task=task, input_tokens=input_tokens, cache_read_tokens=cache_read_tokens,
+        output_tokens=output_tokens, requests_per_period=requests, policy=policy, models=model, at=at,
+        known_at=known_at, volumes_mtok=volume_mtok,
+    )  # fmt: skip
     body["demand"] = drop_absent(customers=customers, period=period, peak_to_mean=peak_to_mean)
     body["hardware"] = drop_absent(
         gpu_hourly_usd=gpu_hourly_usd, gpus_per_replica=gpus_per_replica, tokens_per_second=tokens_per_second,
@@ -91,13 +100,12 @@ def quota(
     sigma_g: Annotated[str | None, typer.Option(help="Spread of what moves all customers at once.")] = None,
     margin: Annotated[str | None, typer.Option(help="Target margin instead of the plan's.")] = None,
     tail_budget_usd: Annotated[str | None, typer.Option(help="Mean cost of the heaviest customers, USD.")] = None,
-    at: _At = None,
-    known_at: Known = None,
+    at: At = None,
+    known_at: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Say how many tokens a plan may include so that its margin holds, rule by rule, and what would come of each."""
     from planner.cli import sizing
-    from planner.cli.asking import drop_absent
 
     figures = drop_absent(median_tokens=median_tokens, sigma=sigma, minimum_tokens=minimum_tokens, exponent=exponent)
     body = drop_absent(

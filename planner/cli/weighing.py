@@ -7,15 +7,15 @@ from planner.api.frontier import FrontierIn, frontier_answer
 from planner.api.mixtures import MixtureIn, mixture_answer
 from planner.api.shapes import Shape
 from planner.cli import show
+from planner.cli.asking import need_workload, print_standing
 from planner.cli.opened import known_view, now, read_settings
-from planner.core.errors import InvalidInput
 
 _RIGHT, _LEFT = "right", "left"
 
 
 def frontier(body: dict[str, Any], *, as_json: bool) -> None:
     """Find the frontier of a question in the local catalogue, and print it."""
-    _whole(body)
+    need_workload(body)
     settings = read_settings()
     asked = checked(FrontierIn, body)
     view, present = known_view(settings, asked.known_at, now())
@@ -66,12 +66,12 @@ def print_frontier(shape: Shape) -> None:
     show.line(f"considered {shape['considered']} offers: {shape['eligible']} eligible, of them {others}")
     sources = sorted({point["quality"]["source_url"] for point in shape["points"]})
     show.line(f"scores     {', '.join(sources)}")
-    _print_standing(shape)
+    print_standing(shape)
 
 
 def mixture(body: dict[str, Any], *, as_json: bool) -> None:
     """Weigh two offers for one task in the local catalogue, and print what to do."""
-    _whole(body)
+    need_workload(body)
     settings = read_settings()
     asked = checked(MixtureIn, body)
     view, present = known_view(settings, asked.known_at, now())
@@ -113,7 +113,7 @@ def print_mixture(shape: Shape) -> None:
         show.line(f"budget     {shape['budget_usd_per_request']} USD per request, {shape['budget_usd']} per period")
     for assumption in shape["assumptions"]:
         show.line(f"assumed    {assumption}")
-    _print_standing(shape)
+    print_standing(shape)
 
 
 def _offer_row(name: str, link: Shape) -> tuple[object, ...]:
@@ -123,13 +123,3 @@ def _offer_row(name: str, link: Shape) -> tuple[object, ...]:
 
 def _way_row(name: str, way: Shape) -> tuple[object, ...]:
     return (name, "", way["quality"], way["cost_usd"], way["cost_usd_per_period"], way["margin"])
-
-
-def _print_standing(shape: Shape) -> None:
-    stale = "; STALE: its source was not read lately" if shape["stale"] else ""
-    show.line(f"revision   {shape['revision']}, valid until {shape['valid_until'] or 'the next change'}{stale}")
-
-
-def _whole(body: dict[str, Any]) -> None:
-    if not {"plan", "task", "workload"} & body.keys():
-        raise InvalidInput("workload", "--plan and --task are needed, or --input-tokens and --output-tokens")
