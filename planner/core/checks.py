@@ -14,7 +14,7 @@ from planner.core.catalogue import DEFAULT_QUALITY_INDEX, Catalogue
 from planner.core.claim import Score
 from planner.core.offer import Kind, Offer, Route
 from planner.core.plan import Needs
-from planner.core.price import RateTable
+from planner.core.price import Context, RateTable
 from planner.core.tier import ModelTier
 from planner.core.units import Unit
 from planner.core.usage import Usage
@@ -73,9 +73,13 @@ def served_tier(offer: Offer, rates: RateTable, wanted: tuple[str, ...]) -> str 
     return next((tier for tier in wanted if tier == own or (own == "standard" and tier in rates.service_tiers)), None)
 
 
-def context_tier(offer: Offer, tier: str) -> str:
-    """Return the tier in which to price: a variant's own rates are already those of its tier."""
-    return "standard" if tier == offer.facts.service_tier else tier
+def context_of(offer: Offer, tier: str | None, region: str | None = None) -> Context:
+    """Return the circumstances in which to price a request; without a tier or a region, the offer's own.
+
+    A variant's own rates are already those of its tier.
+    """
+    own = tier is None or tier == offer.facts.service_tier
+    return Context("standard" if own or tier is None else tier, region or offer.facts.region)
 
 
 def needs_codes(  # noqa: C901, PLR0912  # one branch per need, in their order

@@ -42,7 +42,7 @@ def cliffs(tariff: Tariff, workload: Workload) -> tuple[Cliff, ...]:
 
 def _of(tariff: Tariff, workload: Workload, request: Request) -> Iterator[Cliff]:
     usage = request.usage
-    text = usage.input_tokens - usage.input_audio_tokens - usage.input_image_tokens - usage.input_video_tokens
+    text = usage.text_input_tokens
 
     def without(tokens: int) -> Workload:
         return replace(workload, requests=(Request(shortened(usage, tokens, 0)),))

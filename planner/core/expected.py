@@ -6,15 +6,16 @@ Source:
     cheaper: hits are rounded down, writes and reasoning up.
 """
 
+from datetime import datetime
 from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple
 
-from planner.core.cost import Cost
+from planner.core.cost import Cost, cost
 from planner.core.offer import Offer
-from planner.core.price import RateTable
+from planner.core.price import Context, RateTable
 from planner.core.units import Unit
-from planner.core.usage import COUNTS, Usage
+from planner.core.usage import Usage
 from planner.core.workload import Habits, Workload
 
 
@@ -64,7 +65,7 @@ def expected_usage(usage: Usage, habits: Habits, traits: Traits) -> Usage:
     """
     changed: dict[str, int] = {}
     if traits.hit_share is not None and usage.input_tokens >= traits.cacheable_tokens_min:
-        text = usage.input_tokens - usage.input_audio_tokens - usage.input_image_tokens - usage.input_video_tokens
+        text = usage.text_input_tokens
         changed["cache_read_tokens"] = floor(traits.hit_share * text)
         if traits.writes:
             name = "cache_write_1h_tokens" if habits.writes_for_an_hour else "cache_write_5m_tokens"
@@ -73,9 +74,7 @@ def expected_usage(usage: Usage, habits: Habits, traits: Traits) -> Usage:
     if traits.reasons:
         changed["output_tokens"] = ceil(habits.reasoning_multiplier * usage.output_tokens)
         changed["reasoning_tokens"] = changed["output_tokens"] - usage.output_tokens
-    if not changed:
-        return usage
-    return Usage(**{name: getattr(usage, name) for name in COUNTS} | changed)
+    return usage.changed(changed) if changed else usage
 
 
 class Priced(NamedTuple):
@@ -91,6 +90,20 @@ def usages_on(workload: Workload, traits: Traits) -> tuple[Usage, ...]:
     if traits == AS_COUNTED:
         return workload.usages
     return tuple(expected_usage(usage, workload.habits, traits) for usage in workload.usages)
+
+
+def price_kinds(
+    workload: Workload, usages: tuple[Usage, ...], rates: RateTable, at: datetime, context: Context
+) -> tuple[Priced, ...]:
+    """Price every kind of request of a workload as it runs on an offer, one attempt each, at list price.
+
+    Raises:
+        Unpriced: a used unit has no rate.
+    """
+    return tuple(
+        Priced(request.share, usage, cost(usage, rates, at, context))
+        for request, usage in zip(workload.requests, usages, strict=True)
+    )
 
 
 def list_usd(kinds: tuple[Priced, ...]) -> Fraction:

@@ -14,11 +14,11 @@ from planner.core.ask import ALTERNATIVES, Answer, Ask, Pick, list_refusals
 from planner.core.catalogue import Catalogue
 from planner.core.cost import cost
 from planner.core.errors import MarginUnreachable, NoAnswer, NothingCompliant, PlannerError, UnknownModel, Unpriced
-from planner.core.expected import AS_COUNTED, Priced, list_usd, traits_of, usages_on
+from planner.core.expected import AS_COUNTED, list_usd, price_kinds, traits_of, usages_on
 from planner.core.money import floor_text, ratio_text, usd_text
 from planner.core.objective import compares, order
 from planner.core.offer import Offer
-from planner.core.price import Context, PriceCard
+from planner.core.price import PriceCard
 from planner.core.ranking import Ranked
 from planner.core.remedies import remedies
 from planner.core.tier import ModelTier
@@ -95,7 +95,7 @@ def refusals(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, 
     if card is None:
         yield "unpriced"
     else:
-        context = Context(checks.context_tier(offer, tier) if tier else "standard", offer.facts.region)
+        context = checks.context_of(offer, tier)
         try:
             for usage in usages:
                 cost(usage, card.rates, ask.at, context)
@@ -122,11 +122,8 @@ def priced(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, Mo
     tier = None if card is None else checks.served_tier(offer, card.rates, ask.needs.service_tiers)
     if card is None or tier is None:
         raise Unpriced(offer=offer.id)
-    context = Context(checks.context_tier(offer, tier), offer.facts.region)
-    kinds = tuple(
-        Priced(request.share, usage, cost(usage, card.rates, ask.at, context))
-        for request, usage in zip(ask.workload.requests, requests_on(ask, offer, card), strict=True)
-    )
+    context = checks.context_of(offer, tier)
+    kinds = price_kinds(ask.workload, requests_on(ask, offer, card), card.rates, ask.at, context)
     quality = checks.quality_of(offer, catalogue, ask.needs)
     label = labels.get(offer.model) if offer.model else None
     return Pick(

@@ -132,10 +132,6 @@ def _cached(workload: Workload, times: Fraction) -> Workload:
 
 def _each(workload: Workload, change: Callable[[Usage], Mapping[str, int]]) -> Workload:
     requests = tuple(
-        Request(
-            Usage(**{name: getattr(request.usage, name) for name in COUNTS} | dict(change(request.usage))),
-            request.share,
-        )
-        for request in workload.requests
+        Request(request.usage.changed(change(request.usage)), request.share) for request in workload.requests
     )
     return replace(workload, requests=requests)

@@ -29,14 +29,13 @@ from planner.core.compiled import (
     Ways,
     units_of,
 )
-from planner.core.cost import cost
 from planner.core.errors import UnknownModel
-from planner.core.expected import AS_COUNTED, Priced, Traits, list_usd, traits_of, usages_on
+from planner.core.expected import AS_COUNTED, Traits, list_usd, price_kinds, traits_of, usages_on
 from planner.core.kept import Kept
 from planner.core.money import PICO
 from planner.core.offer import Offer
 from planner.core.plan import Needs
-from planner.core.price import Context, PriceCard
+from planner.core.price import PriceCard
 from planner.core.pricing import Flags, compile_pricing
 from planner.core.ranking import NUMERATOR_BELOW, Ranking, numerator
 from planner.core.recommend import affordable_at, answer, no_answer
@@ -175,10 +174,7 @@ class Snapshot:
         if card is None or tier is None:
             raise AssertionError("only priced offers that serve the tier are picked")
         usages = run.usages[field.ways.of(i)]
-        kinds = tuple(
-            Priced(request.share, usage, cost(usage, card.rates, ask.at, shape.contexts[i]))
-            for request, usage in zip(ask.workload.requests, usages, strict=True)
-        )
+        kinds = price_kinds(ask.workload, usages, card.rates, ask.at, shape.contexts[i])
         at_list, factor = list_usd(kinds), stretch.fee_factors[i]
         if ask.workload.habits.failed_share:
             factor *= ask.workload.habits.retry_factor
@@ -297,10 +293,7 @@ class Snapshot:
             after = next((code for code in codes if code not in _BEFORE_LIMITS), None)
             after = after or next(checks.tier_codes(ask.needs, stretch.labels.get(offer.model or "")), None)
             first[i], last[i] = self._number(before), self._number(after)
-        contexts = tuple(
-            Context(checks.context_tier(offer, tier) if tier else "standard", offer.facts.region)
-            for offer, tier in zip(offers, served, strict=True)
-        )
+        contexts = tuple(checks.context_of(offer, tier) for offer, tier in zip(offers, served, strict=True))
         # Most questions ask for the same tiers, and prices are the dearest part to lay out.
         place = bisect_right(self._price_edges, ask.at), ask.needs.service_tiers
         pricing = self._pricings.get_or(place, lambda: compile_pricing(stretch.cards, contexts))

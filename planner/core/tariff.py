@@ -7,7 +7,16 @@ from fractions import Fraction
 from planner.core import checks
 from planner.core.ask import Ask, Pick
 from planner.core.cost import cost
-from planner.core.expected import AS_COUNTED, Priced, Traits, expected_usage, list_usd, traits_of, usages_on
+from planner.core.expected import (
+    AS_COUNTED,
+    Priced,
+    Traits,
+    expected_usage,
+    list_usd,
+    price_kinds,
+    traits_of,
+    usages_on,
+)
 from planner.core.money import PICO
 from planner.core.offer import Offer
 from planner.core.price import Context, PriceCard
@@ -30,9 +39,9 @@ class Tariff:
     def of(cls, pick: Pick, ask: Ask) -> "Tariff":
         """Take the prices of an offer as they were found for a question."""
         offer, listed = pick.offer, pick.list_usd * ask.workload.habits.retry_factor
-        context = Context(checks.context_tier(offer, pick.service_tier), offer.facts.region)
         # Where nothing is charged there is nothing to discount.
-        return cls(offer, pick.card, context, ask.at, pick.cost_usd / listed if listed else Fraction(1))
+        factor = pick.cost_usd / listed if listed else Fraction(1)
+        return cls(offer, pick.card, checks.context_of(offer, pick.service_tier), ask.at, factor)
 
     def traits(self, habits: Habits) -> Traits:
         """Return how the offer runs requests with these habits."""
@@ -41,10 +50,7 @@ class Tariff:
     def kinds(self, workload: Workload) -> tuple[Priced, ...]:
         """Return every kind of request as it runs on the offer, one attempt each, at list price."""
         usages = usages_on(workload, self.traits(workload.habits))
-        return tuple(
-            Priced(request.share, usage, cost(usage, self.card.rates, self.at, self.context))
-            for request, usage in zip(workload.requests, usages, strict=True)
-        )
+        return price_kinds(workload, usages, self.card.rates, self.at, self.context)
 
     def scale(self, habits: Habits) -> Fraction:
         """Return what is paid over list price: failed attempts, discount and fee."""

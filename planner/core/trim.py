@@ -19,7 +19,7 @@ from planner.core.errors import InvalidInput, Unpriced
 from planner.core.expected import Traits
 from planner.core.tariff import Tariff
 from planner.core.units import Unit
-from planner.core.usage import COUNTS, Usage
+from planner.core.usage import Usage
 from planner.core.workload import Habits, Request, Workload
 
 CUTS = ("input", "output", "both")
@@ -104,10 +104,8 @@ class _Kind(NamedTuple):
     @classmethod
     def of(cls, request: Request) -> "_Kind":
         usage = request.usage
-        media = usage.input_audio_tokens + usage.input_image_tokens + usage.input_video_tokens
-        media_out = usage.output_audio_tokens + usage.output_image_tokens + usage.output_video_tokens
         fixed = tuple(part for part in usage.parts if part[0] not in _TEXT)
-        return cls(request, usage.input_tokens - media, usage.output_tokens - media_out, fixed)
+        return cls(request, usage.text_input_tokens, usage.text_output_tokens, fixed)
 
 
 class _Piecewise:
@@ -316,11 +314,10 @@ def shortened(usage: Usage, input_tokens: int, output_tokens: int) -> Usage:
         changed["cache_write_5m_tokens"], changed["cache_write_1h_tokens"] = ceil(left[1]), ceil(left[2])
         changed["cache_write_tokens"] = ceil(left[1]) + ceil(left[2])
     changed["output_tokens"] = usage.output_tokens - output_tokens
-    media = usage.output_audio_tokens + usage.output_image_tokens + usage.output_video_tokens
-    text = usage.output_tokens - media
     if usage.reasoning_tokens:
+        text = usage.text_output_tokens
         changed["reasoning_tokens"] = usage.reasoning_tokens * (text - output_tokens) // text
-    return Usage(**{name: getattr(usage, name) for name in COUNTS} | changed)
+    return usage.changed(changed)
 
 
 def _taken(layers: tuple[int, ...], gone: Fraction) -> Iterator[Fraction]:

@@ -105,6 +105,25 @@ class Usage:
         object.__setattr__(self, "ttl_assumed", written > lifetimes)
         object.__setattr__(self, "parts", tuple(compress(zip(_UNITS, nets, strict=True), nets)))
 
+    def changed(self, counts: Mapping[str, int]) -> "Usage":
+        """Return the same request with some of its counts changed.
+
+        Raises:
+            InvalidInput: a count is no count.
+            ImpossibleUsage: a part is larger than its whole.
+        """
+        return Usage(**{**dict(zip(COUNTS, _counts(self), strict=True)), **counts})
+
+    @property
+    def text_input_tokens(self) -> int:
+        """Tokens of the prompt that are text, cached or not."""
+        return self.input_tokens - self.input_audio_tokens - self.input_image_tokens - self.input_video_tokens
+
+    @property
+    def text_output_tokens(self) -> int:
+        """Tokens of the completion that are text, reasoning included."""
+        return self.output_tokens - self.output_audio_tokens - self.output_image_tokens - self.output_video_tokens
+
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> Self:
         """Build a usage from named counts, as a caller sends them.

@@ -14,8 +14,9 @@ from typing import Any
 from planner.core.agreement import discount
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
+from planner.core.checks import context_of
 from planner.core.money import plain, usd_text
-from planner.core.price import Context, Rate
+from planner.core.price import Rate
 from planner.core.rate_form import write_rates
 from planner.core.units import Unit
 
@@ -51,9 +52,7 @@ class Link:
     @cached_property
     def rates(self) -> Mapping[Unit, Rate]:
         """The rates in force for the longest prompts of the workload, in USD; the dearest where length matters."""
-        facts, tier = self.pick.offer.facts, self.pick.service_tier
-        # The card of a variant is already that of its tier.
-        context = Context("standard" if tier == facts.service_tier else tier, facts.region)
+        context = context_of(self.pick.offer, self.pick.service_tier)
         longest = max(kind.usage.input_tokens for kind in self.pick.kinds)
         return self.pick.card.rates.selected(context, longest, self.ask.at)
 

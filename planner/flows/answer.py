@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from planner.core.ask import COMMON_CAUSE_SHARE, TIMEOUT_MS, Answer, Ask
 from planner.core.catalogue import Catalogue
+from planner.core.checks import context_of
 from planner.core.cost import Cost, cost
 from planner.core.errors import InvalidInput, NoAnswer, NotFound, UnknownPolicy, Unpriced
 from planner.core.offer import Offer
@@ -211,10 +212,8 @@ def price_offer(
     card = catalogue.card(offer_id, at)
     if card is None:
         raise Unpriced(offer=offer_id)
-    # A variant's own rates are already those of its tier.
-    tier = "standard" if context.service_tier == offer.facts.service_tier else context.service_tier
     try:
-        return card, cost(usage, card.rates, at, Context(tier, context.region or offer.facts.region))
+        return card, cost(usage, card.rates, at, context_of(offer, context.service_tier, context.region))
     except Unpriced as error:
         raise Unpriced(units=error.units, service_tier=context.service_tier, offer=offer_id) from None
 
