@@ -1,6 +1,5 @@
 """The recommendation of a stored plan and task as configuration of the gateway that executes it."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from planner.api.guard import GuardedRoute, now_of, view_of
+from planner.api.polled import etag_of, holds
 from planner.api.problem import documented
 from planner.api.shapes import Shape, policy_shape, standing_shape
 from planner.core import errors
@@ -104,9 +104,8 @@ def get_gateway(request: Request, plan: _Name, task: _Name, format_: _Format) ->
     made = exported(view_of(request), plan, task, format_, now_of(request))
     as_yaml = YAML in request.headers.get("accept", "")
     text = made.yaml if as_yaml else json.dumps(made.shape, separators=(",", ":"))
-    tag = '"' + hashlib.sha256(text.encode()).hexdigest()[:32] + '"'
+    tag = etag_of(text.encode())
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
-    asked = request.headers.get("if-none-match")
-    if asked is not None and tag in (each.strip() for each in asked.split(",")):
+    if holds(request.headers.get("if-none-match"), tag):
         return Response(None, 304, headers)
     return Response(text, 200, headers, YAML if as_yaml else "application/json")

@@ -11,6 +11,7 @@ from planner.api.problem import documented
 from planner.api.shapes import Shape, standing_shape
 from planner.core import errors
 from planner.core.measurement import Comparison
+from planner.core.measurement_form import TOKENS
 from planner.core.money import ceiling_text, ratio_text, usd_text
 from planner.flows import answer as flow
 from planner.store import measurements
@@ -23,7 +24,6 @@ _REFUSALS = documented(errors.NotFound)
 _OfferId = Annotated[str, Query(min_length=1, max_length=400, description="the exact id of an offer")]
 _HALF, _MOST = Fraction(1, 2), Fraction(95, 100)
 _SPEED_PLACES, _SHARE_PLACES = 2, 4
-_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 
 
 @router.get("/offers/measurements", responses=_REFUSALS)
@@ -77,7 +77,7 @@ def measurement_shape(kept: Kept) -> Shape:
         "ttft_ms_p95": made.ttft_ms(_MOST),
         "throughput_tps_p50": None if speed is None else ratio_text(speed, _SPEED_PLACES),
         "billed_attempts": len(made.billed),
-        "billed": {name: made.billed_tokens(name) for name in _TOKENS},
+        "billed": {name: made.billed_tokens(name) for name in TOKENS},
         "expected": {
             "input_tokens": sum(attempt.expected_input_tokens for attempt in made.billed),
             "output_tokens": sum(attempt.expected_output_tokens for attempt in made.billed),

@@ -18,6 +18,16 @@ HELD_FOR = timedelta(hours=1)
 Answerer = Callable[[View, Question, str, datetime], Shape]
 
 
+def etag_of(body: bytes) -> str:
+    """Return the ETag of an answer: equal bytes have equal tags."""
+    return '"' + hashlib.sha256(body).hexdigest()[:32] + '"'
+
+
+def holds(if_none_match: str | None, etag: str) -> bool:
+    """Tell whether a caller says that it holds the answer of this ETag."""
+    return if_none_match is not None and etag in (tag.strip() for tag in if_none_match.split(","))
+
+
 class Written:
     """One written answer, its ETag, and the moment from which it may no longer be served."""
 
@@ -25,16 +35,14 @@ class Written:
         """Write both answers, 200 and 304, once."""
         self.until = until
         self._body = body
-        self.etag = '"' + hashlib.sha256(body).hexdigest()[:32] + '"'
+        self.etag = etag_of(body)
         headers = {"ETag": self.etag, "Cache-Control": "private, no-cache"}
         self._whole = Response(body, 200, headers, "application/json")
         self._same = Response(None, 304, headers)
 
     def response(self, if_none_match: str | None) -> Response:
         """Answer 200 with the bytes, or 304 where the caller holds them already."""
-        if if_none_match is not None and self.etag in (tag.strip() for tag in if_none_match.split(",")):
-            return self._same
-        return self._whole
+        return self._same if holds(if_none_match, self.etag) else self._whole
 
     def beside(self, facts: Shape) -> "Written":
         """Return the same answer with facts about who asks beside it."""

@@ -282,7 +282,7 @@ def _constraint_shape(planned: flow.Planned, one: Constraint, price: Price) -> S
 def _limit_and_use(planned: flow.Planned, one: Constraint) -> tuple[str | None, str | None]:
     portfolio, rules = planned.portfolio, planned.portfolio.rules
     if one.kind == MARGIN and one.plan is not None:
-        customers = next(each for each in portfolio.customers if each.plan == one.plan)
+        customers = portfolio.customers_of(one.plan)
         return floor_text(customers.budget_usd or Fraction(), BUDGET_PLACES), usd_text(
             _spent(planned, one.plan) or Fraction()
         )
@@ -338,7 +338,7 @@ def _relaxation_shape(planned: flow.Planned, one: Relaxation) -> Shape:
     if kind == PROVIDER_SHARE:
         share = ceiling_text((planned.portfolio.rules.provider_share_max or Fraction()) + one.amount, 4)
         return {**shape, "limit": share, "says": f"let one provider serve {share} of the requests"}
-    customers = next(each for each in planned.portfolio.customers if each.plan == plan)
+    customers = planned.portfolio.customers_of(plan)
     economics, times, budget = planned.economics[customers.plan], _times(planned, customers.plan), customers.budget_usd
     cost = (budget or Fraction()) + one.amount
     price = economics.minimum_price_usd(cost / times)

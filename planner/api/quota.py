@@ -16,8 +16,8 @@ from planner.api.questions import REFUSALS
 from planner.api.shapes import BUDGET_PLACES, Shape, evidence_shape, policy_shape, standing_shape
 from planner.core.errors import InvalidInput
 from planner.core.money import floor_text, plain, ratio_text, usd_text
-from planner.core.selfhost import MTOK
 from planner.core.spread import Lognormal, Observed, Pareto, Spread
+from planner.core.tier import MTOK
 from planner.flows.current import View
 from planner.flows.quota import Outcome, Simulated, Simulation, few, simulate
 from planner.store.json_text import time_text

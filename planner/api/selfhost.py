@@ -16,7 +16,8 @@ from planner.api.questions import REFUSALS
 from planner.api.shapes import Shape, evidence_shape, policy_shape, standing_shape
 from planner.core.errors import InvalidInput
 from planner.core.money import ceiling_text, ratio_text, usd_text
-from planner.core.selfhost import HOURS_PER_MONTH, MTOK, BreakEven, Hosting, Mix, Point, Speeds, split
+from planner.core.selfhost import HOURS_PER_MONTH, BreakEven, Hosting, Mix, Point, Speeds, split
+from planner.core.tier import MTOK
 from planner.flows.blended import Blended
 from planner.flows.current import View
 from planner.flows.selfhost import Demand, Weighed, Weighing, weigh

@@ -11,7 +11,7 @@ from planner.core.money import pico_text, plain, to_pico
 from planner.core.usage import Usage
 
 VERSION = 1
-_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 _PLAIN = ("expected_input_tokens", "expected_output_tokens", "first_us", "last_us", "whole_us", "pieces",
           "reasoning_seen", "error")  # fmt: skip
 
@@ -40,7 +40,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "started_at": attempt.started_at.isoformat(),
         **{name: getattr(attempt, name) for name in _PLAIN},
-        "usage": None if usage is None else {name: getattr(usage, name) for name in _TOKENS},
+        "usage": None if usage is None else {name: getattr(usage, name) for name in TOKENS},
         "stated_usd": _text(attempt.stated_usd),
         "list_usd": None if attempt.list_pico is None else pico_text(attempt.list_pico),
     }

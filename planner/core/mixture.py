@@ -166,9 +166,8 @@ def advise(pair: Pair, asked: Aim, alone: Arm | None = None) -> Advice:
 
     Where it is known which share needs the strong offer, the cheapest way within the budget is chosen, unless one offer
     alone is as good and no dearer; the strong offer alone is one of the ways, and of equal costs the quicker comes
-    first. Where it is not known, quality goes
-    first: the strong offer alone if the margin allows it, else whichever scores higher, the share of it that the margin
-    allows or the best offer alone.
+    first. Where it is not known, quality goes first: the strong offer alone if the margin allows it, else whichever
+    scores higher, the share of it that the margin allows or the best offer alone.
     """
     share = None if asked.budget_usd is None else pair.share_max(asked.budget_usd, asked.router)
     mixed = None if share is None else pair.routed(share, asked.router).score

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from planner.core.errors import InvalidInput
 from planner.core.fx import FxRate, to_usd
+from planner.core.margin import Margin, price_floor_usd
 from planner.core.workload import Workload
 
 
@@ -64,11 +65,8 @@ class Economics:
         """Return the lowest price per period that reaches the target at this token cost; None where none does."""
         if self.margin is None:
             return None
-        share = 1 - Fraction(self.margin) - Fraction(self.payment_fee_percent) / 100
-        if share <= 0:
-            return None
-        fixed = Fraction(self.payment_fee_fixed_usd) * self.charges_per_period
-        return (cost_usd_per_period + Fraction(self.other_costs_usd) + fixed) / share
+        fixed = Fraction(self.payment_fee_fixed_usd) * self.charges_per_period + Fraction(self.other_costs_usd)
+        return price_floor_usd(cost_usd_per_period + fixed, Margin(Fraction(self.margin)), self.payment_fee_percent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

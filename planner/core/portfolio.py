@@ -106,7 +106,11 @@ class Portfolio:
 
     def of(self, slot: Slot) -> Customers:
         """Return the customers of a slot's plan."""
-        return next(customers for customers in self.customers if customers.plan == slot.plan)
+        return self.customers_of(slot.plan)
+
+    def customers_of(self, plan: str | None) -> Customers:
+        """Return the customers of the plan that a slot or a constraint names."""
+        return next(customers for customers in self.customers if customers.plan == plan)
 
     def requests(self, slot: Slot) -> Fraction:
         """Return the requests of all customers for a slot in a month."""

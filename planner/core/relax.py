@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from planner.core.assign import Left, Outcome, best, cheapest, every_option
 from planner.core.dominance import undominated
-from planner.core.optimise import OPTIMAL, TIME_LIMIT, Program, solve
+from planner.core.optimise import OPTIMAL, TIME_LIMIT, Found, Program, solve
 from planner.core.portfolio import (
     FALLBACK,
     PROVIDER_SHARE,
@@ -118,16 +118,10 @@ def _fallback_alone(portfolio: Portfolio, seconds_left: Left) -> Remedies:
     return Remedies(alone, alone or None, complete=outcome.status != TIME_LIMIT)
 
 
-class _Least(NamedTuple):
-    status: str
-    chosen: tuple[int, ...] | None
-
-
-def _least(options: Options, rows: Sequence[Row], eased: Sequence[Constraint], seconds_left: Left) -> _Least:
+def _least(options: Options, rows: Sequence[Row], eased: Sequence[Constraint], seconds_left: Left) -> Found:
     """Find the choice for which some constraints have to give way least, each measured in steps of its rows."""
     nothing = tuple((Fraction(),) * len(each) for each in options)
-    found = solve(Program(gains=nothing, rows=rows, easing=dict.fromkeys(eased, Fraction(1))), seconds_left)
-    return _Least(found.status, found.chosen)
+    return solve(Program(gains=nothing, rows=rows, easing=dict.fromkeys(eased, Fraction(1))), seconds_left)
 
 
 def _amount(portfolio: Portfolio, own: Sequence[Row], places: Sequence[int] | None) -> Fraction | None:

@@ -16,8 +16,8 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from planner.core.errors import InvalidInput
+from planner.core.tier import MTOK
 
-MTOK = 1_000_000
 HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = 3_600 * HOURS_PER_MONTH
 OUTPUT_OVER_INPUT = Fraction(5, 2)

@@ -9,7 +9,8 @@ from planner.core.ask import Ask
 from planner.core.errors import InvalidInput, NothingCompliant
 from planner.core.hosting_verdict import Case, Reason, decide
 from planner.core.plan import MONTHS
-from planner.core.selfhost import MTOK, BreakEven, Fleet, Hosting, Mix, Point, break_even, curve, fleet
+from planner.core.selfhost import BreakEven, Fleet, Hosting, Mix, Point, break_even, curve, fleet
+from planner.core.tier import MTOK
 from planner.flows.answer import Question, ask_of
 from planner.flows.blended import Blended, blended, mix_of
 from planner.flows.current import View

@@ -12,7 +12,6 @@ from planner.core.errors import InvalidInput
 from planner.core.hosting_verdict import Case, decide
 from planner.core.plan import MONTHS
 from planner.core.selfhost import (
-    MTOK,
     BreakEven,
     Hosting,
     Mix,
@@ -22,6 +21,7 @@ from planner.core.selfhost import (
     fleet,
     split,
 )
+from planner.core.tier import MTOK
 
 GPU = Hosting(gpu_hourly_usd=Fraction("2.50"), tokens_per_second=Fraction(2_400), utilisation_max=Fraction(1))
 API = Fraction("0.90")
