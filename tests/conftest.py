@@ -11,9 +11,11 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
 
+from planner.core.snapshot import compile_catalogue
 from planner.flows import passwords
 from planner.flows.setup import install
 from planner.store.engine import Store, open_store
+from planner.store.load import load_catalogue
 from planner.store.migrate import upgrade
 from tests.databases import postgres_database, postgres_server
 
@@ -60,7 +62,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     upgrade(url)
     opened = open_store(url)
     install(opened, NOW)
+    with opened.read() as connection:
+        # As long as this is held, whoever compiles a copy finds its prices laid out.
+        held = compile_catalogue(load_catalogue(connection))
     yield opened
+    del held
     opened.close()
 
 

@@ -8,13 +8,12 @@ from functools import cached_property
 
 from planner.core.agreement import Contract, Fee, discount, gross_up
 from planner.core.claim import ModelFacts, Score
-from planner.core.errors import UnknownPolicy
 from planner.core.fx import FxRate
 from planner.core.kept import Kept
 from planner.core.offer import Offer
 from planner.core.parties import PartyTerms, parties
 from planner.core.plan import Plan
-from planner.core.policy import Policy, all_of, decide
+from planner.core.policy import Policy, decide, together
 from planner.core.price import PriceCard
 from planner.core.terms import Confidence, Terms
 from planner.core.tier import ModelTier, PricedOffer, TierBands, dearest_output, representative
@@ -132,14 +131,7 @@ class Catalogue:
         Raises:
             UnknownPolicy: no policy has one of these names.
         """
-        wanted = sorted(set(names))
-        for name in wanted:
-            if name not in self.policies:
-                raise UnknownPolicy(name)
-        if len(wanted) == 1:
-            return self.policies[wanted[0]]
-        parts = tuple(self.policies[name] for name in wanted)
-        return all_of("+".join(wanted), self.policy_revision, parts)
+        return together(self.policies, names, self.policy_revision)
 
     def factor(self, offer: Offer, at: datetime) -> Fraction:
         """Return list price -> effective price of an offer: after its discount, with its channel's fees."""

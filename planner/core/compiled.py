@@ -36,18 +36,26 @@ class Stretch(NamedTuple):
     standing: tuple[str | None, ...]
 
 
+class Served(NamedTuple):
+    """The service tier each offer would serve over one stretch, what its price is then selected by, and the prices.
+
+    Most questions ask for the same tiers, and prices are the dearest part to lay out.
+    """
+
+    tiers: tuple[str | None, ...]
+    contexts: tuple[Context, ...]
+    pricing: Pricing
+
+
 class Shape(NamedTuple):
     """One policy and one set of needs over one stretch: what does not depend on tokens or budget.
 
-    ``first`` holds codes decided before limits are looked at, ``last`` those after; 0 passes. ``served`` is
-    the service tier each offer would serve, ``contexts`` what its price is then selected by.
+    ``first`` holds codes decided before limits are looked at, ``last`` those after; 0 passes.
     """
 
     first: Codes
     last: Codes
-    served: tuple[str | None, ...]
-    contexts: tuple[Context, ...]
-    pricing: Pricing
+    served: Served
 
 
 class Ways(NamedTuple):

@@ -1,10 +1,11 @@
 """The rules an admin wrote, and the decision: allowed, or the codes of every rule that refuses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from planner.core.errors import UnknownPolicy
 from planner.core.offer import Offer
 from planner.core.parties import BROKER, PartyTerms, Stated
 from planner.core.terms import DIRECT, Confidence
@@ -80,6 +81,21 @@ class Policy:
 def all_of(name: str, version: int, parts: tuple[Policy, ...] = ()) -> Policy:
     """Return a policy without rules of its own: it refuses what its parts refuse, and without parts nothing."""
     return Policy(name=name, version=version, allow_free=True, allow_unknown=True, parts=parts)
+
+
+def together(policies: Mapping[str, Policy], names: Iterable[str], version: int) -> Policy:
+    """Return the policy that is all of these together; several have the version given.
+
+    Raises:
+        UnknownPolicy: no policy has one of these names.
+    """
+    wanted = sorted(set(names))
+    for name in wanted:
+        if name not in policies:
+            raise UnknownPolicy(name)
+    if len(wanted) == 1:
+        return policies[wanted[0]]
+    return all_of("+".join(wanted), version, tuple(policies[name] for name in wanted))
 
 
 TermsUnder = Callable[[Confidence | None], tuple[PartyTerms, ...]]

@@ -238,6 +238,11 @@ class RateTable(Mapping[Unit, UnitPrice]):
         fallback = FALLBACK.get(unit)
         return fallback if fallback in self._prices else None
 
+    def priced_units(self) -> Iterator[tuple[Unit, Unit]]:
+        """Yield every unit this card prices with the unit whose rate does so."""
+        yield from ((unit, unit) for unit in self._prices)
+        yield from (pair for pair in FALLBACK.items() if pair[0] not in self._prices and pair[1] in self._prices)
+
     def check_tier(self, units: Iterable[Unit], context: Context) -> None:
         """Refuse a requested service tier that the card does not price.
 

@@ -159,11 +159,10 @@ def compile_pricing(cards: Sequence[PriceCard | None], contexts: Sequence[Contex
     for i, (card, context) in enumerate(zip(cards, contexts, strict=True)):
         if card is None:
             continue
-        for unit, draft in drafts.items():
-            source = card.rates.rate_unit(unit)
-            if source is None or not _priced_in(card.rates, unit, context):
+        for unit, source in card.rates.priced_units():
+            if not _priced_in(card.rates, unit, context):
                 continue
-            price = card.rates[source]
+            draft, price = drafts[unit], card.rates[source]
             draft.base[i], draft.missing[i] = _pico(price.base), False
             draft.whole[i] = all(rate.pico_per == 1 for _when, rate in price.stated())
             for band in price.bands:

@@ -6,12 +6,13 @@ once per revision, stretch of time and question shape, and kept as codes; only w
 tokens, its price and its budget, is computed on arrays. `planner.core.recommend` is the reference.
 """
 
-import itertools
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from math import lcm
+from threading import Lock
+from weakref import WeakSet
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from planner.core.compiled import (
     Eligible,
     Field,
     Run,
+    Served,
     Shape,
     Stretch,
     Ways,
@@ -31,7 +33,7 @@ from planner.core.compiled import (
 )
 from planner.core.errors import UnknownModel
 from planner.core.expected import AS_COUNTED, Traits, list_usd, price_kinds, traits_of, usages_on
-from planner.core.kept import Kept
+from planner.core.laid import Laid, lay_out
 from planner.core.money import PICO
 from planner.core.offer import Offer
 from planner.core.plan import Needs
@@ -39,33 +41,21 @@ from planner.core.price import PriceCard
 from planner.core.pricing import Flags, compile_pricing
 from planner.core.ranking import NUMERATOR_BELOW, Ranking, numerator
 from planner.core.recommend import affordable_at, answer, no_answer
-from planner.core.shortlist import CLOSE, Figures, by_objective, in_order
+from planner.core.shortlist import CLOSE, by_objective, in_order
 from planner.core.tier import ModelTier
 from planner.core.units import Unit
 
-KEPT_STRETCHES, KEPT_SHAPES, KEPT_FIELDS, KEPT_PRICINGS = 6, 256, 64, 16
 _LIMITS_FREE = checks.Longest()
 
 
 class Snapshot:
     """One revision, compiled. Safe to ask from many threads."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        """Lay out what no question changes."""
+    def __init__(self, catalogue: Catalogue, earlier: Iterable[Laid] = ()) -> None:
+        """Lay out what no question changes, or take it over from ``earlier``."""
         self.catalogue = catalogue
-        offers = catalogue.offers
-        self._context = np.array([_known(offer.facts.context_tokens) for offer in offers], np.float64)
-        self._output = np.array([_known(offer.facts.max_output_tokens) for offer in offers], np.float64)
-        self._figures = Figures(catalogue)
-        self._names: dict[int, str] = {}
-        self._numbers: dict[str, int] = {}
-        self._fresh = itertools.count(1)
-        self._price_edges = edges.of_prices(catalogue)
-        self._terms_edges = edges.of_terms(catalogue)
-        self._minutes = edges.of_the_day(catalogue)
-        self._stretches, self._shapes = Kept(KEPT_STRETCHES), Kept(KEPT_SHAPES)
-        self._codes, self._fields, self._pricings = Kept(KEPT_SHAPES), Kept(KEPT_FIELDS), Kept(KEPT_PRICINGS)
-        self._ways = Kept(KEPT_FIELDS)
+        self.laid = lay_out(catalogue, earlier)
+        self._priced, self._judged = self.laid.priced, self.laid.judged
 
     # --- the questions ------------------------------------------------------------------------------------
 
@@ -89,7 +79,7 @@ class Snapshot:
             raise no_answer(ask, cheapest, counts, self.recommend)
         if count < len(fits):
             eligible = Eligible(eligible.indices[fits], eligible.costs[fits], eligible.refused)
-        ordered, compared = by_objective(self._figures, run, eligible, pick)
+        ordered, compared = by_objective(self._priced.figures, run, eligible, pick)
         return answer(ask, ordered, count, compared, counts, self.catalogue.upstream_of)
 
     def rank(self, ask: Ask) -> Ranking:
@@ -124,9 +114,9 @@ class Snapshot:
 
         None where no such moment is known. An answer at another time than the present depends on today's terms only.
         """
-        found = [edges.after(self._terms_edges, decided_at)]
+        found = [edges.after(self._judged.edges, decided_at)]
         if at == decided_at:
-            found += [edges.after(self._price_edges, at), edges.minute_after(self._minutes, at)]
+            found += [edges.after(self._priced.edges, at), edges.minute_after(self._priced.minutes, at)]
         return min((edge for edge in found if edge is not None), default=None)
 
     # --- one question, step by step -----------------------------------------------------------------------
@@ -146,13 +136,13 @@ class Snapshot:
         field, needs, codes = run.field, run.ask.needs, run.field.last.copy()
         longest = [checks.Longest.of(usages) for usages in run.usages]
         output = np.array([one.output_tokens for one in longest], np.float64)
-        codes[field.output < (output[0] if field.groups is None else output[field.groups])] = self._number(
+        codes[field.output < (output[0] if field.groups is None else output[field.groups])] = self._judged.number(
             "needs:max_output"
         )
         prompt = max(needs.context_tokens or 0, longest[0].input_tokens)
-        codes[field.context < prompt] = self._number("needs:context")
+        codes[field.context < prompt] = self._judged.number("needs:context")
         if longest[0].input_tokens > checks.ASSUMED_CONTEXT_TOKENS:
-            codes[np.isinf(field.context)] = self._number("needs:context:unknown")
+            codes[np.isinf(field.context)] = self._judged.number("needs:context:unknown")
         return codes
 
     def _affordable(self, ask: Ask, eligible: Eligible, pick: Callable[[int], Pick]) -> Flags:
@@ -170,11 +160,11 @@ class Snapshot:
     def _pick(self, i: int, run: Run) -> Pick:
         ask, field = run.ask, run.field
         stretch, shape = field.stretch, field.shape
-        offer, card, tier = self.catalogue.offers[i], stretch.cards[i], shape.served[i]
+        offer, card, tier = self.catalogue.offers[i], stretch.cards[i], shape.served.tiers[i]
         if card is None or tier is None:
             raise AssertionError("only priced offers that serve the tier are picked")
         usages = run.usages[field.ways.of(i)]
-        kinds = price_kinds(ask.workload, usages, card.rates, ask.at, shape.contexts[i])
+        kinds = price_kinds(ask.workload, usages, card.rates, ask.at, shape.served.contexts[i])
         at_list, factor = list_usd(kinds), stretch.fee_factors[i]
         if ask.workload.habits.failed_share:
             factor *= ask.workload.habits.retry_factor
@@ -193,9 +183,9 @@ class Snapshot:
     # --- what is kept between questions -------------------------------------------------------------------
 
     def _stretch(self, at: datetime) -> Stretch:
-        place = bisect_right(self._price_edges, at)
+        place = bisect_right(self._priced.edges, at)
         # Labels follow dated cut-offs too, so the stretch is bounded by the day as well.
-        return self._stretches.get_or((place, at.date()), lambda: self._make_stretch(at))
+        return self._priced.stretches.get_or((place, at.date()), lambda: self._make_stretch(at))
 
     def _make_stretch(self, at: datetime) -> Stretch:
         offers = self.catalogue.offers
@@ -223,16 +213,17 @@ class Snapshot:
         ways = self._ways_of(ask)
         usages = tuple(usages_on(ask.workload, traits) for traits in ways.traits)
         units = tuple(units_of(each) for each in usages)
-        places = bisect_right(self._price_edges, ask.at), ask.at.date(), bisect_right(self._terms_edges, ask.decided_at)
-        shape_key = (*places, ask.policy, ask.needs)
+        prices, terms = bisect_right(self._priced.edges, ask.at), bisect_right(self._judged.edges, ask.decided_at)
+        shape_key = (prices, ask.at.date(), terms, ask.policy, ask.needs)
         key = (shape_key, ask.workload.habits, units)
-        return Run(ask, self._fields.get_or(key, lambda: self._make_field(ask, shape_key, ways, units)), usages)
+        return Run(ask, self._judged.fields.get_or(key, lambda: self._make_field(ask, shape_key, ways, units)), usages)
 
     def _ways_of(self, ask: Ask) -> Ways:
         habits = ask.workload.habits
         if not habits.cached and habits.reasoning_multiplier == 1:
             return ALL_AS_COUNTED
-        return self._ways.get_or((bisect_right(self._price_edges, ask.at), habits), lambda: self._make_ways(ask))
+        key = bisect_right(self._priced.edges, ask.at), habits
+        return self._priced.ways.get_or(key, lambda: self._make_ways(ask))
 
     def _make_ways(self, ask: Ask) -> Ways:
         found: dict[Traits, int] = {}
@@ -246,16 +237,16 @@ class Snapshot:
 
     def _make_field(self, ask: Ask, shape_key: Hashable, ways: Ways, units: tuple[tuple[Unit, ...], ...]) -> Field:
         stretch = self._stretch(ask.at)
-        shape = self._shapes.get_or(shape_key, lambda: self._make_shape(ask, stretch))
+        shape = self._judged.shapes.get_or(shape_key, lambda: self._make_shape(ask, stretch))
         asked = self._of_models(ask.needs)
-        unpriced = shape.pricing.missing(units[0])
+        unpriced = shape.served.pricing.missing(units[0])
         if ways.groups is not None:
             for number, own in enumerate(units):
-                unpriced = np.where(ways.groups == number, shape.pricing.missing(own), unpriced)
+                unpriced = np.where(ways.groups == number, shape.served.pricing.missing(own), unpriced)
         refused = {"unpriced": int(np.count_nonzero(asked & unpriced))}
         codes = shape.first.copy()
         if ask.needs.context_tokens is not None:
-            codes[(codes == 0) & np.isinf(self._context)] = self._number("needs:context:unknown")
+            codes[(codes == 0) & np.isinf(self._priced.context)] = self._judged.number("needs:context:unknown")
         self._count(codes[asked & ~unpriced], refused)
         left = np.flatnonzero(asked & ~unpriced & (codes == 0))
         return Field(
@@ -264,40 +255,32 @@ class Snapshot:
             ways=ways,
             left=left,
             groups=None if ways.groups is None else ways.groups[left],
-            context=self._context[left],
-            output=self._output[left],
+            context=self._priced.context[left],
+            output=self._priced.output[left],
             last=shape.last[left],
             fees=stretch.fees[left],
-            charges=shape.pricing.of(tuple(dict.fromkeys(unit for own in units for unit in own)), left),
+            charges=shape.served.pricing.of(tuple(dict.fromkeys(unit for own in units for unit in own)), left),
             refused=refused,
         )
 
     def _make_shape(self, ask: Ask, stretch: Stretch) -> Shape:
         offers = self.catalogue.offers
-        terms = bisect_right(self._terms_edges, ask.decided_at)
-        policy = self._codes.get_or((terms, ask.policy), lambda: self._policy_codes(ask))
-        served = tuple(
-            None if card is None else checks.served_tier(offer, card.rates, ask.needs.service_tiers)
-            for offer, card in zip(offers, stretch.cards, strict=True)
-        )
+        terms = bisect_right(self._judged.edges, ask.decided_at)
+        policy = self._judged.codes.get_or((terms, ask.policy), lambda: self._policy_codes(ask))
+        place = bisect_right(self._priced.edges, ask.at), ask.needs.service_tiers
+        served = self._priced.served.get_or(place, lambda: _make_served(offers, stretch, ask.needs.service_tiers))
         first, last = np.zeros(len(offers), np.int32), np.zeros(len(offers), np.int32)
         limits_free = replace(ask.needs, context_tokens=None)
         for i, offer in enumerate(offers):
             early = stretch.standing[i] or policy[i]
             if early:  # most offers end here; why else they would be refused is never asked
-                first[i] = self._number(early)
+                first[i] = self._judged.number(early)
                 continue
             quality = checks.quality_of(offer, self.catalogue, ask.needs)
-            codes = [*checks.needs_codes(offer, limits_free, _LIMITS_FREE, quality, served[i])]
-            before = next((code for code in codes if code in _BEFORE_LIMITS), None)
-            after = next((code for code in codes if code not in _BEFORE_LIMITS), None)
-            after = after or next(checks.tier_codes(ask.needs, stretch.labels.get(offer.model or "")), None)
-            first[i], last[i] = self._number(before), self._number(after)
-        contexts = tuple(checks.context_of(offer, tier) for offer, tier in zip(offers, served, strict=True))
-        # Most questions ask for the same tiers, and prices are the dearest part to lay out.
-        place = bisect_right(self._price_edges, ask.at), ask.needs.service_tiers
-        pricing = self._pricings.get_or(place, lambda: compile_pricing(stretch.cards, contexts))
-        return Shape(first, last, served, contexts, pricing)
+            code = next(checks.needs_codes(offer, limits_free, _LIMITS_FREE, quality, served.tiers[i]), None)
+            code = code or next(checks.tier_codes(ask.needs, stretch.labels.get(offer.model or "")), None)
+            (first if code in _BEFORE_LIMITS else last)[i] = self._judged.number(code)
+        return Shape(first, last, served)
 
     def _policy_codes(self, ask: Ask) -> tuple[str | None, ...]:
         found = (checks.policy_codes(offer, self.catalogue, ask) for offer in self.catalogue.offers)
@@ -312,21 +295,10 @@ class Snapshot:
         wanted = set(needs.models)
         return np.array([offer.model in wanted for offer in self.catalogue.offers], np.bool_)
 
-    def _number(self, code: str | None) -> int:
-        if code is None:
-            return 0
-        number = self._numbers.get(code)
-        if number is None:
-            # The name is there before its number is; who comes second to a code takes the first one's number.
-            fresh = next(self._fresh)
-            self._names[fresh] = code
-            number = self._numbers.setdefault(code, fresh)
-        return number
-
     def _count(self, codes: Codes, into: dict[str, int]) -> None:
         for number, count in enumerate(np.bincount(codes).tolist()):
             if number and count:
-                name = self._names[number]
+                name = self._judged.names[number]
                 into[name] = into.get(name, 0) + count
 
 
@@ -338,13 +310,17 @@ _BEFORE_LIMITS = frozenset(
 )  # fmt: skip
 
 
-def _known(limit: int | None) -> float:
-    # Nothing is known to be too long for an unknown limit.
-    return np.inf if limit is None else limit
-
-
 def _cost_then_id(pick: Pick) -> tuple[object, ...]:
     return (pick.cost_usd, pick.offer.id.encode())
+
+
+def _make_served(offers: Sequence[Offer], stretch: Stretch, wanted: tuple[str, ...]) -> Served:
+    tiers = tuple(
+        None if card is None else checks.served_tier(offer, card.rates, wanted)
+        for offer, card in zip(offers, stretch.cards, strict=True)
+    )
+    contexts = tuple(checks.context_of(offer, tier) for offer, tier in zip(offers, tiers, strict=True))
+    return Served(tiers, contexts, compile_pricing(stretch.cards, contexts))
 
 
 def _standing(offer: Offer, card: PriceCard | None, at: datetime) -> str | None:
@@ -353,4 +329,15 @@ def _standing(offer: Offer, card: PriceCard | None, at: datetime) -> str | None:
     return next(checks.standing_codes(offer, at), None)
 
 
-compile_catalogue = Snapshot
+_living: WeakSet[Snapshot] = WeakSet()
+_turn = Lock()
+
+
+def compile_catalogue(catalogue: Catalogue) -> Snapshot:
+    """Compile a catalogue; what a snapshot somebody still holds has laid out is not laid out again."""
+    with _turn:
+        earlier = [snapshot.laid for snapshot in _living]
+    made = Snapshot(catalogue, earlier)
+    with _turn:
+        _living.add(made)
+    return made

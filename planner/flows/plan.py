@@ -78,7 +78,7 @@ def remove(connection: Connection, plan: str, by: By) -> Reply:
         reason=by.reason,
     )  # fmt: skip
     bump(connection, policy=True)
-    return {"plan": plan, "removed": True, "alerts": told.review(connection, by.at)}
+    return {"plan": plan, "removed": True, "alerts": told.review(connection, by.at, plan)}
 
 
 def _held(connection: Connection, plan: str) -> Document:
@@ -105,7 +105,7 @@ def _write(connection: Connection, plan: str, held: Document | None, document: D
     bump(connection, policy=True)
     return {
         "plan": plan, "version": version, "tasks": [task.id for task in checked.tasks],
-        "alerts": told.review(connection, by.at),
+        "alerts": told.review(connection, by.at, plan),
     }  # fmt: skip
 
 

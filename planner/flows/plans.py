@@ -19,22 +19,30 @@ from planner.store.plan_states import PlanState
 ANSWERED = "answered"
 
 
-def review(connection: Connection, at: datetime) -> int:
-    """Ask the main question for every plan and task, in the transaction that moved prices, and alert about changes.
+def review(connection: Connection, at: datetime, plan: str | None = None) -> int:
+    """Ask the main question for every plan and task, in the transaction that moved something, and alert about changes.
 
-    Returns how many alerts were written. Of a plan that is asked for the first time only a refusal is news.
+    Args:
+        connection: the transaction, with what it wrote.
+        at: the present.
+        plan: the one that is asked for, where nothing else can have moved; it may be gone.
+
+    Returns:
+        How many alerts were written. Of a plan that is asked for the first time only a refusal is news.
     """
-    if not stored.any_plan(connection):
+    moved = [id_ for id_ in stored.load(connection) if plan in (None, id_)]
+    if not moved:
+        plan_states.save(connection, {}, 0, plan)
         return 0
     catalogue = load_catalogue(connection, at=at)
     snapshot = compile_catalogue(catalogue)
     before = plan_states.load(connection)
     found = {
-        (plan.id, task.id): _state(catalogue, snapshot, plan, task, at)
-        for plan in catalogue.plans.values()
-        for task in plan.tasks
+        (id_, task.id): _state(catalogue, snapshot, catalogue.plans[id_], task, at)
+        for id_ in moved
+        for task in catalogue.plans[id_].tasks
     }
-    plan_states.save(connection, found, catalogue.revision)
+    plan_states.save(connection, found, catalogue.revision, plan)
     count = 0
     for key, now in found.items():
         was = before.get(key, PlanState(ANSWERED, now.offer))

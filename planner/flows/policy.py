@@ -7,16 +7,15 @@ from typing import Any
 
 from planner.core.errors import Conflict, InvalidInput, NotFound, UnknownPolicy, readable
 from planner.core.plan import Plan
-from planner.core.policy import Policy, at_least_as_strict
+from planner.core.policy import Policy, at_least_as_strict, together
 from planner.core.policy_form import changed_rules, read_policy, resolve, write_rules
 from planner.flows import second
 from planner.flows.second import By, Kind, Reply, Wish, change, change_unseen
 from planner.store import audit, policies
 from planner.store import plans as stored
 from planner.store.engine import Connection
-from planner.store.load import load_catalogue
 from planner.store.policies import WHOLE_PLAN, Document, Draft
-from planner.store.revision import bump
+from planner.store.revision import bump, read_heads
 
 PUBLISH, ASSIGN = "policy.publish", "policy.assign"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
@@ -215,9 +214,8 @@ def assign(connection: Connection, plan: str, task: str, names: Sequence[str], b
     return change(connection, KINDS[ASSIGN], subject, {"plan": plan, "task": task, "policies": list(names)}, by)
 
 
-def _wish_assign(connection: Connection, subject: str, body: dict[str, Any], at: datetime) -> Wish:
-    catalogue = load_catalogue(connection, at=at)
-    plan = catalogue.plans.get(body["plan"])
+def _wish_assign(connection: Connection, subject: str, body: dict[str, Any], _at: datetime) -> Wish:
+    plan = stored.load(connection).get(body["plan"])
     if plan is None:
         raise NotFound("plan", body["plan"])
     task = plan.task(body["task"])
@@ -227,11 +225,12 @@ def _wish_assign(connection: Connection, subject: str, body: dict[str, Any], at:
     if len(set(names)) < len(names) or len(names) > POLICIES_MAX or (task is None and not names):
         raise InvalidInput("policies", f"1 to {POLICIES_MAX} policies are needed, each once")
     before = plan.policies if task is None else task.policies
+    known, version = policies.load(connection), read_heads(connection).policy
     try:
-        new = catalogue.policy_of(names) if names else None
+        new = together(known, names, version) if names else None
     except UnknownPolicy as error:
         raise InvalidInput("policies", f"no policy is called {error.policy[:64]!a}") from None
-    old = catalogue.policy_of(before) if before else None
+    old = together(known, before, version) if before else None
     wide = old is not None and (new is None or not at_least_as_strict(new, old))
     return Wish(
         kind=ASSIGN,

@@ -103,13 +103,16 @@ def change_unseen(connection: Connection, kind: Kind, subject: str, body: dict[s
 
 
 def told(connection: Connection, reply: Reply, by: By) -> Reply:
-    """Complete the reply of changes with how many alerts their effect on plans caused; what waits has none yet."""
+    """Complete the reply of changes with how many alerts their effect on plans caused; what waits has none yet.
+
+    A reply that names a plan is that of a change which moves no other.
+    """
     if reply.get("state") == proposals.WAITING:
         return reply
     # Compiling needs numpy, which the commands that share this module need not wait for.
     from planner.flows import plans  # noqa: PLC0415
 
-    return {**reply, "alerts": plans.review(connection, by.at)}
+    return {**reply, "alerts": plans.review(connection, by.at, reply.get("plan"))}
 
 
 def approve(connection: Connection, id_: int, kinds: Mapping[str, Kind], by: By) -> Reply:

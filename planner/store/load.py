@@ -17,7 +17,7 @@ from planner.core.claim import ModelFacts, Score
 from planner.core.claim_form import read_facts
 from planner.core.fx import FxRate
 from planner.core.identity import OPENROUTER, canonical_model, kind_of
-from planner.core.offer import Kind, Offer
+from planner.core.offer import Kind, Offer, OfferFacts
 from planner.core.price import Evidence, PriceCard, RateTable
 from planner.core.rate_form import read_rates
 from planner.core.tier import PriceBand, QualityBand, TierBands
@@ -97,7 +97,7 @@ class _Registry(NamedTuple):
 
     def offer(self, id_: str, text: str) -> Offer:
         """Build an offer from its stored facts."""
-        facts = read_facts(json.loads(text))
+        facts = facts_of(text)
         model = canonical_model(facts.channel, facts.provider, facts.model_spelling, self.aliases)
         kind = kind_of(facts.kind, facts.model_spelling, self.kinds.get(model or ""))
         if kind is not facts.kind:
@@ -130,9 +130,16 @@ def _kinds(connection: sa.Connection) -> dict[str, Kind]:
     return {id_: Kind(kind) for id_, kind in connection.execute(query)}
 
 
-@lru_cache(maxsize=20_000)
+# What an offer is able to do, and its rates, stay from one revision to the next; many share rates with others.
+@lru_cache(maxsize=30_000)
+def facts_of(text: str) -> OfferFacts:
+    """Read the stored facts of an offer."""
+    return read_facts(json.loads(text))
+
+
+@lru_cache(maxsize=30_000)
 def rates_of(text: str) -> RateTable:
-    """Read a rate table; most offers keep theirs from one revision to the next, and many share one with others."""
+    """Read a stored rate table."""
     return read_rates(json.loads(text))
 
 

@@ -1,7 +1,7 @@
 """What was measured of offers: written once, never changed, read newest first."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -11,6 +11,9 @@ from planner.core.measurement_form import read_measurement, write_measurement
 from planner.core.offer import Offer
 from planner.store import json_text
 from planner.store import tables as t
+
+# Before it there is no moment a month earlier.
+_FIRST = datetime.min.replace(tzinfo=UTC) + AGE_MAX
 
 
 class Kept(NamedTuple):
@@ -44,7 +47,7 @@ def newest(connection: sa.Connection, offer: str | None, before: int | None, lim
 def laid_over(connection: sa.Connection, offers: Iterable[Offer], at: datetime) -> list[Offer]:
     """Put what was measured of offers in the place of what feeds claim, where it is young enough at a moment."""
     c = t.measurements.c
-    young = sa.select(t.measurements).where(c.measured_at <= at, c.measured_at > at - AGE_MAX)
+    young = sa.select(t.measurements).where(c.measured_at <= at, c.measured_at > max(at, _FIRST) - AGE_MAX)
     found: dict[str, list[Measurement]] = {}
     for row in connection.execute(young.order_by(c.measured_at.desc(), c.id.desc())):
         read = read_measurement(json_text.load(row.document), row.offer_id, row.measured_at)

@@ -27,9 +27,9 @@ def load(connection: sa.Connection) -> dict[Key, PlanState]:
     return {(row.plan_id, row.task_id): PlanState(row.verdict, row.offer_id, row.cost_usd, row.margin) for row in rows}
 
 
-def save(connection: sa.Connection, states: Mapping[Key, PlanState], revision: int) -> None:
-    """Remember what every plan and task is told at a revision."""
-    connection.execute(sa.delete(plan_states))
+def save(connection: sa.Connection, states: Mapping[Key, PlanState], revision: int, plan: str | None = None) -> None:
+    """Remember what every plan and task is told at a revision, or every task of one plan."""
+    connection.execute(sa.delete(plan_states).where(sa.true() if plan is None else plan_states.c.plan_id == plan))
     rows = [
         {
             "plan_id": plan, "task_id": task, "revision": revision, "verdict": state.verdict, "offer_id": state.offer,

@@ -32,12 +32,6 @@ def load(connection: sa.Connection, known_at: datetime | None = None) -> dict[st
     return found
 
 
-def any_plan(connection: sa.Connection) -> bool:
-    """Tell whether there is a plan at all."""
-    query = sa.select(t.plan_versions.c.plan_id).where(t.plan_versions.c.recorded_to.is_(None)).limit(1)
-    return connection.execute(query).first() is not None
-
-
 def document(connection: sa.Connection, plan: str) -> dict[str, Any] | None:
     """Return the live document of a plan."""
     c = t.plan_versions.c

@@ -175,7 +175,7 @@ def test_kept_results_are_bounded() -> None:
                 )
             )
         )
-    assert len(snapshot._shapes) == 256
+    assert len(snapshot.laid.judged.shapes) == 256
 
 
 def test_without_bands_everything_is_tier_one() -> None:

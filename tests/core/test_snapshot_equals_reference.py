@@ -1,7 +1,7 @@
 """The compiled catalogue answers what the plain search answers, in every field, refusals included."""
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import fields, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -13,10 +13,12 @@ from planner.core.agreement import Fee
 from planner.core.ask import Answer, Ask
 from planner.core.catalogue import Catalogue
 from planner.core.errors import NoAnswer
+from planner.core.fx import FxRate
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.ranking import Ranked
 from planner.core.recommend import rank, recommend
 from planner.core.snapshot import Snapshot, compile_catalogue
+from planner.core.tier import TierBands
 from planner.core.units import Unit
 from planner.core.usage import COUNTS, Usage
 from planner.core.workload import Request
@@ -80,6 +82,41 @@ def test_one_snapshot_answers_question_after_question() -> None:
             workload = replace(first.workload, requests=requests)
             ask = replace(first, workload=workload, at=first.at + timedelta(hours=5 * turn))
             assert asked(snapshot, ask) == plain(catalogue, ask), f"seed {seed}, turn {turn}"
+
+
+def test_what_an_earlier_catalogue_left_never_changes_an_answer() -> None:
+    """One catalogue after another, each different in one part: laid out is what differs, answered is what is asked."""
+    taken_over = 0
+    for seed in range(30):
+        (catalogue, ask), (other, _ask) = world(seed), world(seed + 1)
+        held = compile_catalogue(catalogue)
+        asked(held, ask)
+        # Random worlds differ in everything but these.
+        parts = {part.name: getattr(other, part.name) for part in fields(Catalogue)} | {
+            "models": {offer.model: make.model(offer.model) for offer in catalogue.offers if offer.model},
+            "providers": {}, "tier_bands": TierBands(()), "stale_from": {"a": ask.at + timedelta(hours=1)},
+        }  # fmt: skip
+        for name, part in parts.items():
+            later = replace(catalogue, **{name: part})
+            snapshot, fresh = compile_catalogue(later), Snapshot(later)
+            assert asked(snapshot, ask) == plain(later, ask), f"seed {seed}, {name}"
+            assert snapshot.labels(ask.at) == fresh.labels(ask.at)
+            assert snapshot.valid_until(ask.at, ask.at) == fresh.valid_until(ask.at, ask.at)
+            taken_over += snapshot.laid.judged is held.laid.judged
+    # Plans, policies, channels, numbers and what is gone move nothing that is laid out.
+    assert taken_over > 30 * 5
+
+
+def test_equal_prices_are_laid_out_once() -> None:
+    """Other evidence leaves prices as they are laid out; another price or exchange rate leaves nothing."""
+    offers = {make.offer("direct:acme/small"): make.rates()}
+    held = compile_catalogue(make.catalogue(offers))
+    judged = compile_catalogue(make.catalogue(offers, stale_from={"models_dev": make.NOON}))
+    assert (judged.laid.priced is held.laid.priced, judged.laid.judged is held.laid.judged) == (True, False)
+    tomorrow = FxRate("EUR", date(2026, 11, 25), Decimal(1), "somebody")
+    assert compile_catalogue(make.catalogue(offers, fx=(tomorrow,))).laid.priced is not held.laid.priced
+    dearer = compile_catalogue(make.catalogue({make.offer("direct:acme/small"): make.rates("9")}))
+    assert dearer.laid.priced is not held.laid.priced
 
 
 def test_compiled_and_plain_ranking_agree() -> None:
