@@ -13,7 +13,7 @@ from planner.core.kept import Kept
 from planner.core.snapshot import Snapshot, compile_catalogue
 from planner.store.ages import ages_of
 from planner.store.bounded import patience
-from planner.store.engine import Store
+from planner.store.engine import Connection, Store
 from planner.store.keys import KeyRing, load_keys
 from planner.store.load import load_catalogue
 from planner.store.revision import Heads
@@ -182,16 +182,22 @@ class Current:
 
     def _compiled(self) -> View:
         asked = self._monotonic()
+        # The numbers are read before the rows: rows that moved in between are loaded again next time.
         heads = self._watch.heads()
         with patience(LOAD_SECONDS_MAX), self._store.read() as connection:
-            catalogue = load_catalogue(connection, at=self.now())
-            keys = load_keys(connection, self._pepper, self._admin_key)
-        # The numbers are read before the rows: rows that moved in between are loaded again next time.
-        view = View(heads, catalogue, compile_catalogue(catalogue), keys)
-        self._confirmed = self._aged = asked
-        self._outgrown = False
+            view = self._read(connection, heads, asked)
+        self._confirmed = asked
         self._view = view
         return view
+
+    def _read(self, connection: Connection, heads: Heads, asked: float) -> View:
+        held, keys = self._view, load_keys(connection, self._pepper, self._admin_key)
+        if held is not None and not self._outgrown and heads._replace(keys=held.heads.keys) == held.heads:
+            # A new key, or a person who signs in, moves nothing else.
+            return replace(held, heads=heads, keys=keys)
+        catalogue = load_catalogue(connection, at=self.now())
+        self._aged, self._outgrown = asked, False
+        return View(heads, catalogue, compile_catalogue(catalogue), keys)
 
     def _leased(self, error: Unavailable) -> View:
         held = self._view

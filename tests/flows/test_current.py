@@ -45,7 +45,10 @@ def held(store: Store, clock: Clock) -> Iterator[Current]:
 
 
 def test_a_view_is_kept_until_something_changes(store: Store) -> None:
-    """The same object while nothing moves; another one at once after a publication, a policy change or a new key."""
+    """The same object while nothing moves; another one at once after a publication, a policy change or a new key.
+
+    A new key alone leaves the catalogue as it is in memory.
+    """
     prepare(store)
     publish(store, 0)
     with held(store, Clock()) as current:
@@ -62,10 +65,15 @@ def test_a_view_is_kept_until_something_changes(store: Store) -> None:
             key = keys.create(
                 connection, b"pepper", name="n", role="admin", policies=None, expires_at=None, actor="a", at=NOW
             )
-        assert current.view().keys.find(key, NOW) is not None
+        fourth = current.view()
+        assert fourth.keys.find(key, NOW) is not None
+        assert fourth.catalogue is third.catalogue
         with store.write() as connection:
             keys.revoke(connection, keys.prefix_of(key), actor="a", at=NOW)
-        assert current.view().keys.find(key, NOW) is None
+            bump(connection, policy=True)
+        fifth = current.view()
+        assert fifth.keys.find(key, NOW) is None
+        assert fifth.catalogue is not third.catalogue
 
 
 @pytest.fixture
