@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,11 +73,33 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def installed_copy(installed: Store, tmp_path: Path) -> Iterator[Store]:
     """A copy of the installed database that a test may write."""
-    path = tmp_path / "copy.sqlite3"
-    with (
-        closing(sqlite3.connect(installed.engine.url.database or "")) as source,
-        closing(sqlite3.connect(path)) as made,
-    ):
+    with copied(installed, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def unpriced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A SQLite database as installed, before its first prices; read it, do not write it."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('unpriced') / 'planner.sqlite3'}"
+    upgrade(url)
+    opened = open_store(url)
+    install(opened, NOW, bundle=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def unpriced_copy(unpriced: Store, tmp_path: Path) -> Iterator[Store]:
+    """A copy of it that a test may write: enough for tests of people, keys and doors, and read in no time."""
+    with copied(unpriced, tmp_path) as opened:
+        yield opened
+
+
+@contextmanager
+def copied(store: Store, folder: Path) -> Iterator[Store]:
+    """Copy a SQLite database and open the copy."""
+    path = folder / "copy.sqlite3"
+    with closing(sqlite3.connect(store.engine.url.database or "")) as source, closing(sqlite3.connect(path)) as made:
         source.backup(made)
     opened = open_store(f"sqlite:///{path}")
     yield opened

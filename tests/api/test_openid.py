@@ -44,10 +44,10 @@ def provider(running: OpenId) -> OpenId:
 
 
 @pytest.fixture
-def client(installed_copy: Store, provider: OpenId) -> Iterator[TestClient]:
+def client(unpriced_copy: Store, provider: OpenId) -> Iterator[TestClient]:
     """A browser that has not signed in, and Ada registered by an admin."""
     more = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT, "oidc_client_secret": SecretStr(SECRET)}
-    with TestClient(build(settings(**more), installed_copy), base_url=URL, follow_redirects=False) as made:
+    with TestClient(build(settings(**more), unpriced_copy), base_url=URL, follow_redirects=False) as made:
         body = {"login": ADA, "name": "Ada", "role": "finance", "reason": "new"}
         assert made.post("/v1/people", json=body, headers=KEY).status_code == 201
         yield made
@@ -282,13 +282,13 @@ def test_one_peer_begins_so_many_and_no_more(client: TestClient, monkeypatch: py
     assert [client.get("/v1/sessions/oidc").status_code for _ in range(5)] == [303, 303, 303, 429, 429]
 
 
-def test_without_a_provider_nobody_signs_in_elsewhere(installed_copy: Store) -> None:
+def test_without_a_provider_nobody_signs_in_elsewhere(unpriced_copy: Store) -> None:
     """Not set up: 404. Half set up: said at the start. A provider in the clear: refused."""
-    with TestClient(build(settings(), installed_copy), base_url=URL) as client:
+    with TestClient(build(settings(), unpriced_copy), base_url=URL) as client:
         for path in ("/v1/sessions/oidc", "/v1/sessions/oidc/callback"):
             problem(client.get(path), 404, "not_found")
     with pytest.raises(InvalidInput):
-        build(settings(oidc_issuer="https://id.example"), installed_copy)
+        build(settings(oidc_issuer="https://id.example"), unpriced_copy)
     for wrong in ("http://id.example", "id.example", "https://id.example/?x=1"):
         with pytest.raises(ValidationError):
             Settings(admin_key=SecretStr(ADMIN), oidc_issuer=wrong)

@@ -40,9 +40,9 @@ def settings(**more: Any) -> Settings:
 
 
 @pytest.fixture
-def client(installed_copy: Store) -> Iterator[TestClient]:
+def client(unpriced_copy: Store) -> Iterator[TestClient]:
     """A browser that has not signed in."""
-    with TestClient(build(settings(), installed_copy), base_url=URL) as made:
+    with TestClient(build(settings(), unpriced_copy), base_url=URL) as made:
         yield made
 
 
@@ -60,7 +60,7 @@ def enter(client: TestClient, login: str = "ada@example.com", password: str = PA
     return client.post("/v1/sessions", json={"login": login, "password": password}, headers={**OURS, **headers})
 
 
-def test_a_person_signs_in_works_and_signs_out(client: TestClient, installed_copy: Store) -> None:
+def test_a_person_signs_in_works_and_signs_out(client: TestClient, unpriced_copy: Store) -> None:
     """The cookie is the person; what they do is on record under their login; after signing out it is nobody."""
     register(client)
     answer = enter(client)
@@ -77,7 +77,7 @@ def test_a_person_signs_in_works_and_signs_out(client: TestClient, installed_cop
     gone = client.delete("/v1/sessions/current", headers=OURS)
     assert (gone.status_code, COOKIE in client.cookies) == (204, False)
     problem(client.get("/v1/sessions/current", headers={"Cookie": f"{COOKIE}={token}"}), 401, "unauthenticated")
-    with installed_copy.read() as connection:
+    with unpriced_copy.read() as connection:
         assert audit.verify(connection) is None
         told = connection.execute(sa.select(trail.c.action, trail.c.actor).order_by(trail.c.seq)).all()
     ada = "person:ada@example.com"
@@ -87,7 +87,7 @@ def test_a_person_signs_in_works_and_signs_out(client: TestClient, installed_cop
 
 
 def test_a_person_changes_their_own_password_and_stays_signed_in_here_alone(
-    client: TestClient, installed_copy: Store
+    client: TestClient, unpriced_copy: Store
 ) -> None:
     """Only with the present one; every other session ends; the old password is none any more; all is on record."""
     register(client)
@@ -110,7 +110,7 @@ def test_a_person_changes_their_own_password_and_stays_signed_in_here_alone(
         problem(answer, 401, "unauthenticated")
     problem(enter(client), 401, "sign_in_refused")
     assert enter(client, password=new).status_code == 201
-    with installed_copy.read() as connection:
+    with unpriced_copy.read() as connection:
         last = connection.execute(sa.select(trail).where(trail.c.action == "person.password")).one()
     assert (last.actor, last.reason) == ("person:ada@example.com", "changed by its owner")
 
@@ -258,7 +258,7 @@ def test_too_many_tries_are_429_until_the_window_ends(client: TestClient) -> Non
     assert codes[-1] == 429
 
 
-def test_no_secret_is_stored_or_said(client: TestClient, installed_copy: Store) -> None:
+def test_no_secret_is_stored_or_said(client: TestClient, unpriced_copy: Store) -> None:
     """Neither password nor hash nor token is in an answer, the audit trail, or the memory of repeated requests."""
     headers = {**KEY, "Idempotency-Key": "once"}
     body = {"login": "ada", "name": "Ada", "role": "admin", "password": PASSWORD, "reason": "new"}
@@ -269,7 +269,7 @@ def test_no_secret_is_stored_or_said(client: TestClient, installed_copy: Store) 
     short = client.post("/v1/people", json={**body, "login": "b", "password": "Sup3rshort"}, headers=KEY)
     assert "Sup3rshort" not in str(problem(short, 422, "invalid"))
     token = enter(client, "ada").cookies[COOKIE]
-    with installed_copy.read() as connection:
+    with unpriced_copy.read() as connection:
         written = str([list(connection.execute(sa.select(rows)).all()) for rows in (trail, replies, table, attempts)])
         kept = people.find(connection, "ada")
     said = written + "".join(answer.text for answer in answers) + client.get("/v1/people", headers=KEY).text
@@ -303,9 +303,9 @@ def test_people_are_registered_once_however_they_are_spelt(client: TestClient) -
     problem(client.post("/v1/people/bob/disable", json={"reason": "r"}, headers=late), 412, "changed")
 
 
-def test_on_the_machine_itself_the_cookie_goes_over_http(installed_copy: Store) -> None:
+def test_on_the_machine_itself_the_cookie_goes_over_http(unpriced_copy: Store) -> None:
     """Without a public URL, on a loopback address, browsers would drop a secure cookie."""
-    with TestClient(build(settings(public_url=None), installed_copy), base_url="http://127.0.0.1:8321") as client:
+    with TestClient(build(settings(public_url=None), unpriced_copy), base_url="http://127.0.0.1:8321") as client:
         register(client)
         cookie = enter(client).headers["set-cookie"]
         assert cookie.startswith("planner=")
@@ -325,10 +325,10 @@ def test_on_the_machine_itself_the_cookie_goes_over_http(installed_copy: Store) 
             settings(public_url=wrong)
 
 
-def test_a_person_who_asks_too_often_waits_alone(installed_copy: Store) -> None:
+def test_a_person_who_asks_too_often_waits_alone(unpriced_copy: Store) -> None:
     """Somebody signed in has an allowance, and a key has its own."""
     made = settings(requests_per_minute=2)
-    with TestClient(build(made, installed_copy), base_url=URL) as client:
+    with TestClient(build(made, unpriced_copy), base_url=URL) as client:
         register(client)
         assert enter(client).status_code == 201
         assert [client.get("/v1/sessions/current").status_code for _ in range(3)] == [200, 200, 429]

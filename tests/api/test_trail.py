@@ -76,10 +76,10 @@ def test_what_was_altered_or_cut_off_is_found(store: Store) -> None:
         assert audit.check(connection)[::3] == (1, 2)
 
 
-def test_the_trail_is_read_in_pages_newest_first(installed_copy: Store) -> None:
+def test_the_trail_is_read_in_pages_newest_first(unpriced_copy: Store) -> None:
     """Every entry once, filters exact, and the answer of a check is what a later one may expect."""
-    write(installed_copy, 7, "pager")
-    with open_client(installed_copy) as client:
+    write(unpriced_copy, 7, "pager")
+    with open_client(unpriced_copy) as client:
         seen: list[tuple[str, int]] = []
         cursor: str | None = ""
         while cursor is not None:

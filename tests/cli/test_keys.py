@@ -17,9 +17,9 @@ Told = Callable[[str], Any]
 
 
 @pytest.fixture
-def told(installed_copy: Store, monkeypatch: pytest.MonkeyPatch) -> Told:
+def told(unpriced_copy: Store, monkeypatch: pytest.MonkeyPatch) -> Told:
     """Run a command about keys over a copy of the installed database, and read its JSON."""
-    monkeypatch.setenv("PLANNER_DATABASE_URL", installed_copy.url)
+    monkeypatch.setenv("PLANNER_DATABASE_URL", unpriced_copy.url)
     monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
 
     def run(command: str) -> Any:
@@ -32,7 +32,7 @@ def told(installed_copy: Store, monkeypatch: pytest.MonkeyPatch) -> Told:
     return run
 
 
-def test_a_key_is_made_granted_rotated_and_revoked(told: Told, installed_copy: Store) -> None:
+def test_a_key_is_made_granted_rotated_and_revoked(told: Told, unpriced_copy: Store) -> None:
     """With an end, a policy and a reason; the new one lives as long and names the same; the trail says why."""
     made = told("create --name shop --role backend --policy any-terms --expires-days 90 --reason launch")
     assert told(f"grant {made['prefix']} --policy zero-retention --reason stricter")["policies"] == ["zero-retention"]
@@ -44,7 +44,7 @@ def test_a_key_is_made_granted_rotated_and_revoked(told: Told, installed_copy: S
     assert ended - began == timedelta(hours=24)
     assert timedelta(days=89) < ends - began <= timedelta(days=90)
     assert told(f"revoke {made['prefix']} --reason leaked")["revoked"] == made["prefix"]
-    with installed_copy.read() as connection:
+    with unpriced_copy.read() as connection:
         found = audit.entries(connection, audit.Wanted(), None, 5)
         assert keys.load_keys(connection, b"pepper").find(new["key"], began)
     assert [(row["action"], row["reason"]) for row in reversed(found)] == [
@@ -60,9 +60,9 @@ def test_the_last_admin_key_may_go(told: Told) -> None:
     assert told(f"revoke {new['prefix']}")["revoked_at"] is not None
 
 
-def test_what_a_person_reads(told: Told, installed_copy: Store) -> None:
+def test_what_a_person_reads(told: Told, unpriced_copy: Store) -> None:
     """The key alone on stdout, the list with the last use, and what a key may name."""
-    assert installed_copy.is_sqlite
+    assert unpriced_copy.is_sqlite
     shown = CliRunner().invoke(cli, ["keys", "create", "--name", "shop", "--role", "backend"])
     key = shown.stdout.strip()
     assert "Shown once" in shown.stderr

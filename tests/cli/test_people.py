@@ -15,14 +15,14 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def run(installed_copy: Store, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def run(unpriced_copy: Store, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """A terminal over a copy of the installed database."""
-    monkeypatch.setenv("PLANNER_DATABASE_URL", installed_copy.url)
+    monkeypatch.setenv("PLANNER_DATABASE_URL", unpriced_copy.url)
     monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
     return CliRunner()
 
 
-def test_a_person_from_the_first_day_to_the_last(run: CliRunner, installed_copy: Store) -> None:
+def test_a_person_from_the_first_day_to_the_last(run: CliRunner, unpriced_copy: Store) -> None:
     """Registered with a password from stdin, listed, promoted, given another password, disabled, enabled."""
 
     def told(command: str, said: str = "") -> str:
@@ -42,7 +42,7 @@ def test_a_person_from_the_first_day_to_the_last(run: CliRunner, installed_copy:
     assert [(row["login"], row["role"], row["signs_in_by"], row["disabled_at"]) for row in listed] == [
         ("ada@example.com", "admin", "password", None), ("bob", "admin", "openid, not yet", None),
     ]  # fmt: skip
-    with installed_copy.read() as connection:
+    with unpriced_copy.read() as connection:
         ada = people.find(connection, "ada@example.com")
         assert audit.verify(connection) is None
     assert ada is not None
