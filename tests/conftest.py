@@ -1,9 +1,7 @@
 """Fixtures that many tests share: databases on both engines, and one installed catalogue to read from."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from planner.flows.setup import install
 from planner.store.engine import Store, open_store
 from planner.store.load import load_catalogue
 from planner.store.migrate import upgrade
-from tests.databases import postgres_database, postgres_server
+from tests.databases import copied, postgres_database, postgres_server
 
 # The test client calls every application by this name.
 os.environ.setdefault("PLANNER_ALLOWED_HOSTS", "testserver")
@@ -73,8 +71,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def installed_copy(installed: Store, tmp_path: Path) -> Iterator[Store]:
     """A copy of the installed database that a test may write."""
-    with copied(installed, tmp_path) as opened:
-        yield opened
+    opened = copied(installed, tmp_path / "copy.sqlite3")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -91,17 +90,7 @@ def unpriced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def unpriced_copy(unpriced: Store, tmp_path: Path) -> Iterator[Store]:
     """A copy of it that a test may write: enough for tests of people, keys and doors, and read in no time."""
-    with copied(unpriced, tmp_path) as opened:
-        yield opened
-
-
-@contextmanager
-def copied(store: Store, folder: Path) -> Iterator[Store]:
-    """Copy a SQLite database and open the copy."""
-    path = folder / "copy.sqlite3"
-    with closing(sqlite3.connect(store.engine.url.database or "")) as source, closing(sqlite3.connect(path)) as made:
-        source.backup(made)
-    opened = open_store(f"sqlite:///{path}")
+    opened = copied(unpriced, tmp_path / "copy.sqlite3")
     yield opened
     opened.close()
 

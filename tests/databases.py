@@ -4,21 +4,30 @@ import os
 import pwd
 import secrets
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 import sqlalchemy as sa
 
+from planner.store.engine import Store, open_store
 from tests.loopback import free_port
 
 START_SECONDS = 30
 START_ATTEMPTS = 3
+
+
+def copied(store: Store, path: Path) -> Store:
+    """Copy a SQLite database to a new file and open the copy."""
+    with closing(sqlite3.connect(store.engine.url.database or "")) as source, closing(sqlite3.connect(path)) as made:
+        source.backup(made)
+    return open_store(f"sqlite:///{path}")
 
 
 @contextmanager

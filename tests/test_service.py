@@ -20,6 +20,7 @@ from planner.schedule import Timer
 from planner.sources import ADAPTERS
 from planner.store import keys
 from planner.store.engine import Store, open_store
+from tests.databases import copied
 from tests.kill import SOURCE, prepare
 from tests.loopback import Feed, free_port, listing
 
@@ -66,14 +67,23 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.fixture
+def folder(installed: Store, tmp_path: Path) -> Path:
+    """A data folder in which planner is installed, and nothing was asked yet."""
+    made = tmp_path / "data"
+    made.mkdir()
+    copied(installed, made / "planner.sqlite3").close()
+    return made
+
+
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.mark.parametrize("stop", STOPS)
-def test_up_serves_what_it_printed_and_stops_when_told(tmp_path: Path, stop: signal.Signals) -> None:
+def test_up_serves_what_it_printed_and_stops_when_told(folder: Path, stop: signal.Signals) -> None:
     """The printed key answers the printed question; a signal ends it, no traceback, the key's last use on record."""
     port = free_port()
-    with running(tmp_path / "data", "up", "--port", str(port)) as (process, output):
+    with running(folder, "up", "--port", str(port)) as (process, output):
         until(lambda: "Listening on" in output.read_text())
         printed = output.read_text()
         url = re.findall(r"http://127\.0\.0\.1:\d+", printed)[0]
@@ -89,7 +99,7 @@ def test_up_serves_what_it_printed_and_stops_when_told(tmp_path: Path, stop: sig
         process.send_signal(stop)
         assert process.wait(PATIENCE_SECONDS) == 0
         assert "Traceback" not in output.read_text()
-    with open_store(f"sqlite:///{tmp_path / 'data' / 'planner.sqlite3'}").read() as connection:
+    with open_store(f"sqlite:///{folder / 'planner.sqlite3'}").read() as connection:
         assert keys.listed(connection)[0].last_used_at is not None
 
 
@@ -141,11 +151,9 @@ def test_a_worker_that_stops_in_the_middle_of_a_turn_gives_it_up(
         assert job["lease_until"] <= store.clock(connection)
 
 
-def test_two_workers_serve_one_database(tmp_path: Path) -> None:
-    """``serve --workers 2`` answers from what ``db upgrade`` set up, and stops with all its children."""
-    folder, port = tmp_path / "data", free_port()
-    with running(folder, "db", "upgrade") as (process, _output):
-        assert process.wait(PATIENCE_SECONDS) == 0
+def test_two_workers_serve_one_database(folder: Path) -> None:
+    """``serve --workers 2`` answers from what was set up, and stops with all its children."""
+    port = free_port()
     with running(folder, "serve", "--workers", "2", "--port", str(port)) as (process, output):
         until(lambda: answers(f"http://127.0.0.1:{port}"))
         assert httpx.get(f"http://127.0.0.1:{port}/ready").json()["revision"] == 2
