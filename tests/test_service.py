@@ -25,10 +25,11 @@ from tests.kill import SOURCE, prepare
 from tests.loopback import Feed, free_port, listing
 
 PATIENCE_SECONDS = 60
-# The worker as it is, except that it need not be waited for a minute until it asks for the first time.
+# The worker as it is, except that it asks at once instead of after a minute, and gives a fetch less time to end.
 WORKER = """
 from datetime import timedelta
 from planner import schedule
+schedule.GRACE_SECONDS = 0.5
 schedule.FIRST_AFTER = schedule.Timer.__init__.__kwdefaults__["first_after"] = timedelta(seconds=0.2)
 from planner.cli.serving import worker
 worker()

@@ -25,7 +25,7 @@ from planner.core.workload import Request
 from tests import make
 from tests.worlds import world
 
-WORLDS = 5_000
+WORLDS = 2_000
 
 
 def plain(catalogue: Catalogue, ask: Ask) -> object:
@@ -58,7 +58,7 @@ def ranked(catalogue: Catalogue, ask: Ask) -> list[Ranked] | str:
 
 
 def test_compiled_and_plain_search_agree_on_random_worlds() -> None:
-    """5,000 random worlds: the same choice, chain, alternatives, counts and refusals."""
+    """2,000 random worlds: the same choice, chain, alternatives, counts and refusals."""
     answers = 0
     for seed in range(WORLDS):
         catalogue, ask = world(seed)
