@@ -1,17 +1,20 @@
 """Give every task of every plan its offer: the best quality the rules allow, and of that the cheapest."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from planner.core.dominance import undominated
-from planner.core.optimise import INFEASIBLE, OPTIMAL, TIME_LIMIT, Found, Program, solve
+from planner.core.optimise import INFEASIBLE, OPTIMAL, TIME_LIMIT, Found, Program, solve, split
 from planner.core.portfolio import Constraint, Option, Options, Portfolio, Row, options_of, rows_of
 
 Left = Callable[[], float]
 """How many seconds of work are left."""
 
 QUALITY = Constraint("quality")
+# Where choices may be split, shares come out a little different from those of whole choices.
+SHARE_NEAR = 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +74,41 @@ def best(
     loose = replace(portfolio, rules=replace(portfolio.rules, provider_share_max=None))
     spent, bounds = 0, list[Fraction]()
     if loose != portfolio:
-        # Without the bound on shares far fewer options matter, and often it holds all the same. A quarter of the
-        # time is for the other case.
-        kept = seconds_left() / 4
-        found = _best(loose, every, lambda: seconds_left() - kept, gap, portfolio if at_least_cost else None)
-        if found.status == INFEASIBLE or (found.chosen is not None and keeps(portfolio, found.chosen)):
-            return replace(found, options=count)
-        spent, bounds = found.solves, [] if found.quality_bound is None else [found.quality_bound]
-    found = _best(portfolio, every, seconds_left, gap, portfolio if at_least_cost else None)
+        # Without the bound on shares far fewer options matter, and often it holds all the same.
+        thin = undominated(loose, every)
+        bound, holds = _look(portfolio, loose, thin, seconds_left())
+        bounds += [] if bound is None else [bound]
+        if holds:
+            # Some of the time is for the other case.
+            kept = seconds_left() / 8
+            found = _best(loose, thin, lambda: seconds_left() - kept, gap, portfolio if at_least_cost else None)
+            if found.status == INFEASIBLE or (found.chosen is not None and keeps(portfolio, found.chosen)):
+                return replace(found, options=count)
+            spent, bounds = found.solves, [*bounds, *([] if found.quality_bound is None else [found.quality_bound])]
+    found = _best(portfolio, undominated(portfolio, every), seconds_left, gap, portfolio if at_least_cost else None)
     bounds += [] if found.quality_bound is None else [found.quality_bound]
     return replace(found, quality_bound=min(bounds, default=None), options=count, solves=found.solves + spent)
 
 
-def _best(portfolio: Portfolio, every: Options, seconds_left: Left, gap: float, cheap_in: Portfolio | None) -> Outcome:
+def _look(portfolio: Portfolio, loose: Portfolio, options: Options, seconds: float) -> tuple[Fraction | None, bool]:
+    """Return a bound on quality, and whether shares that nothing bounds come about as large as they may be."""
+    found = split(Program(gains=qualities(loose, options), rows=rows_of(loose, options)), seconds)
+    if found is None:
+        return None, True
+    loads: defaultdict[str, float] = defaultdict(float)
+    for slot, each, shares in zip(loose.slots, options, found.shares, strict=True):
+        requests = float(portfolio.requests(slot))
+        for option, share in zip(each, shares, strict=True):
+            usd = float(option.primary.cost_usd) if portfolio.rules.shared_by == "spend" else 1.0
+            loads[option.primary.group] += requests * share * usd
+    most = float(portfolio.rules.provider_share_max or 1) * sum(loads.values()) * SHARE_NEAR
+    return found.bound / loose.all_requests, max(loads.values()) <= most
+
+
+def _best(
+    portfolio: Portfolio, options: Options, seconds_left: Left, gap: float, cheap_in: Portfolio | None
+) -> Outcome:
     """Search for quality, then for cost; the latter only if the first choice keeps the bounds of ``cheap_in``."""
-    options = undominated(portfolio, every)
     if seconds_left() <= 0:
         return Outcome(status=TIME_LIMIT, kept=sum(map(len, options)))
     rows, whole = rows_of(portfolio, options), portfolio.all_requests
@@ -141,18 +164,18 @@ def _cheapest(
     points = qualities(portfolio, options)
     terms = {number: tuple(-gain for gain in gains) for number, gains in enumerate(points)}
     floor = Row(constraint=QUALITY, terms=terms, limit=-quality_min * portfolio.all_requests)
+    requests = map(portfolio.requests, portfolio.slots)
     costs = tuple(
-        tuple(-portfolio.requests(slot) * option.cost_usd for option in each)
-        for slot, each in zip(portfolio.slots, options, strict=True)
+        tuple(-count * option.cost_usd for option in each) for count, each in zip(requests, options, strict=True)
     )
     return solve(Program(gains=costs, rows=[*rows, floor], gap=gap), seconds_left, start)
 
 
 def qualities(portfolio: Portfolio, options: Options) -> tuple[tuple[Fraction, ...], ...]:
     """Return what every option adds to the quality of all requests."""
+    requests = map(portfolio.requests, portfolio.slots)
     return tuple(
-        tuple(portfolio.requests(slot) * option.primary.quality for option in each)
-        for slot, each in zip(portfolio.slots, options, strict=True)
+        tuple(count * option.primary.quality for option in each) for count, each in zip(requests, options, strict=True)
     )
 
 

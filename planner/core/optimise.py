@@ -6,8 +6,8 @@ allowed is ever lost. What is returned holds every bound exactly. That nothing b
 about ten digits.
 
 Before HiGHS branches, choices may be split among options: that bounds what any choice can be worth, and by how much
-each option would stay behind the bound. Rounding the split choice, slot by slot, may give a first whole one. An option
-that stays further behind the bound than this one does is in no better choice, and is left out.
+each option would stay behind the bound. A search among the few nearest options of each slot gives a first whole choice.
+An option that stays further behind the bound than this one does is in no better choice, and is left out.
 
 HiGHS is imported when something is solved, not before: most of planner never needs it.
 
@@ -16,13 +16,12 @@ Source:
     Computation 10 (2018); https://highs.dev.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from planner.core.portfolio import Constraint, Row
+from planner.core.portfolio import ZERO, Constraint, Row
 
 if TYPE_CHECKING:
     from highspy import HighsLp
@@ -37,8 +36,9 @@ TOLERANCE = 1e-9
 SLACK = 1e-6
 # So many options HiGHS searches as they are; a first look at more pays off.
 FEW_OPTIONS = 200
-# Rounding gives up after so many steps that did not fit.
-STEPS_BACK = 10
+# Before all options are searched, so many of each slot are, for at most a share of the time that is left.
+NEAR_OPTIONS = 4
+NEAR_TIME = 0.3
 SOLVER = "HiGHS"
 
 Gains = Sequence[Sequence[Fraction]]
@@ -57,6 +57,13 @@ class Found:
     chosen: tuple[int, ...] | None = None
     bound: Fraction | None = None
     solves: int = 0
+
+
+class Split(NamedTuple):
+    """The largest gain of choices that are split among options, and the share of each option in its slot."""
+
+    bound: Fraction
+    shares: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +105,16 @@ def solve(program: Program, seconds_left: Callable[[], float], start: Sequence[i
         return Found(status=TIME_LIMIT, chosen=known)
     search, solves, most = _Search(program), 0, None
     if not program.easing and sum(map(len, program.gains)) > FEW_OPTIONS:
-        solves, rounded = search.look(seconds_left, known)
-        most = search.most
-        choices = [one for one in (known, rounded) if one is not None]
-        known = max(choices, key=program.gain, default=None)
-        if known is not None and most is not None:
+        solves, most = 1, search.look(seconds_left())
+        if most is not None and known is None:
+            later = seconds_left() * (1 - NEAR_TIME)
+            found = search.run(lambda: seconds_left() - later, near=NEAR_OPTIONS)
+            solves, known = solves + found.solves, found.chosen
+        if most is not None and known is not None:
             search.narrow(program.gain(known), most)
-    found = search.run(seconds_left, known)
+    found = Found(status=TIME_LIMIT, chosen=known)
+    if not _near_enough(program, known, most):
+        found = search.run(seconds_left, known)
     bounds = [bound for bound in (most, found.bound) if bound is not None]
     bound = min(bounds, default=None)
     chosen = found.chosen
@@ -112,12 +122,28 @@ def solve(program: Program, seconds_left: Callable[[], float], start: Sequence[i
         chosen = known
     status = found.status
     if bound is not None and chosen is not None:
-        gain = program.gain(chosen)
         # What was left out is no better than what is known.
-        bound = max(bound, gain)
-        if not program.easing and bound - gain <= Fraction(program.gap) * abs(gain):
+        bound = max(bound, program.gain(chosen))
+        if not program.easing and _near_enough(program, chosen, bound):
             status = OPTIMAL
     return Found(status=status, chosen=chosen, bound=bound, solves=solves + found.solves)
+
+
+def split(program: Program, seconds: float) -> Split | None:
+    """Return what is best where a slot may be split among its options; None where that was not found out."""
+    search = _Search(program)
+    most = search.look(seconds)
+    if most is None:
+        return None
+    return Split(most, tuple(tuple(search.split[start:end].tolist()) for start, end in search.columns_of_slots()))
+
+
+def _near_enough(program: Program, chosen: Sequence[int] | None, bound: Fraction | None) -> bool:
+    """Tell whether nothing can be better than a choice by more than the gap."""
+    if chosen is None or bound is None:
+        return False
+    gain = program.gain(chosen)
+    return bound - gain <= Fraction(program.gap) * abs(gain)
 
 
 def _cut(row: Row, chosen: Sequence[int]) -> Row:
@@ -146,60 +172,22 @@ class _Search:
             self.starts.append(self.starts[-1] + len(gains))
         self.columns = self.starts.pop()
         self.eased = {constraint: self.columns + number for number, constraint in enumerate(program.easing)}
-        self.most: Fraction | None = None
         self.lp, self.scale = self._lp()
         self.cuts: list[_Line] = []
 
-    def look(
-        self, seconds_left: Callable[[], float], known: tuple[int, ...] | None
-    ) -> tuple[int, tuple[int, ...] | None]:
-        """Let choices be split for a bound, then round them to a first whole choice; return the runs and the choice."""
+    def look(self, seconds: float) -> Fraction | None:
+        """Let choices be split among options: return the bound on every choice, or None where nothing was found."""
         import numpy as np  # noqa: PLC0415  # comes with HiGHS
         from highspy import HighsModelStatus  # noqa: PLC0415  # a quarter of a second most of planner does without
 
-        highs, runs = self._highs(seconds_left()), 0
+        highs = self._highs(seconds)
         highs.setOptionValue("solve_relaxation", True)  # noqa: FBT003  # HiGHS names its options by text
-        ends, settled = [*self.starts[1:], self.columns], set[int]()
-        refused = np.zeros(self.columns, bool)
-        upper, last, back = np.ones(self.columns), -1, 0
-        while seconds_left() > 0:
-            highs.run()
-            runs += 1
-            if highs.getModelStatus() != HighsModelStatus.kOptimal:
-                back += 1
-                if last < 0 or back > STEPS_BACK:
-                    break
-                # What was settled last does not fit: the slot is open again, for its other options.
-                slot = bisect_right(self.starts, last) - 1
-                settled.discard(slot)
-                own = np.arange(self.starts[slot], ends[slot], dtype=np.int32)
-                refused[last] = True
-                upper[own] = np.where(refused[own], 0.0, 1.0)
-                highs.changeColsBounds(len(own), own, np.zeros(len(own)), upper[own])
-                continue
-            split = highs.getSolution()
-            values = np.array(split.col_value)
-            if self.most is None:
-                self.behind = np.array(split.col_dual)
-                self.most = -Fraction(highs.getInfo().objective_function_value) / self.scale
-                if known is not None:
-                    return runs, None
-            peaks = [
-                (float(values[start:end].max()), start + int(values[start:end].argmax()))
-                for start, end in zip(self.starts, ends, strict=True)
-            ]
-            open_ones = [peak for slot, peak in enumerate(peaks) if slot not in settled and peak[0] < 1 - SLACK]
-            if not open_ones:
-                chosen = self._places(split.col_value)
-                return runs, chosen if all(row.holds(chosen) for row in self.program.rows) else None
-            last = max(open_ones)[1]
-            slot = bisect_right(self.starts, last) - 1
-            settled.add(slot)
-            own = np.arange(self.starts[slot], ends[slot], dtype=np.int32)
-            upper[own] = 0.0
-            upper[last] = 1.0
-            highs.changeColsBounds(len(own), own, np.zeros(len(own)), upper[own])
-        return runs, None
+        highs.run()
+        if highs.getModelStatus() != HighsModelStatus.kOptimal:
+            return None
+        split = highs.getSolution()
+        self.split, self.behind = np.array(split.col_value), np.array(split.col_dual)
+        return -Fraction(highs.getInfo().objective_function_value) / self.scale
 
     def narrow(self, gain: Fraction, most: Fraction) -> None:
         """Leave out every option that is in no choice worth more than this one."""
@@ -209,13 +197,27 @@ class _Search:
         room = float(most * self.scale) - worth + SLACK * max(abs(worth), SCALE)
         self.lp.col_upper_ = np.where(self.behind > room, 0.0, np.array(self.lp.col_upper_))
 
-    def run(self, seconds_left: Callable[[], float], known: tuple[int, ...] | None) -> Found:
-        """Run HiGHS until what it finds holds every bound exactly."""
+    def _narrow_to(self, highs: "_Highs", options: int) -> None:
+        """Leave HiGHS, of every slot, the few options closest to the split choice."""
+        import numpy as np  # noqa: PLC0415  # as above
+
+        near = self.split > SLACK
+        for start, end in self.columns_of_slots():
+            near[start + np.argsort(np.abs(self.behind[start:end]), kind="stable")[:options]] = True
+        every, upper = np.arange(self.columns, dtype=np.int32), np.where(near, np.array(self.lp.col_upper_), 0.0)
+        highs.changeColsBounds(self.columns, every, np.zeros(self.columns), upper)
+
+    def run(
+        self, seconds_left: Callable[[], float], known: tuple[int, ...] | None = None, near: int | None = None
+    ) -> Found:
+        """Run HiGHS until what it finds holds every bound exactly; ``near``: among so many options of a slot alone."""
         from highspy import HighsModelStatus, HighsSolution  # noqa: PLC0415  # as above
 
         hard, solves = self.program.hard(), 0
         while (seconds := seconds_left()) > 0:
             highs = self._highs(seconds)
+            if near is not None:
+                self._narrow_to(highs, near)
             if known is not None:
                 start = HighsSolution()
                 values = [0.0] * self.columns
@@ -242,11 +244,13 @@ class _Search:
         return Found(status=TIME_LIMIT, solves=solves)
 
     def _places(self, values: Sequence[float]) -> tuple[int, ...]:
-        ends = [*self.starts[1:], self.columns]
         return tuple(
             max(range(end - start), key=lambda place, start=start: values[start + place])  # type: ignore[misc]
-            for start, end in zip(self.starts, ends, strict=True)
+            for start, end in self.columns_of_slots()
         )
+
+    def columns_of_slots(self) -> Iterator[tuple[int, int]]:
+        return zip(self.starts, [*self.starts[1:], self.columns], strict=True)
 
     def _highs(self, seconds: float) -> "_Highs":
         """Hand the program over to a new HiGHS."""
@@ -278,7 +282,7 @@ class _Search:
         for slot, own in row.terms.items():
             start = self.starts[slot]
             for place, term in enumerate(own):
-                if term.numerator:
+                if term is not ZERO and term.numerator:
                     index.append(start + place)
                     value.append(float(term))
         if row.constraint in self.eased and row.step is not None:

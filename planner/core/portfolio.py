@@ -16,6 +16,9 @@ from planner.core.errors import InvalidInput
 
 SHARED_BY = ("requests", "spend")
 
+ZERO = Fraction()
+"""What an option that has no part in a row adds to it."""
+
 MARGIN, FREE_BURN, PROVIDER_SHARE, MONOTONE, FALLBACK = "margin", "free_burn", "provider_share", "monotone", "fallback"
 
 
@@ -277,23 +280,29 @@ def _burn_rows(portfolio: Portfolio, options: Options) -> Iterator[Row]:
 
 
 def _share_rows(portfolio: Portfolio, options: Options) -> Iterator[Row]:
-    share, none = portfolio.rules.provider_share_max, Fraction()
+    share, whole = portfolio.rules.provider_share_max, portfolio.all_requests
     if share is None:
         return
-    by_spend, whole = portfolio.rules.shared_by == "spend", portfolio.all_requests
-    for group in sorted({option.primary.group for each in options for option in each}):
+    by_spend = portfolio.rules.shared_by == "spend"
+    limit, step = (ZERO, None) if by_spend else (share * whole, whole)
+    requests = [portfolio.requests(slot) for slot in portfolio.slots]
+    # Of spend the whole depends on the choice too: the bound is on the group's part less its share of all.
+    loads = [
+        [count * (option.primary.cost_usd if by_spend else 1) for option in each]
+        for count, each in zip(requests, options, strict=True)
+    ]
+    others = [[-share * load if by_spend else ZERO for load in each] for each in loads]
+    members: defaultdict[str, dict[int, list[int]]] = defaultdict(dict)
+    for number, each in enumerate(options):
+        for place, option in enumerate(each):
+            members[option.primary.group].setdefault(number, []).append(place)
+    for group in sorted(members):
         terms: dict[int, tuple[Fraction, ...]] = {}
-        for number, slot in enumerate(portfolio.slots):
-            requests, groups = portfolio.requests(slot), [option.primary.group for option in options[number]]
-            if by_spend:
-                # Of spend the whole depends on the choice too: the bound is on the group's part less its share of all.
-                spends = (requests * option.primary.cost_usd for option in options[number])
-                terms[number] = tuple(
-                    spend * ((1 if own == group else 0) - share) for own, spend in zip(groups, spends, strict=True)
-                )
-            elif group in groups:
-                terms[number] = tuple(requests if own == group else none for own in groups)
-        limit, step = (none, None) if by_spend else (share * whole, whole)
+        for number in range(len(options)) if by_spend else members[group]:
+            row = others[number].copy()
+            for place in members[group].get(number, ()):
+                row[place] += loads[number][place]
+            terms[number] = tuple(row)
         yield Row(constraint=Constraint(PROVIDER_SHARE), terms=terms, limit=limit, step=step, group=group)
 
 
