@@ -120,7 +120,7 @@ def _best(
     chosen = picked(options, found.chosen)
     cheapest, solves = found.solves == 0, found.solves
     cost_bound = portfolio.cost_usd(chosen) if cheapest else None
-    if cheap_in is not None and not cheapest and keeps(cheap_in, chosen):
+    if cheap_in is not None and not cheapest and seconds_left() > 0 and keeps(cheap_in, chosen):
         cheap = _cheapest(portfolio, options, rows, portfolio.quality(chosen), seconds_left, gap, found.chosen)
         solves += cheap.solves
         cheapest = cheap.status == OPTIMAL

@@ -38,7 +38,7 @@ SLACK = 1e-6
 FEW_OPTIONS = 200
 # Before all options are searched, so many of each slot are, for at most a share of the time that is left.
 NEAR_OPTIONS = 4
-NEAR_TIME = 0.3
+NEAR_TIME = 0.5
 SOLVER = "HiGHS"
 
 Gains = Sequence[Sequence[Fraction]]
