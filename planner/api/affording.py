@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -10,14 +9,15 @@ from pydantic import BeforeValidator
 
 from planner.api.asked import Moment, moment
 from planner.api.body import DecimalText, Name, Sent, body_of, described, optional_body_of
+from planner.api.figures import budget, costs, least, ratio, usd
 from planner.api.guard import GuardedRoute, known_view
 from planner.api.problem import documented
-from planner.api.shapes import BUDGET_PLACES, Shape, policy_shape, standing_shape
+from planner.api.shapes import Shape, policy_shape, standing_shape
 from planner.core import errors
 from planner.core.affordable import TierOption, strongest_affordable
 from planner.core.ask import Ask, Pick
 from planner.core.cliff import Cliff
-from planner.core.money import ceiling_text, floor_text, plain, ratio_text, usd_text
+from planner.core.money import floor_text, plain, ratio_text, usd_text
 from planner.core.sensitivity import Driver
 from planner.core.trim import Trim
 from planner.flows import affording as flow
@@ -53,36 +53,17 @@ class TrimIn(PriceIn):
     offer: Name | None = None
 
 
-def _usd(amount: Fraction | None) -> str | None:
-    return None if amount is None else usd_text(amount)
-
-
-def _ratio(ratio: Fraction | None) -> str | None:
-    return None if ratio is None else ratio_text(ratio)
-
-
-def _up(amount: Fraction | None, places: int) -> str | None:
-    return None if amount is None else ceiling_text(amount, places)
-
-
-def _budget(ask: Ask) -> str | None:
-    return None if ask.budget_usd is None else floor_text(ask.budget_usd, BUDGET_PLACES)
-
-
 def pick_summary(pick: Pick | None, ask: Ask) -> Shape | None:
     """Write an offer as a choice of a task: who it is, and what it costs."""
     if pick is None:
         return None
-    per_period = pick.cost_usd * ask.workload.requests_per_period
     return {
         "offer": pick.offer.id,
         "model": pick.offer.model,
         "provider": pick.offer.facts.provider,
         "tier": pick.tier,
         "quality": None if pick.quality is None else plain(pick.quality),
-        "cost_usd": usd_text(pick.cost_usd),
-        "cost_usd_per_period": usd_text(per_period),
-        "margin": None if ask.economics is None else _ratio(ask.economics.margin_at(per_period)),
+        **costs(ask, pick.cost_usd),
         "price_version": pick.card.id,
     }
 
@@ -93,11 +74,11 @@ def driver_shape(driver: Driver) -> Shape:
         "driver": driver.name,
         "cost_usd_less": usd_text(driver.cost_usd_less),
         "cost_usd_more": usd_text(driver.cost_usd_more),
-        "margin_less": _ratio(driver.margin_less),
-        "margin_more": _ratio(driver.margin_more),
+        "margin_less": ratio(driver.margin_less),
+        "margin_more": ratio(driver.margin_more),
         "unit": None if driver.unit is None else driver.unit.value,
-        "cost_usd": _usd(driver.cost_usd),
-        "margin_per_usd_per_mtok": _usd(driver.margin_per_usd_per_mtok),
+        "cost_usd": usd(driver.cost_usd),
+        "margin_per_usd_per_mtok": usd(driver.margin_per_usd_per_mtok),
         "break_even_rise": None if driver.break_even_rise is None else floor_text(driver.break_even_rise, FLOOR_PLACES),
     }
 
@@ -119,15 +100,12 @@ def trim_shape(found: Trim, ask: Ask) -> Shape:
 
     Without a ratio, the cost is what stays when all the text that may go is gone.
     """
-    per_period = found.cost_usd * ask.workload.requests_per_period
     return {
         "cut": found.cut,
         "feasible": found.ratio is not None,
         "why_not": found.why_not,
-        "ratio": _up(found.ratio, FLOOR_PLACES),
-        "cost_usd": usd_text(found.cost_usd),
-        "cost_usd_per_period": usd_text(per_period),
-        "margin": None if ask.economics is None else _ratio(ask.economics.margin_at(per_period)),
+        "ratio": least(found.ratio, FLOOR_PLACES),
+        **costs(ask, found.cost_usd),
         "kinds": [
             {
                 "share": ratio_text(loss.share),
@@ -153,7 +131,7 @@ def option_shape(option: TierOption, ask: Ask) -> Shape:
         "best": pick_summary(option.best, ask),
         "tokens_affordable": option.tokens_affordable,
         "requests_affordable": option.requests_affordable,
-        "saving_usd_per_period": _usd(option.saving_usd_per_period),
+        "saving_usd_per_period": usd(option.saving_usd_per_period),
         "trims": [trim_shape(found, ask) for found in option.trims],
     }
 
@@ -164,10 +142,10 @@ def _task_price_shape(found: flow.TaskPrice) -> Shape:
         "refusal": found.refusal,
         "choice": pick_summary(found.pick, found.ask),
         "keeps_margin": found.keeps_margin,
-        "minimum_price_usd": _up(found.minimum_price_usd, CENTS),
-        "overage_usd_per_request": _up(found.overage_usd_per_request, REQUEST_PLACES),
-        "overage_usd_per_mtok": _up(found.overage_usd_per_mtok, FLOOR_PLACES),
-        "input_share": _ratio(found.input_share),
+        "minimum_price_usd": least(found.minimum_price_usd, CENTS),
+        "overage_usd_per_request": least(found.overage_usd_per_request, REQUEST_PLACES),
+        "overage_usd_per_mtok": least(found.overage_usd_per_mtok, FLOOR_PLACES),
+        "input_share": ratio(found.input_share),
         "sensitivity": [driver_shape(driver) for driver in found.drivers],
         "cliffs": [cliff_shape(cliff) for cliff in found.cliffs],
         **policy_shape(found.ask.policy),
@@ -182,20 +160,20 @@ def _standing(view: View, at: datetime | None, now: datetime, picks: Iterable[Pi
 def price_answer(view: View, plan: str, body: PriceIn, now: datetime) -> Shape:
     """Answer what a plan must cost, from one view, in its written form."""
     found = flow.price_plan(view, plan, body.task, body.margin, body.at, now)
-    economics, budget = found.economics, found.economics.budget_usd
+    economics = found.economics
     return {
         "plan": found.plan.id,
         "plan_version": found.plan.version,
         "revenue_usd": plain(economics.revenue_usd),
         "target_margin": None if economics.margin is None else plain(economics.margin),
-        "budget_usd": None if budget is None else floor_text(budget, BUDGET_PLACES),
-        "cost_usd_per_period": _usd(found.cost_usd),
-        "margin": _ratio(found.margin),
+        "budget_usd": budget(economics.budget_usd),
+        "cost_usd_per_period": usd(found.cost_usd),
+        "margin": ratio(found.margin),
         "keeps_margin": found.keeps_margin,
-        "minimum_price_usd": _up(found.minimum_price_usd, CENTS),
-        "contribution_usd": _usd(found.contribution_usd),
+        "minimum_price_usd": least(found.minimum_price_usd, CENTS),
+        "contribution_usd": usd(found.contribution_usd),
         "subscribers": found.plan.subscribers,
-        "burn_usd": _usd(found.burn_usd),
+        "burn_usd": usd(found.burn_usd),
         "tasks": [_task_price_shape(task) for task in found.tasks],
         **_standing(view, body.at, now, (task.pick for task in found.tasks)),
     }
@@ -211,7 +189,7 @@ def tiers_answer(view: View, plan: str, task: str | None, at: datetime | None, n
         "items": [
             {
                 "task": each.task,
-                "budget_usd": _budget(each.ask),
+                "budget_usd": budget(each.ask.budget_usd),
                 "strongest_affordable": strongest_affordable(each.options),
                 "tiers": [option_shape(option, each.ask) for option in each.options],
                 **policy_shape(each.ask.policy),
@@ -227,16 +205,16 @@ def trim_answer(view: View, plan: str, body: TrimIn, now: datetime) -> Shape:
     """Answer how much text a task must lose, from one view, in its written form."""
     found = flow.trim_task(view, plan, body.task, body.cut, body.offer, body.margin, body.at, now)
     ask, drop = found.ask, found.drop
-    saving = None if drop is None else (found.pick.cost_usd - drop.cost_usd) * ask.workload.requests_per_period
+    saving = None if drop is None else ask.per_period_usd(found.pick.cost_usd - drop.cost_usd)
     return {
         "plan": plan,
         "task": found.task,
-        "budget_usd": _budget(ask),
+        "budget_usd": budget(ask.budget_usd),
         "now": pick_summary(found.pick, ask),
         "trim": trim_shape(found.trim, ask),
         "cliffs": [cliff_shape(cliff) for cliff in found.cliffs],
         "next_tier_down": pick_summary(drop, ask),
-        "next_tier_saving_usd_per_period": _usd(saving),
+        "next_tier_saving_usd_per_period": usd(saving),
         **policy_shape(ask.policy),
         **_standing(view, body.at, now, (found.pick, drop)),
     }

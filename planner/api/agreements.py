@@ -3,7 +3,6 @@
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,6 +12,7 @@ from starlette.responses import Response
 from planner.api.asked import Moment, moment
 from planner.api.body import Name, ReasonIn, UsdText, body_of, described
 from planner.api.desk import DecisionIn
+from planner.api.figures import usd
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.pages import Number
 from planner.api.problem import documented
@@ -131,10 +131,10 @@ def fee_shape(fee: Fee) -> Shape:
         "basis": fee.basis,
         "payment": fee.payment,
         "chosen": fee.chosen,
-        "allowance_usd_per_month": _usd(fee.allowance_usd_per_month),
-        "list_usd_per_month": _usd(fee.list_usd_per_month),
+        "allowance_usd_per_month": usd(fee.allowance_usd_per_month),
+        "list_usd_per_month": usd(fee.list_usd_per_month),
         "share_of_list_price": usd_text(fee.share),
-        "minimum_usd": _usd(fee.minimum_usd),
+        "minimum_usd": usd(fee.minimum_usd),
         "valid_from": time_text(fee.valid_from),
         "valid_to": time_text(fee.valid_to),
         "source": fee.source,
@@ -151,16 +151,12 @@ def contract_shape(contract: Contract) -> Shape:
         "provider": contract.provider,
         "model": contract.model,
         "discount_percent": usd_text(contract.discount_percent),
-        "commitment_usd": _usd(contract.commitment_usd),
+        "commitment_usd": usd(contract.commitment_usd),
         "commitment_period": contract.commitment_period,
         "valid_from": time_text(contract.valid_from),
         "valid_to": time_text(contract.valid_to),
         "reference": contract.reference,
     }
-
-
-def _usd(amount: Fraction | None) -> str | None:
-    return None if amount is None else usd_text(amount)
 
 
 def _text(amount: Decimal | None) -> str | None:

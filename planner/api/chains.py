@@ -5,10 +5,11 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
+from planner.api.figures import ratio, usd
 from planner.core.ask import Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.chain import Link, chain_behind, links_of, machines_of
-from planner.core.money import plain, ratio_text, usd_text
+from planner.core.money import plain, ratio_text
 from planner.core.uptime import ASSUMED_MINUTES, UNMEASURED, Basis, Failure, failure_of
 
 PLACES, SHARE_PLACES = 6, 12
@@ -23,14 +24,13 @@ def chain_shape(picks: Sequence[Pick], ask: Ask, catalogue: Catalogue) -> Shape:
     links = links_of(picks, ask, catalogue)
     chain = chain_behind(links, ask)
     cost = chain.cost_usd
-    per_period = None if cost is None else cost * ask.workload.requests_per_period
-    margin = None if ask.economics is None or per_period is None else ask.economics.margin_at(per_period)
+    per_period = None if cost is None else ask.per_period_usd(cost)
     failures = [failure_of(pick.offer.facts) for pick in picks]
     return {
         "availability": _down(chain.availability),
-        "expected_cost_usd": None if cost is None else usd_text(cost),
-        "expected_cost_usd_per_period": None if per_period is None else usd_text(per_period),
-        "expected_margin": None if margin is None else ratio_text(margin),
+        "expected_cost_usd": usd(cost),
+        "expected_cost_usd_per_period": usd(per_period),
+        "expected_margin": None if cost is None else ratio(ask.margin_at(cost)),
         "keeps_margin": None if ask.budget_usd is None or per_period is None else per_period <= ask.budget_usd,
         "expected_latency_ms": None if chain.latency_ms is None else ceil(chain.latency_ms),
         "common_cause_share": _short(ask.common_cause_share),

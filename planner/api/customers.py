@@ -6,13 +6,14 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from planner.api.asked import Moment
 from planner.api.body import Name, Sent, UsdText, body_of, described
+from planner.api.figures import budget
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape
 from planner.api.writing import actor_of
 from planner.core import errors
 from planner.core.errors import InvalidInput
-from planner.core.money import floor_text, plain, usd_text
+from planner.core.money import plain, usd_text
 from planner.flows import customer as flow
 from planner.flows.customer import Headroom
 from planner.store.json_text import time_text
@@ -22,7 +23,6 @@ router = APIRouter(prefix="/v1", tags=["customers"], route_class=GuardedRoute)
 
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.TooLarge, errors.EncodedBody)
 CUSTOMER_CHARACTERS_MAX = 200
-BUDGET_PLACES = 12
 CustomerId = Annotated[str, Path(max_length=CUSTOMER_CHARACTERS_MAX, description="the backend's own id of a customer")]
 
 
@@ -47,7 +47,7 @@ def headroom_shape(found: Headroom) -> Shape:
         "plan": found.plan,
         "period_start": time_text(found.period_start),
         "period_end": time_text(found.period_end),
-        "budget_usd": None if found.budget_usd is None else floor_text(found.budget_usd, BUDGET_PLACES),
+        "budget_usd": budget(found.budget_usd),
         "spent_usd": plain(found.spent_usd),
         "left_usd": None if left is None else usd_text(left),
         "over_budget": found.over,

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Request
 
 from planner.api.asked import QuestionIn
 from planner.api.body import Name, body_of, described
+from planner.api.figures import budget, costs
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.problem import documented
 from planner.api.shapes import (
-    BUDGET_PLACES,
     Shape,
     evidence_shape,
     policy_shape,
@@ -22,7 +22,7 @@ from planner.api.shapes import (
 from planner.core import errors
 from planner.core.ask import Ask
 from planner.core.frontier import Bargain, Frontier, Point
-from planner.core.money import floor_text, ratio_text, usd_text
+from planner.core.money import usd_text
 from planner.core.offer import Offer
 from planner.core.price import PriceCard
 from planner.core.tier import ModelTier
@@ -52,14 +52,13 @@ def frontier_answer(view: View, body: FrontierIn, default_policy: str, now: date
     found, refused = weigh(view, ask, body.index)
     labels = view.snapshot.labels(ask.at)
     cards = [view.catalogue.card(point.offer.id, ask.at) for point in found.points]
-    budget = ask.budget_usd
     return {
         "index": found.index,
         "points": [
             point_shape(point, ask, labels, card) for point, card in zip(found.points, cards, strict=True)
         ],
         "bargains": [bargain_shape(bargain, ask, found) for bargain in found.bargains],
-        "budget_usd": None if budget is None else floor_text(budget, BUDGET_PLACES),
+        "budget_usd": budget(ask.budget_usd),
         "considered": found.eligible + sum(refused.values()),
         "eligible": found.eligible,
         "dominated": found.dominated,
@@ -82,7 +81,7 @@ def point_shape(point: Point, ask: Ask, labels: Mapping[str, ModelTier], card: P
         "quality": quality_shape(point.score),
         "equals": point.equals,
         "usd_per_quality_point": None if step is None else usd_text(step),
-        "usd_per_quality_point_per_period": None if step is None else usd_text(step * ask.workload.requests_per_period),
+        "usd_per_quality_point_per_period": None if step is None else usd_text(ask.per_period_usd(step)),
         "price_version": None if card is None else card.id,
         "evidence": None if card is None else evidence_shape(card),
     }
@@ -102,17 +101,13 @@ def bargain_shape(bargain: Bargain, ask: Ask, found: Frontier) -> Shape:
 
 def place_shape(offer: Offer, cost_usd: Fraction, ask: Ask) -> Shape:
     """Write an offer with what it costs and the margin it leaves."""
-    per_period = cost_usd * ask.workload.requests_per_period
-    margin = None if ask.economics is None else ask.economics.margin_at(per_period)
     return {
         "offer": offer.id,
         "model": offer.model,
         "provider": offer.facts.provider,
         "channel": offer.facts.channel,
         "region": offer.facts.region,
-        "cost_usd": usd_text(cost_usd),
-        "cost_usd_per_period": usd_text(per_period),
-        "margin": None if margin is None else ratio_text(margin),
+        **costs(ask, cost_usd),
     }
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 
 from planner.api.body import Sent, body_of, described
+from planner.api.figures import usd
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape, policy_shape, standing_shape
@@ -33,16 +34,12 @@ class PreviewIn(Sent):
     rules: dict[str, Any] | None = None
 
 
-def _usd(amount: Fraction | None) -> str | None:
-    return None if amount is None else usd_text(amount)
-
-
 def told_shape(told: Told) -> Shape:
     """Write what a plan and task is told."""
     return {
         "offer": told.offer,
-        "cost_usd": _usd(told.cost_usd),
-        "cost_usd_per_period": _usd(told.cost_usd_per_period),
+        "cost_usd": usd(told.cost_usd),
+        "cost_usd_per_period": usd(told.cost_usd_per_period),
         "refusal": told.refusal,
     }
 
@@ -55,7 +52,7 @@ def move_shape(move: PlanMove) -> Shape:
         "moved": move.moved,
         "before": told_shape(move.before),
         "after": told_shape(move.after),
-        "delta_usd": _usd(move.delta_usd),
+        "delta_usd": usd(move.delta_usd),
         "says": move_sentence(move),
     }
 
@@ -124,7 +121,7 @@ def rule_shape(priced: Priced) -> Shape:
         "models_compared": models.compared,
         "models_dearer": len(models.dearer),
         "models_unavailable": list(models.unavailable),
-        "mean_usd_per_request": _usd(models.mean_usd),
+        "mean_usd_per_request": usd(models.mean_usd),
         "mean_share": None if models.mean_share is None else ratio_text(models.mean_share),
         "dearer": [
             {"model": model, "with_usd": usd_text(under), "without_usd": usd_text(without),

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Request
 
 from planner.api.asked import QuestionIn
 from planner.api.body import Count, DecimalText, Name, UsdText, body_of, described
+from planner.api.figures import budget, costs
 from planner.api.frontier import REFUSALS, place_shape
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.shapes import (
-    BUDGET_PLACES,
     SECONDS_PLACES,
     Shape,
     pick_shape,
@@ -88,8 +88,8 @@ def mixture_answer(view: View, body: MixtureIn, default_policy: str, now: dateti
         "strong": link(found.strong),
         "cheap": link(found.cheap),
         "alone": None if alone is None else _scored(alone, ask),
-        "budget_usd": None if ask.budget_usd is None else floor_text(ask.budget_usd, BUDGET_PLACES),
-        "budget_usd_per_request": None if aim.budget_usd is None else floor_text(aim.budget_usd, BUDGET_PLACES),
+        "budget_usd": budget(ask.budget_usd),
+        "budget_usd_per_request": budget(aim.budget_usd),
         **_affordable(pair, aim, ask),
         **_cascades(pair, aim),
         "comparison": _comparison(pair, aim, ask),
@@ -178,12 +178,8 @@ def _best(found: Ends, aim: Aim, ask: Ask) -> Shape | None:
 
 def way_shape(way: Way, aim: Aim, ask: Ask) -> Shape:
     """Write what one way of serving comes to."""
-    per_period = way.cost_usd * ask.workload.requests_per_period
-    margin = None if ask.economics is None else ask.economics.margin_at(per_period)
     return {
-        "cost_usd": usd_text(way.cost_usd),
-        "cost_usd_per_period": usd_text(per_period),
-        "margin": None if margin is None else ratio_text(margin),
+        **costs(ask, way.cost_usd),
         "keeps_margin": None if aim.budget_usd is None else aim.affords(way.cost_usd),
         "quality": None if way.score is None else ratio_text(way.score),
         "expected_seconds": None if way.seconds is None else ratio_text(way.seconds, SECONDS_PLACES),

@@ -9,11 +9,12 @@ from pydantic import Field
 
 from planner.api.asked import RecommendationIn
 from planner.api.body import Count, UsdText, body_of, described
+from planner.api.figures import ratio, usd
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.questions import REFUSALS
 from planner.api.shapes import Shape, policy_shape, standing_shape
 from planner.core.controls import CONTROLS, GATEWAY, WORDS
-from planner.core.money import ratio_text, usd_text
+from planner.core.money import usd_text
 from planner.core.path_verdict import Verdict, verdict
 from planner.core.paths import FeeHere, Gateway, Paths, Reach, Way
 from planner.flows import paths as flow
@@ -94,8 +95,6 @@ def verdict_shape(found: Paths, said: Verdict) -> Shape:
 def _reach_shape(found: Paths, reach: Reach | None) -> Shape | None:
     if reach is None:
         return None
-    per_period, economics = found.per_period(reach), found.ask.economics
-    margin = None if economics is None else economics.margin_at(per_period)
     return {
         "offer": reach.offer.id,
         "model": reach.offer.model,
@@ -103,8 +102,8 @@ def _reach_shape(found: Paths, reach: Reach | None) -> Shape | None:
         "channel": reach.offer.facts.channel,
         "cost_usd": usd_text(reach.cost_usd),
         "list_cost_usd": usd_text(reach.list_usd),
-        "cost_usd_per_period": usd_text(per_period),
-        "margin": None if margin is None else ratio_text(margin),
+        "cost_usd_per_period": usd_text(found.per_period(reach)),
+        "margin": ratio(found.ask.margin_at(reach.cost_usd)),
         "within_budget": reach.affordable,
     }
 
@@ -133,7 +132,7 @@ def _way_shape(found: Paths, way: Way) -> Shape:
 def _together(found: Paths, per_customer: Fraction | None) -> Shape:
     customers = found.setting.customers
     total = None if per_customer is None or customers is None else per_customer * customers
-    return {"total_usd_per_period": _usd(total)}
+    return {"total_usd_per_period": usd(total)}
 
 
 def _fee_shape(here: FeeHere) -> Shape:
@@ -144,9 +143,9 @@ def _fee_shape(here: FeeHere) -> Shape:
         "basis": fee.basis,
         "counts": fee.chosen,
         "usd_per_period": usd_text(here.usd_per_period),
-        "allowance_usd_per_month": _usd(fee.allowance_usd_per_month),
-        "minimum_usd": _usd(fee.minimum_usd),
-        "purchase_usd_min": _usd(here.purchase_usd_min),
+        "allowance_usd_per_month": usd(fee.allowance_usd_per_month),
+        "minimum_usd": usd(fee.minimum_usd),
+        "purchase_usd_min": usd(here.purchase_usd_min),
         "source_url": fee.source_url,
     }
 
@@ -164,15 +163,11 @@ def _gateway_shape(found: Paths) -> Shape:
     if running is not None and direct is not None and found.setting.customers is not None:
         total = found.cost(direct) * found.setting.customers + running
     return {
-        "runs_usd_per_period": _usd(running),
-        "total_usd_per_period": _usd(total),
+        "runs_usd_per_period": usd(running),
+        "total_usd_per_period": usd(total),
         "customers_min": found.gateway_customers_min(found.brokers),
         "overhead_ms": gateway.overhead_ms,
         "overhead_ms_p95": gateway.overhead_ms_p95,
         "overhead_source_url": gateway.overhead_source_url,
         "enforces": _controls_shape(GATEWAY),
     }
-
-
-def _usd(amount: Fraction | None) -> str | None:
-    return None if amount is None else usd_text(amount)

@@ -10,13 +10,14 @@ from starlette.responses import Response
 from planner.api.asked import NeedsIn, WorkloadIn
 from planner.api.body import Count, DecimalText, Name, Sent, UsdText, body_of, described, written_form
 from planner.api.desk import DecisionIn
+from planner.api.figures import budget
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape
 from planner.api.writing import by, tagged, written
 from planner.core import errors
 from planner.core.catalogue import Catalogue
-from planner.core.money import floor_text, plain, usd_text
+from planner.core.money import plain, usd_text
 from planner.core.plan import Plan
 from planner.flows import plan as flow
 from planner.store import plans
@@ -25,7 +26,6 @@ from planner.store.json_text import time_text
 router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
 
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge, errors.EncodedBody)
-BUDGET_PLACES = 12
 PlanId = Annotated[str, Path(max_length=63, description="id of a plan")]
 TaskId = Annotated[str, Path(max_length=63, description="id of a task of the plan")]
 Objective = Literal["cheapest", "best_quality", "fastest", "balanced"]
@@ -109,7 +109,6 @@ def sent_task(task: dict[str, Any]) -> Shape:
 
 def plan_shape(plan: Plan, catalogue: Catalogue, day: date) -> Shape:
     """Write what a plan is in short: its price, its budget for tokens, and whom its prompts may be shown to."""
-    budget = plan.budget_usd(day, catalogue.fx)
     return {
         "plan": plan.id,
         "name": plan.name,
@@ -122,7 +121,7 @@ def plan_shape(plan: Plan, catalogue: Catalogue, day: date) -> Shape:
         "margin": None if plan.margin is None else plain(plan.margin),
         "subscribers": plan.subscribers,
         "allow_tier1": plan.allow_tier1,
-        "customer_budget_usd": None if budget is None else floor_text(budget, BUDGET_PLACES),
+        "customer_budget_usd": budget(plan.budget_usd(day, catalogue.fx)),
         "policies": list(plan.policies),
         "tasks": [
             {

@@ -11,12 +11,13 @@ from pydantic import Field
 
 from planner.api.asked import LIST_MAX, Moment
 from planner.api.body import Count, DecimalText, Name, Sent, UsdText, body_of, described
+from planner.api.figures import budget
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
-from planner.api.shapes import BUDGET_PLACES, Shape, standing_shape
+from planner.api.shapes import Shape, standing_shape
 from planner.core import errors
 from planner.core.catalogue import DEFAULT_QUALITY_INDEX
-from planner.core.money import ceiling_text, floor_text, ratio_text, usd_text
+from planner.core.money import budget_text, ceiling_text, floor_text, ratio_text, usd_text
 from planner.core.optimise import SOLVER
 from planner.core.plan import MONTHS
 from planner.core.portfolio import (
@@ -198,7 +199,7 @@ def _plan_shape(view: View, planned: flow.Planned, one: Customers) -> Shape:
         "plan": one.plan,
         "subscribers": one.count,
         "price_usd": usd_text(one.price_usd),
-        "budget_usd": None if one.budget_usd is None else floor_text(one.budget_usd, BUDGET_PLACES),
+        "budget_usd": budget(one.budget_usd),
         "cost_usd_per_customer": None if spent is None else usd_text(spent),
         "cost_usd_per_period": None if spent is None else usd_text(spent * one.count),
         "revenue_usd_per_period": usd_text(one.price_usd * one.count),
@@ -283,9 +284,7 @@ def _limit_and_use(planned: flow.Planned, one: Constraint) -> tuple[str | None, 
     portfolio, rules = planned.portfolio, planned.portfolio.rules
     if one.kind == MARGIN and one.plan is not None:
         customers = portfolio.customers_of(one.plan)
-        return floor_text(customers.budget_usd or Fraction(), BUDGET_PLACES), usd_text(
-            _spent(planned, one.plan) or Fraction()
-        )
+        return budget_text(customers.budget_usd or Fraction()), usd_text(_spent(planned, one.plan) or Fraction())
     if one.kind == FREE_BURN:
         return usd_text(rules.free_burn_usd or Fraction()), usd_text(_burn(planned) or Fraction())
     if one.kind == PROVIDER_SHARE:

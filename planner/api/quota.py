@@ -13,9 +13,9 @@ from planner.api.asked import Moment
 from planner.api.body import Count, DecimalText, Name, Sent, UsdText, body_of, described
 from planner.api.guard import GuardedRoute, known_view
 from planner.api.questions import REFUSALS
-from planner.api.shapes import BUDGET_PLACES, Shape, evidence_shape, policy_shape, standing_shape
+from planner.api.shapes import Shape, evidence_shape, policy_shape, standing_shape
 from planner.core.errors import InvalidInput
-from planner.core.money import floor_text, plain, ratio_text, usd_text
+from planner.core.money import budget_text, plain, ratio_text, usd_text
 from planner.core.spread import Lognormal, Observed, Pareto, Spread
 from planner.core.tier import MTOK
 from planner.flows.current import View
@@ -151,7 +151,7 @@ def simulated_shape(found: Simulated) -> Shape:
         "recommended_quota_requests": None if recommended is None else floor(recommended / api.mix.tokens),
         "items": [outcome_shape(outcome) for outcome in found.outcomes],
         "sampled": None if found.sampled is None else found.sampled._asdict(),
-        "budget_usd": floor_text(found.budget_usd, BUDGET_PLACES),
+        "budget_usd": budget_text(found.budget_usd),
         "target_margin": None if economics.margin is None else plain(economics.margin),
         "subscribers": found.portfolio.subscribers,
         "usd_per_mtok": usd_text(api.usd_per_token * MTOK),

@@ -6,13 +6,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from planner.api.chains import chain_shape
+from planner.api.figures import budget, ratio
 from planner.core.ask import Answer, Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.checks import index_of
 from planner.core.claim import Score
 from planner.core.cost import Cost, Line
 from planner.core.expected import Priced, list_usd
-from planner.core.money import PICO, floor_text, pico_text, plain, ratio_text, usd_text
+from planner.core.money import PICO, pico_text, plain, ratio_text, usd_text
 from planner.core.moves import moves
 from planner.core.objective import note, rule
 from planner.core.offer import Offer
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 from planner.store.json_text import time_text
 
-BUDGET_PLACES = 12
 SECONDS_PLACES = 3
 Shape = dict[str, Any]
 
@@ -87,8 +87,6 @@ def evidence_shape(card: PriceCard) -> Shape:
 def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | None) -> Shape:
     """Write one link of a chain."""
     facts = pick.offer.facts
-    per_period = pick.cost_usd * ask.workload.requests_per_period
-    margin = None if ask.economics is None else ask.economics.margin_at(per_period)
     terms = catalogue.terms_of(pick.offer, ask.decided_at)
     seconds = pick.expected_seconds
     return {
@@ -104,8 +102,8 @@ def pick_shape(pick: Pick, ask: Ask, catalogue: Catalogue, label: ModelTier | No
         "expected_seconds": None if seconds is None else ratio_text(seconds, SECONDS_PLACES),
         "cost_usd": usd_text(pick.cost_usd),
         "list_cost_usd": list_text(pick.kinds),
-        "cost_usd_per_period": usd_text(per_period),
-        "margin": None if margin is None else ratio_text(margin),
+        "cost_usd_per_period": usd_text(ask.per_period_usd(pick.cost_usd)),
+        "margin": ratio(ask.margin_at(pick.cost_usd)),
         "lines": lines_shape(pick.kinds),
         "price_version": pick.card.id,
         "evidence": evidence_shape(pick.card),
@@ -141,7 +139,6 @@ def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, Mo
     def link(pick: Pick) -> Shape:
         return pick_shape(pick, ask, view.catalogue, labels.get(pick.offer.model or ""))
 
-    budget = ask.budget_usd
     shape: Shape = {
         "choice": link(answer.choice),
         "fallbacks": [link(pick) for pick in answer.fallbacks],
@@ -152,7 +149,7 @@ def answer_shape(answer: Answer, ask: Ask, view: "View", labels: Mapping[str, Mo
     return {
         **shape,
         "chain": chain_shape((answer.choice, *answer.fallbacks), ask, view.catalogue),
-        "budget_usd": None if budget is None else floor_text(budget, BUDGET_PLACES),
+        "budget_usd": budget(ask.budget_usd),
         "considered": answer.considered,
         "eligible": answer.eligible,
         "refused": dict(answer.refused),

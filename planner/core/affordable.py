@@ -68,8 +68,8 @@ def _option(ask: Ask, tier: int, search: Callable[[Ask], Answer]) -> TierOption:
         cheapest = search(replace(inside, economics=None, objective="cheapest")).choice
     except NoAnswer as error:
         return TierOption(tier=tier, allowed=allowed, refusal=error.code)
-    economics, budget = ask.economics, ask.budget_usd
-    cost = cheapest.cost_usd * ask.workload.requests_per_period
+    budget = ask.budget_usd
+    cost = ask.per_period_usd(cheapest.cost_usd)
     fits = None if budget is None else cost <= budget
     best = None if fits is False else search(replace(inside, objective="best_quality")).choice
     return TierOption(
@@ -78,7 +78,7 @@ def _option(ask: Ask, tier: int, search: Callable[[Ask], Answer]) -> TierOption:
         cheapest=cheapest,
         best=best,
         cost_usd_per_period=cost,
-        margin=None if economics is None else economics.margin_at(cost),
+        margin=ask.margin_at(cheapest.cost_usd),
         affordable=fits,
         tokens_affordable=None if budget is None else tokens_affordable(ask, cheapest, budget),
         requests_affordable=None if budget is None else requests_affordable(cheapest, budget),

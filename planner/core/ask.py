@@ -62,6 +62,14 @@ class Ask:
         """The token budget per period, or None where no margin is asked."""
         return None if self.economics is None else self.economics.budget_usd
 
+    def per_period_usd(self, cost_usd: Fraction) -> Fraction:
+        """Return what the requests of a period cost, from what one costs."""
+        return cost_usd * self.workload.requests_per_period
+
+    def margin_at(self, cost_usd: Fraction) -> Fraction | None:
+        """Return the margin that a cost per request leaves, or None where there is no revenue or none is asked."""
+        return None if self.economics is None else self.economics.margin_at(self.per_period_usd(cost_usd))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:

@@ -14,6 +14,8 @@ from planner.core.errors import InvalidInput
 PICO = 10**12
 """Units of 1e-12 USD in one dollar."""
 
+BUDGET_PLACES = 12
+
 # Bounds before any arithmetic: a decimal such as 1e999999999 is small as text and endless as a number.
 DIGITS_MAX = 40
 EXPONENT_MAX = 30
@@ -104,6 +106,11 @@ def usd_text(usd: Fraction) -> str:
 def floor_text(usd: Fraction, places: int) -> str:
     """Write dollars rounded down to ``places`` decimals: for budgets and quotas."""
     return _directed(usd, places, ROUND_FLOOR)
+
+
+def budget_text(usd: Fraction) -> str:
+    """Write a budget in dollars, rounded down: what it allows is never too much."""
+    return floor_text(usd, BUDGET_PLACES)
 
 
 def ceiling_text(usd: Fraction, places: int) -> str:

@@ -129,7 +129,7 @@ class Paths:
 
     def per_period(self, reach: Reach) -> Fraction:
         """Return what an offer costs per customer and period."""
-        return reach.cost_usd * self.ask.workload.requests_per_period
+        return self.ask.per_period_usd(reach.cost_usd)
 
     def cost(self, way: Way) -> Fraction:
         """Return what the model costs on a way that reaches it, per customer and period."""

@@ -15,7 +15,7 @@ from planner.core.catalogue import Catalogue
 from planner.core.cost import cost
 from planner.core.errors import MarginUnreachable, NoAnswer, NothingCompliant, PlannerError, UnknownModel, Unpriced
 from planner.core.expected import AS_COUNTED, list_usd, price_kinds, traits_of, usages_on
-from planner.core.money import floor_text, ratio_text, usd_text
+from planner.core.money import budget_text, ratio_text, usd_text
 from planner.core.objective import compares, order
 from planner.core.offer import Offer
 from planner.core.price import PriceCard
@@ -23,8 +23,6 @@ from planner.core.ranking import Ranked
 from planner.core.remedies import remedies
 from planner.core.tier import ModelTier
 from planner.core.usage import Usage
-
-BUDGET_PLACES = 12
 
 
 def recommend(catalogue: Catalogue, ask: Ask) -> Answer:
@@ -140,7 +138,7 @@ def priced(catalogue: Catalogue, ask: Ask, offer: Offer, labels: Mapping[str, Mo
 def affordable_at(ask: Ask, cost_usd: Fraction) -> bool:
     """Tell whether a cost per request keeps the target margin; compared exactly."""
     budget = ask.budget_usd
-    return budget is None or cost_usd * ask.workload.requests_per_period <= budget
+    return budget is None or ask.per_period_usd(cost_usd) <= budget
 
 
 def answer(
@@ -202,7 +200,7 @@ def _margin_unreachable(
     economics, budget = ask.economics, ask.budget_usd
     if economics is None or budget is None:
         raise AssertionError("only a margin can make an offer too dear")
-    per_period = cheapest.cost_usd * ask.workload.requests_per_period
+    per_period = ask.per_period_usd(cheapest.cost_usd)
     margin = economics.margin_at(per_period)
     elsewhere = _elsewhere(ask, search)
     changes = remedies(ask, economics, cheapest, elsewhere)
@@ -215,7 +213,7 @@ def _margin_unreachable(
         policy=ask.policy.name,
         considered=sum(refused.values()),
         refused=refused,
-        budget_usd=floor_text(budget, BUDGET_PLACES),
+        budget_usd=budget_text(budget),
         cheapest_offer=cheapest.offer.id,
         cheapest_cost_usd=usd_text(cheapest.cost_usd),
         cheapest_cost_usd_per_period=usd_text(per_period),

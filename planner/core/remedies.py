@@ -33,7 +33,7 @@ def remedies(ask: Ask, economics: Economics, cheapest: Pick, elsewhere: Pick | N
 
 
 def _all(ask: Ask, economics: Economics, cheapest: Pick, elsewhere: Pick | None) -> Iterator[Remedy]:
-    per_period = cheapest.cost_usd * ask.workload.requests_per_period
+    per_period = ask.per_period_usd(cheapest.cost_usd)
     budget = ask.budget_usd or Fraction()
     price = economics.minimum_price_usd(per_period)
     if price is not None:
@@ -48,7 +48,7 @@ def _all(ask: Ask, economics: Economics, cheapest: Pick, elsewhere: Pick | None)
             says = f"allow {requests} requests a period instead of {ask.workload.requests_per_period}"
             yield {"change": "quota", "requests_per_period": requests, "says": says}
     if elsewhere is not None:
-        cost = usd_text(elsewhere.cost_usd * ask.workload.requests_per_period)
+        cost = usd_text(ask.per_period_usd(elsewhere.cost_usd))
         # A model whose price has no label is in no tier.
         words = "ask for no tier" if elsewhere.tier is None else f"allow tier {elsewhere.tier}"
         yield {
@@ -71,6 +71,6 @@ def _trim(cut: Trim, ask: Ask) -> Remedy:
     tokens = gone["input_tokens_cut"] + gone["output_tokens_cut"]
     return {
         "change": f"trim_{cut.cut}", "percent": percent, **gone,
-        "cost_usd_per_period": usd_text(cut.cost_usd * ask.workload.requests_per_period),
+        "cost_usd_per_period": usd_text(ask.per_period_usd(cut.cost_usd)),
         "says": f"cut every {_CUT_OFF[cut.cut]} by {percent} %, {tokens} tokens a request",
     }  # fmt: skip

@@ -170,7 +170,7 @@ def _price_task(view: View, task: str, ask: Ask) -> TaskPrice:
     except NoAnswer as error:
         return TaskPrice(task=task, ask=ask, refusal=error.code)
     workload, tariff = ask.workload, Tariff.of(pick, ask)
-    cost = pick.cost_usd * workload.requests_per_period
+    cost = ask.per_period_usd(pick.cost_usd)
     tokens = workload.mean_input_tokens + workload.mean_output_tokens
     return TaskPrice(
         task=task,

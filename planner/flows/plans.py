@@ -65,8 +65,7 @@ def _state(catalogue: Catalogue, snapshot: Snapshot, plan: Plan, task: Task, at:
     except NoAnswer as error:
         return PlanState(error.code)
     pick = answer.choice
-    per_period = pick.cost_usd * ask.workload.requests_per_period
-    margin = None if ask.economics is None else ask.economics.margin_at(per_period)
+    margin = ask.margin_at(pick.cost_usd)
     return PlanState(ANSWERED, pick.offer.id, usd_text(pick.cost_usd), None if margin is None else ratio_text(margin))
 
 

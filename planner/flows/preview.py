@@ -112,7 +112,7 @@ def _told(snapshot: Snapshot, ask: Ask) -> Told:
         pick = snapshot.recommend(ask).choice
     except NoAnswer as error:
         return Told(refusal=error.code)
-    return Told(pick.offer.id, pick.cost_usd, pick.cost_usd * ask.workload.requests_per_period)
+    return Told(pick.offer.id, pick.cost_usd, ask.per_period_usd(pick.cost_usd))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
