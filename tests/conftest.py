@@ -11,11 +11,10 @@ from hypothesis import settings
 
 from planner.core.snapshot import compile_catalogue
 from planner.flows import passwords
-from planner.flows.setup import install
 from planner.store.engine import Store, open_store
 from planner.store.load import load_catalogue
 from planner.store.migrate import upgrade
-from tests.databases import copied, postgres_database, postgres_server
+from tests.databases import copied, furnished, postgres_database, postgres_server
 
 # The test client calls every application by this name.
 os.environ.setdefault("PLANNER_ALLOWED_HOSTS", "testserver")
@@ -56,10 +55,7 @@ def store(database_url: str) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A SQLite database with everything that travels with planner; read it, do not write it."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('installed') / 'planner.sqlite3'}"
-    upgrade(url)
-    opened = open_store(url)
-    install(opened, NOW)
+    opened = furnished(f"sqlite:///{tmp_path_factory.mktemp('installed') / 'planner.sqlite3'}", NOW, bundle=True)
     with opened.read() as connection:
         # As long as this is held, whoever compiles a copy finds its prices laid out.
         held = compile_catalogue(load_catalogue(connection))
@@ -79,10 +75,7 @@ def installed_copy(installed: Store, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def unpriced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A SQLite database as installed, before its first prices; read it, do not write it."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('unpriced') / 'planner.sqlite3'}"
-    upgrade(url)
-    opened = open_store(url)
-    install(opened, NOW, bundle=False)
+    opened = furnished(f"sqlite:///{tmp_path_factory.mktemp('unpriced') / 'planner.sqlite3'}", NOW)
     yield opened
     opened.close()
 

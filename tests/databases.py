@@ -10,17 +10,28 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 import sqlalchemy as sa
 
+from planner.flows.setup import install
 from planner.store.engine import Store, open_store
+from planner.store.migrate import upgrade
 from tests.loopback import free_port
 
 START_SECONDS = 30
 START_ATTEMPTS = 3
+
+
+def furnished(url: str, at: datetime, *, bundle: bool = False) -> Store:
+    """Set a database up with what travels with planner, and open it; prices only with ``bundle``."""
+    upgrade(url)
+    store = open_store(url)
+    install(store, at, bundle=bundle)
+    return store
 
 
 def copied(store: Store, path: Path) -> Store:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from planner.cli.question_options import KnownAt
 from planner.core.errors import UNSAID, readable
 from planner.core.strict_json import INTEGER_MAX
 
@@ -27,7 +28,6 @@ def _said(reason: str) -> str:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Reason = Annotated[str, typer.Option(callback=_said, help="Why; kept in the audit trail.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
-Known = Annotated[str | None, typer.Option(help="Answer with what was known then, RFC 3339 with offset.")]
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -137,7 +137,7 @@ Offer = Annotated[str, typer.Argument(help="Exact id of the offer, such as direc
 
 
 @prices.command("history")
-def prices_history(offer: Offer, known_at: Known = None, as_json: Json = False) -> None:
+def prices_history(offer: Offer, known_at: KnownAt = None, as_json: Json = False) -> None:
     """List what an offer cost when."""
     from planner.cli import desk
 
@@ -148,7 +148,7 @@ def prices_history(offer: Offer, known_at: Known = None, as_json: Json = False) 
 def prices_changes(
     since: Annotated[str, typer.Option(help="Moment, RFC 3339 with offset.")],
     recorded: Annotated[bool, typer.Option(help="Count by when a change was recorded, so corrections show.")] = False,
-    known_at: Known = None,
+    known_at: KnownAt = None,
     limit: Limit = 100,
     as_json: Json = False,
 ) -> None:

@@ -72,26 +72,27 @@ def best(
     if unserved:
         return Outcome(status=INFEASIBLE, options=count, unserved=unserved)
     loose = replace(portfolio, rules=replace(portfolio.rules, provider_share_max=None))
-    spent, bounds = 0, list[Fraction]()
+    spent, bounds = 0, list[Fraction | None]()
     if loose != portfolio:
         # Without the bound on shares far fewer options matter, and often it holds all the same.
         thin = undominated(loose, every)
         bound, holds = _look(portfolio, loose, thin, seconds_left())
-        bounds += [] if bound is None else [bound]
+        bounds.append(bound)
         if holds:
             # Some of the time is for the other case.
             kept = seconds_left() / 8
             found = _best(loose, thin, lambda: seconds_left() - kept, gap, portfolio if at_least_cost else None)
             if found.status == INFEASIBLE or (found.chosen is not None and keeps(portfolio, found.chosen)):
                 return replace(found, options=count)
-            spent, bounds = found.solves, [*bounds, *([] if found.quality_bound is None else [found.quality_bound])]
+            spent = found.solves
+            bounds.append(found.quality_bound)
     found = _best(portfolio, undominated(portfolio, every), seconds_left, gap, portfolio if at_least_cost else None)
-    bounds += [] if found.quality_bound is None else [found.quality_bound]
-    return replace(found, quality_bound=min(bounds, default=None), options=count, solves=found.solves + spent)
+    least = min((bound for bound in (*bounds, found.quality_bound) if bound is not None), default=None)
+    return replace(found, quality_bound=least, options=count, solves=found.solves + spent)
 
 
 def _look(portfolio: Portfolio, loose: Portfolio, options: Options, seconds: float) -> tuple[Fraction | None, bool]:
-    """Return a bound on quality, and whether shares that nothing bounds come about as large as they may be."""
+    """Return a bound on quality, and whether shares stay about within their bound where nothing holds them to it."""
     found = split(Program(gains=qualities(loose, options), rows=rows_of(loose, options)), seconds)
     if found is None:
         return None, True

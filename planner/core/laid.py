@@ -70,11 +70,13 @@ class Laid(NamedTuple):
 
 def lay_out(catalogue: Catalogue, earlier: Iterable[Laid] = ()) -> Laid:
     """Lay a catalogue out, or take over what follows from an earlier one just as well."""
-    like = [laid for laid in earlier if _equal(laid.catalogue, catalogue, _PRICED_BY)]
-    same = next((laid for laid in like if _equal(laid.catalogue, catalogue, _JUDGED_BY)), None)
-    if same is not None:
-        return same._replace(catalogue=catalogue)
-    return Laid(catalogue, like[0].priced if like else Priced(catalogue), Judged(catalogue))
+    priced: Priced | None = None
+    for laid in earlier:
+        if _equal(laid.catalogue, catalogue, _PRICED_BY):
+            if _equal(laid.catalogue, catalogue, _JUDGED_BY):
+                return laid._replace(catalogue=catalogue)
+            priced = laid.priced
+    return Laid(catalogue, priced or Priced(catalogue), Judged(catalogue))
 
 
 def _limits(stated: Iterable[int | None]) -> Floats:

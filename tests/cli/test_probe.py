@@ -12,16 +12,15 @@ from rich.progress import Progress
 from planner.cli import probing
 from planner.core.claim import Claim, Reading, Segment
 from planner.core.offer import OfferFacts
-from planner.flows.setup import install
 from planner.store import policies
 from planner.store.engine import Store, open_store
-from planner.store.migrate import upgrade
 from planner.store.publish import publish
 from planner.store.revision import bump
 from tests import make
 from tests.chat_api import ChatApi, Manner
 from tests.cli.test_commands import Planner, planner
 from tests.conftest import NOW
+from tests.databases import furnished
 
 __all__ = ["planner"]
 
@@ -52,9 +51,7 @@ def url(api: ChatApi) -> Iterator[str]:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with what is known of providers, and six offers: loading all the bundled ones takes seconds."""
     path = tmp_path_factory.mktemp("few") / "planner.sqlite3"
-    upgrade(f"sqlite:///{path}")
-    store = open_store(f"sqlite:///{path}")
-    install(store, NOW, bundle=False)
+    store = furnished(f"sqlite:///{path}", NOW)
     for source, offers in (
         ("models_dev", (QUICK_OFFER, SLOW_OFFER, REFUSED_OFFER, NOWHERE)),
         ("openrouter", (BROKERED, BARE)),

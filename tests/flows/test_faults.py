@@ -10,14 +10,14 @@ import pytest
 
 from planner.flows import status
 from planner.flows.refresh import SourceSummary, refresh, refresh_from_file
-from planner.flows.setup import install, know_layouts
+from planner.flows.setup import know_layouts
 from planner.sources import fetch
 from planner.sources.mapping import Mapped
-from planner.store.engine import Store, open_store
+from planner.store.engine import Store
 from planner.store.load import load_catalogue
-from planner.store.migrate import upgrade
 from planner.store.recall import catalogue_digest
 from planner.store.status import SourceStatus, due
+from tests.databases import furnished
 from tests.loopback import Feed
 from tests.sources.golden import ROWS, adapter, payload
 from tests.sources.mutations import at, leaves, rows_of
@@ -94,10 +94,7 @@ def said(store: Store, source: str, body: bytes, at: datetime) -> SourceSummary:
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A database that has read every feed once."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('known') / 'planner.sqlite3'}"
-    upgrade(url)
-    store = open_store(url)
-    install(store, NOON, bundle=False)
+    store = furnished(f"sqlite:///{tmp_path_factory.mktemp('known') / 'planner.sqlite3'}", NOON)
     mapped = adapter("mapped")
     assert isinstance(mapped, Mapped)
     know_layouts(store, [mapped.layout])

@@ -13,14 +13,13 @@ from starlette.testclient import TestClient
 
 from planner.app import build
 from planner.flows.refresh import refresh_from_file
-from planner.flows.setup import install
 from planner.settings import Settings
 from planner.sources import ADAPTERS
 from planner.sources.openrouter import MODELS_PATH, PROVIDERS_PATH
-from planner.store.engine import Store, open_store
-from planner.store.migrate import upgrade
+from planner.store.engine import Store
 from tests.conftest import NOW
 from tests.data import shared
+from tests.databases import furnished
 
 ADMIN = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 HOUR = timedelta(hours=1)
@@ -96,19 +95,10 @@ def say(store: Store, change: Callable[[dict[str, Any]], None], at: datetime) ->
         assert done.sources[0].outcome in {"published", "unchanged"}, done
 
 
-def opened(path: Path) -> Store:
-    """Open a new database with the registry and no prices."""
-    url = f"sqlite:///{path}"
-    upgrade(url)
-    made = open_store(url)
-    install(made, NOW, bundle=False)
-    return made
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """A database that has heard of no prices."""
-    made = opened(tmp_path / "planner.sqlite3")
+    made = furnished(f"sqlite:///{tmp_path / 'planner.sqlite3'}", NOW)
     yield made
     made.close()
 
@@ -170,7 +160,7 @@ def test_the_best_of_flags_lets_nobody_in(store: Store) -> None:
 def test_the_best_of_flags_is_worth_no_more_than_silence(store: Store, tmp_path: Path) -> None:
     """A feed that praises everybody from its first day on gets nobody in who would not be in without a word."""
     say(store, turned(BEST), NOW)
-    quiet, short = (opened(tmp_path / f"{name}.sqlite3") for name in ("quiet", "short"))
+    quiet, short = (furnished(f"sqlite:///{tmp_path / f'{name}.sqlite3'}", NOW) for name in ("quiet", "short"))
     say(quiet, silent, NOW)
     say(short, turned(SHORT), NOW)
     asked = recommended(quiet)

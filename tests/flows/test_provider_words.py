@@ -11,14 +11,13 @@ from planner.core.errors import InvalidInput
 from planner.flows import alias
 from planner.flows.refresh import refresh
 from planner.flows.seeds import curated_rows
-from planner.flows.setup import install
 from planner.places import seeds_dir
 from planner.sources import ADAPTERS
 from planner.store import provider_words
-from planner.store.engine import Store, open_store
+from planner.store.engine import Store
 from planner.store.load import load_catalogue
-from planner.store.migrate import upgrade
 from planner.store.registry import write_curated
+from tests.databases import furnished
 from tests.loopback import Feed, listing
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -29,10 +28,7 @@ FEED = "models_dev"
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """A database with the registry and no prices."""
-    url = f"sqlite:///{tmp_path / 'planner.sqlite3'}"
-    upgrade(url)
-    opened = open_store(url)
-    install(opened, NOON, bundle=False)
+    opened = furnished(f"sqlite:///{tmp_path / 'planner.sqlite3'}", NOON)
     yield opened
     opened.close()
 

@@ -12,14 +12,14 @@ from starlette.testclient import TestClient
 
 from planner.app import build
 from planner.flows.refresh import refresh_from_file
-from planner.flows.setup import install, know_layouts
+from planner.flows.setup import know_layouts
 from planner.settings import Settings
 from planner.sources import ADAPTERS
 from planner.sources.mapping import Layout, Mapped
-from planner.store.engine import Store, open_store
+from planner.store.engine import Store
 from planner.store.load import load_catalogue
-from planner.store.migrate import upgrade
 from tests.conftest import NOW
+from tests.databases import furnished
 
 ADMIN = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 MODEL = "deepseek/deepseek-v3.2"
@@ -142,10 +142,7 @@ def say(store: Store, source: str, body: bytes) -> None:
 @pytest.fixture
 def store(tmp_path: Any) -> Iterator[Store]:
     """The registry without prices, a list that a mapping file reads, and three honest providers at a fair price."""
-    url = f"sqlite:///{tmp_path / 'planner.sqlite3'}"
-    upgrade(url)
-    opened = open_store(url)
-    install(opened, NOW, bundle=False)
+    opened = furnished(f"sqlite:///{tmp_path / 'planner.sqlite3'}", NOW)
     know_layouts(opened, [MAPPED.layout])
     yield opened
     opened.close()

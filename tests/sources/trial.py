@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from planner.core.price import RateTable
 from planner.core.units import Unit
 from planner.flows.refresh import RefreshSummary, refresh_from_file
-from planner.flows.setup import install, know_layouts
+from planner.flows.setup import know_layouts
 from planner.sources.mapping import Mapped
 from planner.store import recall, status
-from planner.store.engine import Connection, Store, open_store
+from planner.store.engine import Connection, Store
 from planner.store.load import rates_of
-from planner.store.migrate import upgrade
 from planner.store.tables import plan_versions, price_cards
+from tests.databases import furnished
 from tests.sources.golden import OBSERVED, ROWS, adapter, payload
 
 Told = TypeVar("Told")
@@ -58,9 +58,7 @@ class Trial:
 
     def __init__(self, url: str) -> None:
         """Set the database up and publish every payload as it was recorded."""
-        upgrade(url)
-        self._store = open_store(url)
-        install(self._store, OBSERVED, bundle=False)
+        self._store = furnished(url, OBSERVED)
         mapped = adapter("mapped")
         know_layouts(self._store, [mapped.layout] if isinstance(mapped, Mapped) else [])
         for number, source in enumerate(ROWS):

@@ -21,14 +21,14 @@ from rich.progress import track
 
 from planner.flows import status
 from planner.flows.refresh import Sources, refresh
-from planner.flows.setup import install, know_layouts
+from planner.flows.setup import know_layouts
 from planner.sources import ADAPTERS
 from planner.sources.mapping import Mapped
 from planner.sources.vercel import PATH
-from planner.store.engine import Store, open_store
-from planner.store.migrate import upgrade
+from planner.store.engine import Store
 from planner.store.recall import catalogue_digest
 from tests.data import shared
+from tests.databases import furnished
 from tests.loopback import Feed, free_port, misbehaving
 from tests.sources.golden import adapter, payload
 from tests.sources.test_fetch import _drip, _reset, _reset_in_the_body, _short, _stall, _stall_after_headers
@@ -172,10 +172,7 @@ def main() -> int:
     parser.add_argument("--fault", action="append", choices=FAULTS, help="only these, of the recorded feeds")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'faults.sqlite3'}"
-        upgrade(url)
-        store = open_store(url)
-        install(store, NOON, bundle=False)
+        store = furnished(f"sqlite:///{Path(folder) / 'faults.sqlite3'}", NOON)
         mapped = adapter("mapped")
         know_layouts(store, [mapped.layout] if isinstance(mapped, Mapped) else [])
         watch = Watch(store)
