@@ -6,14 +6,14 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from planner.api.asked import Moment
 from planner.api.body import Name, Sent, UsdText, body_of, described
-from planner.api.figures import budget
+from planner.api.figures import budget, usd
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape
 from planner.api.writing import actor_of
 from planner.core import errors
 from planner.core.errors import InvalidInput
-from planner.core.money import plain, usd_text
+from planner.core.money import plain
 from planner.flows import customer as flow
 from planner.flows.customer import Headroom
 from planner.store.json_text import time_text
@@ -49,7 +49,7 @@ def headroom_shape(found: Headroom) -> Shape:
         "period_end": time_text(found.period_end),
         "budget_usd": budget(found.budget_usd),
         "spent_usd": plain(found.spent_usd),
-        "left_usd": None if left is None else usd_text(left),
+        "left_usd": usd(left),
         "over_budget": found.over,
         "reported_at": time_text(found.reported_at),
     }

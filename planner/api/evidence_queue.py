@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from planner.api.figures import usd
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
 from planner.api.problem import documented
@@ -54,10 +55,10 @@ def entry_shape(entry: Entry, *, plans: bool) -> Shape:
 
 
 def _effect_shape(effect: Effect) -> Shape:
-    question, usd = effect.question, None if effect.usd is None else usd_text(effect.usd)
+    question, amount = effect.question, usd(effect.usd)
     if question.model is not None:
-        return {"model": question.model, "offer": effect.offer, "usd_per_request": usd}
-    return {"plan": question.plan, "task": question.task, "offer": effect.offer, "usd_per_period": usd}
+        return {"model": question.model, "offer": effect.offer, "usd_per_request": amount}
+    return {"plan": question.plan, "task": question.task, "offer": effect.offer, "usd_per_period": amount}
 
 
 def _reason(entry: Entry, *, plans: bool) -> str | None:

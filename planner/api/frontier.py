@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 
 from planner.api.asked import QuestionIn
 from planner.api.body import Name, body_of, described
-from planner.api.figures import budget, costs
+from planner.api.figures import budget, costs, usd
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.problem import documented
 from planner.api.shapes import (
@@ -80,7 +80,7 @@ def point_shape(point: Point, ask: Ask, labels: Mapping[str, ModelTier], card: P
         "quality_tier": None if label is None else label.quality_tier,
         "quality": quality_shape(point.score),
         "equals": point.equals,
-        "usd_per_quality_point": None if step is None else usd_text(step),
+        "usd_per_quality_point": usd(step),
         "usd_per_quality_point_per_period": None if step is None else usd_text(ask.per_period_usd(step)),
         "price_version": None if card is None else card.id,
         "evidence": None if card is None else evidence_shape(card),

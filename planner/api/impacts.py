@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 
 from planner.api.body import Sent, body_of, described
-from planner.api.figures import usd
+from planner.api.figures import ratio, usd
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape, policy_shape, standing_shape
@@ -122,7 +122,7 @@ def rule_shape(priced: Priced) -> Shape:
         "models_dearer": len(models.dearer),
         "models_unavailable": list(models.unavailable),
         "mean_usd_per_request": usd(models.mean_usd),
-        "mean_share": None if models.mean_share is None else ratio_text(models.mean_share),
+        "mean_share": ratio(models.mean_share),
         "dearer": [
             {"model": model, "with_usd": usd_text(under), "without_usd": usd_text(without),
              "delta_usd": usd_text(under - without), "share": ratio_text(under / without - 1) if without else None}

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from planner.api.figures import least, ratio, usd
 from planner.api.guard import ReadRoute, known_view
 from planner.api.pages import Cursor, Limit, cursor_of, read_cursor
 from planner.api.problem import documented
@@ -12,7 +13,7 @@ from planner.api.shapes import Shape, standing_shape
 from planner.core import errors
 from planner.core.measurement import Comparison
 from planner.core.measurement_form import TOKENS
-from planner.core.money import ceiling_text, ratio_text, usd_text
+from planner.core.money import ratio_text, usd_text
 from planner.flows import answer as flow
 from planner.store import measurements
 from planner.store.json_text import time_text
@@ -71,8 +72,8 @@ def measurement_shape(kept: Kept) -> Shape:
         "attempts": len(made.counted),
         "failures": made.failures,
         "errors": dict(sorted(made.errors.items())),
-        "failure_share": None if share is None else ratio_text(share),
-        "failure_share_max": None if upper is None else ceiling_text(upper, _SHARE_PLACES),
+        "failure_share": ratio(share),
+        "failure_share_max": least(upper, _SHARE_PLACES),
         "ttft_ms_p50": made.ttft_ms(_HALF),
         "ttft_ms_p95": made.ttft_ms(_MOST),
         "throughput_tps_p50": None if speed is None else ratio_text(speed, _SPEED_PLACES),
@@ -82,8 +83,8 @@ def measurement_shape(kept: Kept) -> Shape:
             "input_tokens": sum(attempt.expected_input_tokens for attempt in made.billed),
             "output_tokens": sum(attempt.expected_output_tokens for attempt in made.billed),
         },
-        "list_cost_usd": None if listed is None else usd_text(listed),
-        "stated_cost_usd": None if stated is None else usd_text(stated),
+        "list_cost_usd": usd(listed),
+        "stated_cost_usd": usd(stated),
         "price_version": made.claimed.price_version,
         "comparisons": [_comparison_shape(comparison) for comparison in made.comparisons()],
     }
@@ -95,7 +96,7 @@ def _comparison_shape(found: Comparison) -> Shape:
         "figure": found.figure,
         "claimed": write(found.claimed),
         "measured": write(found.measured),
-        "ratio": None if found.ratio is None else ratio_text(found.ratio),
+        "ratio": ratio(found.ratio),
         "factor": ratio_text(found.factor),
         "verdict": found.verdict,
     }

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 
 from planner.api.asked import QuestionIn
 from planner.api.body import Count, DecimalText, Name, UsdText, body_of, described
-from planner.api.figures import budget, costs
+from planner.api.figures import budget, costs, ratio
 from planner.api.frontier import REFUSALS, place_shape
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.shapes import (
@@ -129,7 +129,7 @@ def _affordable(pair: Pair, aim: Aim, ask: Ask) -> Shape:
         "mixture": {
             "share": text,
             **way_shape(pair.routed(share, aim.router), aim, ask),
-            "cost_left": None if left is None else ratio_text(left),
+            "cost_left": ratio(left),
         },
     }
 
@@ -181,7 +181,7 @@ def way_shape(way: Way, aim: Aim, ask: Ask) -> Shape:
     return {
         **costs(ask, way.cost_usd),
         "keeps_margin": None if aim.budget_usd is None else aim.affords(way.cost_usd),
-        "quality": None if way.score is None else ratio_text(way.score),
+        "quality": ratio(way.score),
         "expected_seconds": None if way.seconds is None else ratio_text(way.seconds, SECONDS_PLACES),
     }
 

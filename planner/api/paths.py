@@ -117,7 +117,7 @@ def _way_shape(found: Paths, way: Way) -> Shape:
         "best": _reach_shape(found, way.best),
         "refused": dict(way.refused),
         "independent_upstreams": len(way.upstreams),
-        "surcharge_usd_per_period": None if surcharge is None else usd_text(surcharge),
+        "surcharge_usd_per_period": usd(surcharge),
         **_together(found, None if way.same is None else found.per_period(way.same)),
         "fee_known": way.fee_known,
         "fees": [_fee_shape(fee) for fee in way.fees],

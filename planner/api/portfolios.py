@@ -11,7 +11,7 @@ from pydantic import Field
 
 from planner.api.asked import LIST_MAX, Moment
 from planner.api.body import Count, DecimalText, Name, Sent, UsdText, body_of, described
-from planner.api.figures import budget
+from planner.api.figures import budget, least, ratio, usd
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape, standing_shape
@@ -200,10 +200,10 @@ def _plan_shape(view: View, planned: flow.Planned, one: Customers) -> Shape:
         "subscribers": one.count,
         "price_usd": usd_text(one.price_usd),
         "budget_usd": budget(one.budget_usd),
-        "cost_usd_per_customer": None if spent is None else usd_text(spent),
+        "cost_usd_per_customer": usd(spent),
         "cost_usd_per_period": None if spent is None else usd_text(spent * one.count),
         "revenue_usd_per_period": usd_text(one.price_usd * one.count),
-        "margin": None if margin is None else ratio_text(margin),
+        "margin": ratio(margin),
         "margin_target": None if economics.margin is None else ratio_text(Fraction(economics.margin)),
         "tasks": [
             _task_shape(view, planned.portfolio, slot, chosen.get((slot.plan, slot.task)))
@@ -253,7 +253,7 @@ def _totals_shape(planned: flow.Planned) -> Shape:
             sum((one.price_usd * one.count for one in portfolio.customers), Fraction())
         ),
         "cost_usd_per_period": None if chosen is None else usd_text(portfolio.cost_usd(chosen)),
-        "free_burn_usd_per_period": None if burn is None else usd_text(burn),
+        "free_burn_usd_per_period": usd(burn),
     }  # fmt: skip
 
 
@@ -274,8 +274,8 @@ def _constraint_shape(planned: flow.Planned, one: Constraint, price: Price) -> S
         "limit": limit,
         "used": used,
         "binding": bool(points or saving) if known else None,
-        "quality_points": None if points is None else ratio_text(points),
-        "saving_usd_per_period": None if saving is None else usd_text(saving),
+        "quality_points": ratio(points),
+        "saving_usd_per_period": usd(saving),
         "says": _says(one, price),
     }
 
@@ -338,17 +338,17 @@ def _relaxation_shape(planned: flow.Planned, one: Relaxation) -> Shape:
         share = ceiling_text((planned.portfolio.rules.provider_share_max or Fraction()) + one.amount, 4)
         return {**shape, "limit": share, "says": f"let one provider serve {share} of the requests"}
     customers = planned.portfolio.customers_of(plan)
-    economics, times, budget = planned.economics[customers.plan], _times(planned, customers.plan), customers.budget_usd
-    cost = (budget or Fraction()) + one.amount
+    economics, times, allowed = planned.economics[customers.plan], _times(planned, customers.plan), customers.budget_usd
+    cost = (allowed or Fraction()) + one.amount
     price = economics.minimum_price_usd(cost / times)
     rise = None if price is None else price - Fraction(economics.revenue_usd)
-    cut = None if budget is None or budget < 0 else ceiling_text((1 - budget / cost) * 100, CENTS)
+    cut = None if allowed is None or allowed < 0 else ceiling_text((1 - allowed / cost) * 100, CENTS)
     margin = economics.margin_at(cost / times)
     return {
         **shape,
         "cost_usd_per_customer": usd_text(cost),
-        "price_usd": None if price is None else ceiling_text(price, CENTS),
-        "price_rise_usd": None if rise is None else ceiling_text(rise, CENTS),
+        "price_usd": least(price, CENTS),
+        "price_rise_usd": least(rise, CENTS),
         "cut_percent": cut,
         "margin": None if margin is None else floor_text(margin, 4),
         "says": f"plan {plan}: "

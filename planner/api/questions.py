@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 
 from planner.api.asked import CostIn, ExplanationIn, RankIn, RecommendationIn
 from planner.api.body import body_of, described
+from planner.api.figures import usd
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.problem import documented
 from planner.api.shapes import Shape, answer_shape, cost_shape, evidence_shape, policy_shape, standing_shape
@@ -81,8 +82,8 @@ def post_explanation(
             {"check": check.name, "outcome": "pass" if check.passed else "refuse", "codes": list(check.codes)}
             for check in checks
         ],
-        "cost_usd": None if cost_usd is None else usd_text(cost_usd),
-        "list_cost_usd": None if list_usd is None else usd_text(list_usd),
+        "cost_usd": usd(cost_usd),
+        "list_cost_usd": usd(list_usd),
         **policy_shape(ask.policy),
         "at": time_text(ask.at),
         **standing_shape(view, now, ask.at, [view.catalogue.card(body.offer, ask.at)]),

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from planner.api.asked import Moment
 from planner.api.body import Count, DecimalText, Name, Sent, UsdText, body_of, described
+from planner.api.figures import ratio, usd
 from planner.api.guard import GuardedRoute, known_view
 from planner.api.questions import REFUSALS
 from planner.api.shapes import Shape, evidence_shape, policy_shape, standing_shape
@@ -158,7 +159,7 @@ def simulated_shape(found: Simulated) -> Shape:
         "offer": api.pick.offer.id,
         "price_version": api.pick.card.id,
         "evidence": evidence_shape(api.pick.card),
-        "uncapped_cost_usd": None if found.uncapped_usd is None else usd_text(found.uncapped_usd),
+        "uncapped_cost_usd": usd(found.uncapped_usd),
         "notes": notes(found),
     }
 
@@ -168,17 +169,17 @@ def outcome_shape(outcome: Outcome) -> Shape:
     return {
         "rule": outcome.rule,
         "quota_tokens": outcome.quota_tokens,
-        "expected_cost_usd": _usd(outcome.expected_cost_usd),
-        "expected_margin": None if outcome.expected_margin is None else ratio_text(outcome.expected_margin),
-        "margin_at_risk": None if outcome.margin_at_risk is None else ratio_text(outcome.margin_at_risk),
+        "expected_cost_usd": _about_usd(outcome.expected_cost_usd),
+        "expected_margin": ratio(outcome.expected_margin),
+        "margin_at_risk": ratio(outcome.margin_at_risk),
         "miss_probability": ratio_text(Fraction(outcome.miss_probability)),
         "reached_share": ratio_text(Fraction(outcome.reached_share)),
         "breakage": None if outcome.breakage is None else ratio_text(Fraction(outcome.breakage)),
-        "tail_cost_usd": _usd(outcome.tail_usd),
+        "tail_cost_usd": _about_usd(outcome.tail_usd),
     }
 
 
-def _usd(amount: Fraction | None) -> str | None:
+def _about_usd(amount: Fraction | None) -> str | None:
     # Estimates in floats: a millionth of a dollar is more than they know.
     return None if amount is None else ratio_text(amount, 6)
 

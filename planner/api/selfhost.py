@@ -11,6 +11,7 @@ from pydantic import Field
 
 from planner.api.asked import RecommendationIn
 from planner.api.body import Count, DecimalText, Sent, UsdText, body_of, described
+from planner.api.figures import least
 from planner.api.guard import GuardedRoute, granted, known_view
 from planner.api.questions import REFUSALS
 from planner.api.shapes import Shape, evidence_shape, policy_shape, standing_shape
@@ -258,7 +259,7 @@ def _point_shape(point: Point) -> Shape:
         "replicas": point.fleet.replicas,
         "utilisation": ratio_text(point.fleet.utilisation),
         "self_host_usd_per_month": ceiling_text(point.fleet.usd_per_month, CENTS),
-        "api_usd_per_month": None if there is None else ceiling_text(there, CENTS),
+        "api_usd_per_month": least(there, CENTS),
         "cheaper": None if there is None else "self_host" if point.fleet.usd_per_month <= there else "api",
     }
 
