@@ -25,6 +25,9 @@ _REFUSES = "the database refuses to be written"
 
 # Nobody waits for a row longer than for SQLite's file; who stopped in the middle of a transaction loses it.
 _POSTGRESQL = f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=120s"
+# Every story writes to the one trail, so two at once would only collide and be told again. Who reads waits for nobody.
+# A lock of a table takes no snapshot: what the story then sees is what the one before it committed.
+_TURN = "LOCK TABLE heads IN SHARE ROW EXCLUSIVE MODE"
 # A host that went away without a word is found out in as long.
 _LINK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 
@@ -61,9 +64,11 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Open one atomic write: committed whole at the end, or not at all."""
+        """Open one atomic write: committed whole at the end, or not at all. One at a time; the others queue."""
         options = {"planner_write": True} if self.is_sqlite else {"isolation_level": "SERIALIZABLE"}
         with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            if not self.is_sqlite:
+                connection.exec_driver_sql(_TURN)
             yield connection
 
     def tell(self, story: Callable[[sa.Connection], Result]) -> Result:
