@@ -15,6 +15,7 @@ from planner.store.ages import ages_of
 from planner.store.bounded import patience
 from planner.store.engine import Connection, Store
 from planner.store.keys import KeyRing, load_keys
+from planner.store.line import Line
 from planner.store.load import load_catalogue
 from planner.store.revision import Heads
 from planner.store.watch import Watch
@@ -102,6 +103,19 @@ class Current:
         except Unavailable:
             return None
 
+    async def line(self) -> Line | None:
+        """Open a line on which `unmoved` asks, or return None where the server gives none."""
+        return await self._watch.line()
+
+    async def unmoved(self, line: Line) -> View | None:
+        """Return the view if a line confirms it, else None: somebody who may wait has to look, as `confirmed` does."""
+        held = self._view
+        asked = self._monotonic()
+        if held is None or self._outgrown or self._ages_due() or not await self._watch.unmoved(line, held.heads):
+            return None
+        self._confirmed = asked
+        return held
+
     def now(self) -> datetime:
         """Return the moment that decides which prices, evidence and keys hold: the server's, where there is one.
 
@@ -112,7 +126,7 @@ class Current:
 
     def _outlived(self, held: View) -> bool:
         """Tell whether the view takes sources for silent that were read meanwhile, or measurements for young."""
-        if self._outgrown or self._monotonic() - self._aged < AGES_EVERY_SECONDS:
+        if self._outgrown or not self._ages_due():
             return self._outgrown
         self._aged = self._monotonic()
         with contextlib.suppress(Unavailable), self._store.read() as connection:
@@ -126,6 +140,9 @@ class Current:
                 or any(offer.measured is not None and now >= offer.measured.until for offer in seen.offers)
             )
         return self._outgrown
+
+    def _ages_due(self) -> bool:
+        return self._monotonic() - self._aged >= AGES_EVERY_SECONDS
 
     def view(self) -> View:
         """Return the newest view, loading it if need be.

@@ -7,10 +7,12 @@ import time
 from datetime import UTC, datetime
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from planner.core.errors import Unavailable
 from planner.store.bounded import Bounded, patience
 from planner.store.engine import Store
+from planner.store.line import Line, open_line
 from planner.store.revision import Heads, Marks
 
 _READ = "SELECT catalogue, policy, keys, {clock} FROM heads WHERE id = 1"
@@ -74,6 +76,36 @@ class Watch:
             # In the order of the reads: two threads must not take each other's older numbers for a restored backup.
             return self._marks.see(Heads(catalogue, policy, keys))
 
+    async def line(self) -> Line | None:
+        """Open a second connection, for `unmoved`; None: the server cannot be reached, or gives no second one."""
+        try:
+            return await open_line(self._conninfo(), _POSTGRES)
+        except (psycopg.Error, OSError):
+            return None
+
+    async def unmoved(self, line: Line, held: Heads) -> bool:
+        """Tell whether a line confirms that the numbers committed now are those held, and the newest seen.
+
+        Whatever else it says has to be read by `heads`: answers on two connections arrive in any order, and one that
+        was overtaken must not pass for a restored backup.
+        """
+        try:
+            row = await line.ask(READ_SECONDS_MAX)
+        except TimeoutError:
+            # Who came before this moment has waited in vain, and nobody else shall for a while.
+            self._failed_at = time.monotonic()
+            self._quiet_until = self._failed_at + QUIET_SECONDS
+            return False
+        except psycopg.Error:
+            return False
+        if row is None:
+            return False
+        catalogue, policy, keys, seconds = row
+        if (int(catalogue), int(policy), int(keys)) != held or not self._marks.newest(held):
+            return False
+        self._clock = (time.monotonic(), float(seconds))
+        return True
+
     def now(self) -> datetime | None:
         """Return the server's moment: its clock at the last read, and what has passed since. None: it has no own."""
         if self._clock is None:
@@ -111,9 +143,12 @@ class Watch:
                 self._close()
                 if time.monotonic() - began >= READ_SECONDS_MAX:
                     raise
-        url = self._store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._postgres = Bounded.connect(url, autocommit=True, **_LINK)  # type: ignore[arg-type]  # libpq's own names
+        self._postgres = Bounded.connect(self._conninfo(), autocommit=True)
         return self._ask(self._postgres)
+
+    def _conninfo(self) -> str:
+        url = self._store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return make_conninfo(url, **_LINK)
 
     @staticmethod
     def _ask(connection: Bounded) -> _Row | None:

@@ -1,17 +1,12 @@
-"""The polled answer before the framework: the same bytes, the same checks; and one read for all who wait."""
+"""The polled answer before the framework: the same bytes, the same checks."""
 
-import asyncio
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from planner.api import shortcut
-from planner.api.confirming import Confirming
 from planner.api.shortcut import Shortcut
-from planner.flows.current import Current
 from planner.store.engine import Store
 from tests.api.test_desk import client, key, store
 
@@ -66,48 +61,3 @@ def test_the_second_request_does_not_reach_the_framework(client: TestClient) -> 
         assert short.get(path).status_code == 204
     assert short.post(POLLED).status_code == 204
     assert len(seen) == 4
-
-
-class Slow:
-    """A database whose reads take until they are let go."""
-
-    def __init__(self) -> None:
-        self.reads = 0
-        self.go = threading.Semaphore(0)
-
-    def confirmed(self) -> Any:
-        """Return the number of the read, once it may end."""
-        self.reads += 1
-        number = self.reads
-        assert self.go.acquire(timeout=10)
-        return number
-
-
-def eventually(reads: Callable[[], int], wanted: int) -> Any:
-    """Wait until so many reads have begun."""
-
-    async def wait() -> None:
-        # What is waited for happens in a thread that knows no event loop.
-        while reads() < wanted:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-
-    return asyncio.wait_for(wait(), 10)
-
-
-def test_a_read_serves_all_who_came_before_it_began() -> None:
-    """The first begins at once; those who come meanwhile share the second, never the first: they came after it."""
-    slow, confirming = Slow(), Confirming()
-    current: Current = slow  # type: ignore[assignment]  # it is asked for nothing else
-
-    async def ask() -> list[Any]:
-        first = asyncio.create_task(confirming.fresh(current))
-        await eventually(lambda: slow.reads, 1)
-        others = [asyncio.create_task(confirming.fresh(current)) for _ in range(20)]
-        await asyncio.sleep(0)
-        others[0].cancel()
-        slow.go.release(2)
-        return [await first, *await asyncio.gather(*others[1:])]
-
-    assert asyncio.run(ask()) == [1] + [2] * 19
-    assert slow.reads == 2
-    confirming.close()
