@@ -128,6 +128,17 @@ def test_nothing_is_free_by_the_way() -> None:
     assert codes(None, rates("1", "2", cache_write_5m="0")) == []
 
 
+def test_a_part_is_not_free_where_others_ask_for_it() -> None:
+    """Prompts at nothing beside paid answers wait where a sibling, or three other providers, charge for prompts."""
+    half_free, three = rates("0", "2"), {Unit.INPUT: [Fraction(1, 10**6)] * 3}
+    assert codes(None, half_free) == []
+    assert codes(None, half_free, peers=three) == ["zero_rate"]
+    assert codes(None, half_free, peers={Unit.INPUT: three[Unit.INPUT][:2]}) == []
+    assert codes(None, half_free, siblings=(rates("1", "2"),)) == ["below_sibling", "zero_rate"]
+    assert codes(None, half_free, siblings=(rates("0", "2"),)) == []
+    assert codes(None, rates("0", "0"), peers=three) == []
+
+
 def test_a_zero_confirms_nothing() -> None:
     """Another list that says 0 may only mean that it does not say."""
     assert codes(rates("4", "2"), rates("0", "2"), confirming=(rates("0", "0"),)) == ["fall"]

@@ -1,11 +1,25 @@
 """Evidence as people write it by hand: words and small files, each with its refusal."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from planner.core.errors import InvalidInput
-from planner.core.terms_files import read_facts_file, read_words
+from planner.core.terms import Confidence
+from planner.core.terms_files import (
+    COLUMNS,
+    Entry,
+    read_csv,
+    read_facts_file,
+    read_toml,
+    read_words,
+    write_csv,
+    write_toml,
+)
+from planner.core.terms_form import URLS
+from tests import make
+from tests.make import NOON
 
 
 def test_words_are_read_as_cells_are() -> None:
@@ -26,8 +40,78 @@ def test_a_word_that_cannot_be_read_is_refused(words: list[str]) -> None:
         read_words(words)
 
 
+@pytest.mark.parametrize(
+    ("text", "format_"),
+    [
+        ('{"zdr": true, "expires_at": "2027-01-01"}', "json"),
+        ("zdr = true\nexpires_at = 2027-01-01T00:00:00Z", "toml"),
+    ],
+)
+def test_a_file_says_what_is_said_of_one_subject(text: str, format_: str) -> None:
+    """By the names of the API's body; a day is a moment."""
+    assert read_facts_file(text, format_) == {"zdr": True, "expires_at": datetime(2027, 1, 1, tzinfo=UTC)}
+
+
 @pytest.mark.parametrize(("text", "format_"), [("[1]", "json"), ("{", "json"), ("= 1", "toml")])
 def test_a_file_that_is_no_object_is_refused(text: str, format_: str) -> None:
     """Neither a list nor half a document says anything of a subject."""
     with pytest.raises(InvalidInput):
         read_facts_file(text, format_)
+
+
+@pytest.mark.parametrize(("write", "read"), [(write_csv, read_csv), (write_toml, read_toml)])
+def test_every_fact_comes_back_from_a_file(write: Callable[..., str], read: Callable[[str], list[Entry]]) -> None:
+    """As arguments of what a person enters; what nobody knows is not there."""
+    row = make.terms(
+        "acme", broker_may_train=False, retains_prompts=True, zdr=False, may_publish=False, requires_user_ids=True,
+        sends_client_ip=True, moderated=False, human_review_possible=True, us_jurisdiction_exposure=True,
+        tee_attested=False, e2ee=False, retention_days=30, retention_purpose="abuse_monitoring", zdr_basis="contract",
+        zdr_scope="own_key", headquarters="US", serving_region="us-east-1",
+        datacenter_countries=frozenset({"US", "DE"}), certifications=frozenset(), note="a, b\n",
+        expires_at=NOON, verified_at=NOON,
+        **dict.fromkeys(URLS, "https://acme.example"),
+    )  # fmt: skip
+    assert all(getattr(row, name) is not None for name in COLUMNS)
+    ((_place, kind, subject, said),) = read(write([row]))
+    assert (kind, subject) == ("provider", "acme")
+    written = {name: getattr(row, name) for name in COLUMNS if name not in ("subject_kind", "subject")}
+    written |= {"datacenter_countries": ["DE", "US"], "certifications": [], "confidence": "broker_claim"}
+    assert said == written
+    ((_place, _kind, _subject, few),) = read(write([make.terms("acme", confidence=Confidence.DERIVED)]))
+    assert set(few) == {"trains_on_prompts", "source_url", "verified_at", "confidence"}
+
+
+HEAD = '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("", "line 1"), ("a\n", "line 1"), ("subject_kind,subject,subject\n", "line 1"), ('"', "file"),
+        ("subject_kind,subject\nprovider\n", "line 2"), ("subject_kind,subject\nprovider,\n", "line 2"),
+        ("subject_kind,subject,zdr\nprovider,groq,maybe\n", "line 2: zdr"),
+        ("subject_kind,subject,retention_days\nprovider,groq,x\n", "line 2: retention_days"),
+        ("subject_kind,subject,retention_days\nprovider,groq,1234567890\n", "line 2: retention_days"),
+        ("subject_kind,subject,expires_at\nprovider,groq,x\n", "line 2: expires_at"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_csv_is_named_by_its_line(text: str, place: str) -> None:
+    """And by its column, where it is in one."""
+    with pytest.raises(InvalidInput) as refused:
+        read_csv(text)
+    assert refused.value.field == place
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[[terms]\n", "file"), ("x = 1\n", "file"), ("[[terms]]\nzdr = true\n", "terms 1"),
+        (HEAD + 'verified_at = "soon"\n', "terms 1: verified_at"),
+        (f"{HEAD}{HEAD}expires_at = ''\n", "terms 2: expires_at"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_toml_is_named_by_its_table(text: str, place: str) -> None:
+    """And by its key, where it is in one."""
+    with pytest.raises(InvalidInput) as refused:
+        read_toml(text)
+    assert refused.value.field == place
