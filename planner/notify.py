@@ -219,19 +219,27 @@ async def _hand_over(server: SplitResult, message: EmailMessage) -> None:
         hostname=host, port=server.port or (SMTPS_PORT if secure else SMTP_PORT), use_tls=secure, start_tls=False,
         tls_context=ssl.create_default_context(), timeout=DEADLINE_SECONDS,
     )  # fmt: skip
-    async with asyncio.timeout(DEADLINE_SECONDS), client:
-        await client.ehlo()
-        if not secure and client.supports_extension("starttls"):
-            await client.starttls()
+    connection: asyncio.BaseTransport | None = None
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS), client:
+            connection = client.transport
             await client.ehlo()
-            secure = True
-        if server.username:
-            if not secure and host not in LOOPBACK:
-                raise NotDelivered("the server offers no encryption, and a password is set")
-            # The library's own login tries every method with a wrong password, which locks accounts.
-            enter = client.auth_plain if "plain" in client.supported_auth_methods else client.login
-            await enter(unquote(server.username), unquote(server.password or ""))
-        await client.send_message(message)
+            if not secure and client.supports_extension("starttls"):
+                await client.starttls()
+                await client.ehlo()
+                secure = True
+            if server.username:
+                if not secure and host not in LOOPBACK:
+                    raise NotDelivered("the server offers no encryption, and a password is set")
+                # The library's own login tries every method with a wrong password, which locks accounts.
+                enter = client.auth_plain if "plain" in client.supported_auth_methods else client.login
+                await enter(unquote(server.username), unquote(server.password or ""))
+            await client.send_message(message)
+    finally:
+        # Encryption ends with a word of the server, and who does not give it must not keep the connection open.
+        if isinstance(connection, asyncio.WriteTransport):
+            connection.abort()
+            await asyncio.sleep(0)
 
 
 def check_mail_url(url: str) -> None:
