@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.core.dearest import both, dearest
+from planner.core.dearest import both, dearest, keep_dearer
 from planner.core.price import ALWAYS, Band, Context, Rate, RateTable, UnitPrice, When
 from planner.core.units import Unit
 
@@ -113,3 +113,14 @@ def test_the_standard_tier_by_its_name_is_the_tier_of_the_base_rate() -> None:
     named = UnitPrice(Rate(Decimal(5)), (Band(When(service_tier="standard"), Rate(Decimal(1))),))
     found = dearest(RateTable({Unit.INPUT: named}), RateTable({Unit.INPUT: UnitPrice(Rate(Decimal(5)))}))
     assert found[Unit.INPUT].select(Context(), 1, MONDAY).usd == 5
+
+
+def test_of_two_rates_for_one_place_the_dearer_stays() -> None:
+    """Compared per unit, in whichever order they come; another place is another rate."""
+    dear, cheap = Rate(Decimal(2)), Rate(Decimal(3), 2)
+    for first, second in ((dear, cheap), (cheap, dear)):
+        found: dict[str, Rate] = {}
+        keep_dearer(found, "input", first)
+        keep_dearer(found, "input", second)
+        keep_dearer(found, "output", cheap)
+        assert found == {"input": dear, "output": cheap}
