@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,10 @@ from threading import Event
 
 import httpx
 import pytest
+import uvicorn
+from uvicorn.supervisors import Multiprocess
 
+from planner.cli import serving
 from planner.flows import status, turn
 from planner.schedule import Timer
 from planner.sources import ADAPTERS
@@ -162,6 +166,25 @@ def test_two_workers_serve_one_database(folder: Path) -> None:
         assert process.wait(PATIENCE_SECONDS) in (0, -signal.SIGTERM)
         assert "Traceback" not in output.read_text()
     until(lambda: not answers(f"http://127.0.0.1:{port}"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_answers_on_kept_connections_are_not_held_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """Whoever serves is handed a socket that sends at once; any other waits 40 ms for the caller before each body."""
+    handed: list[int] = []
+
+    def note(sockets: list[socket.socket]) -> None:
+        handed.extend(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in sockets)
+
+    monkeypatch.setenv("PLANNER_DATA_DIR", str(folder))
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _server, sockets: note(sockets))
+    monkeypatch.setattr(Multiprocess, "__init__", lambda _parent, _config, sockets: note(sockets))
+    monkeypatch.setattr(Multiprocess, "run", lambda _parent: None)
+    monkeypatch.setattr(serving, "_when_told", lambda _stop: None)
+    serving.serve(workers, 0)
+    assert handed == [1]
 
 
 def test_a_server_does_not_start_without_its_schema(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from planner.api.shapes import Shape
 from planner.app import build
@@ -125,11 +126,9 @@ def serve(workers: int, port: int | None) -> None:
         if workers == 1:
             _run(settings, listener)
             return
-        host, listen = listener.getsockname()[:2]
-    # Child processes read the same environment, build their own application and share a socket of the server's own.
-    uvicorn.run(
-        "planner.cli.serving:application", factory=True, host=host, port=listen, workers=workers, **options(settings)
-    )
+        # Child processes read the same environment, build their own application, and share the socket.
+        shared = uvicorn.Config("planner.cli.serving:application", factory=True, workers=workers, **options(settings))
+        Multiprocess(shared, sockets=[listener]).run()
 
 
 def options(settings: Settings) -> dict[str, Any]:

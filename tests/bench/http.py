@@ -1,9 +1,13 @@
 """Over HTTP: the polled recommendation against an empty route with the same bytes, and the slowest refusal."""
 
 import asyncio
+import contextlib
 import multiprocessing
+import os
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,17 +17,11 @@ from datetime import UTC, datetime
 import httpx
 import uvicorn
 from fastapi import FastAPI
-from pydantic import SecretStr
 from starlette.responses import Response
 
-from planner.app import build
-from planner.cli.serving import options
-from planner.flows.setup import install
-from planner.settings import Settings
-from planner.store.engine import open_store
-from planner.store.migrate import upgrade
 from tests.api.bad_bodies import BAD_BODIES
-from tests.databases import postgres_database, postgres_server
+from tests.databases import furnished, postgres_database, postgres_server
+from tests.loopback import free_port
 
 KEY = "pk_benchkey_0123456789abcdefghijklmnopqrstuvwxyz"
 PATH = "/v1/plans/pro/tasks/chat/recommendation"
@@ -34,23 +32,14 @@ ROUNDS = 21
 
 def serve_empty(listener: socket.socket, body: bytes, headers: dict[str, str]) -> None:
     """Serve the same bytes from a route that does nothing."""
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app = FastAPI()
 
     @app.get(PATH)
     async def empty() -> Response:
         return Response(body, headers=headers)
 
-    _serve(uvicorn.Config(app, http="httptools", log_level="warning", server_header=False), listener)
-
-
-def serve_planner(listener: socket.socket, url: str) -> None:
-    """Serve planner from a database that is set up."""
-    settings = Settings(admin_key=SecretStr(KEY), key_pepper=SecretStr("bench"), database_url=url)
-    _serve(uvicorn.Config(build(settings), **options(settings)), listener)
-
-
-def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    config = uvicorn.Config(app, http="httptools", log_level="warning", server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -127,16 +116,30 @@ def running(target: Callable[..., None], workers: int, *arguments: object) -> It
 
 @contextmanager
 def planner_server(workers: int = 1, *, on_postgres: bool = False) -> Iterator[int]:
-    """Run planner with its bundled catalogue and yield its port."""
+    """Run ``planner serve`` as a deployment does, with its bundled catalogue, and yield its port."""
     with ExitStack() as stack:
         url = f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/planner.sqlite3"
         if on_postgres:
             url = stack.enter_context(postgres_database(stack.enter_context(postgres_server())))
-        upgrade(url)
-        store = open_store(url)
-        install(store, datetime(2026, 11, 24, tzinfo=UTC))
-        store.close()
-        yield stack.enter_context(running(serve_planner, workers, url))
+        furnished(url, datetime(2026, 11, 24, tzinfo=UTC), bundle=True).close()
+        port = free_port()
+        settings = {"DATABASE_URL": url, "ADMIN_KEY": KEY, "KEY_PEPPER": "bench"}
+        environment = {**os.environ, **{f"PLANNER_{name}": value for name, value in settings.items()}}
+        command = [sys.executable, "-m", "planner", "serve", "--workers", str(workers), "--port", str(port)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        wait_for(port)
+        yield port
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.1)
+    raise TimeoutError("the server did not start")
 
 
 def polled_route(ours: int, workers: int = 1) -> tuple[float, float]:
