@@ -41,6 +41,15 @@ def copied(store: Store, path: Path) -> Store:
     return open_store(f"sqlite:///{path}")
 
 
+def cut_off(store: Store) -> None:
+    """End every other connection to a PostgreSQL database."""
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Run a PostgreSQL server on a free local port and yield its URL without a database name.

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import make_url
+
 
 class Link:
     """One such link; ``stalled`` says whether it stalls now."""
@@ -53,3 +55,11 @@ class Link:
                     # What is sent into a stalled link is lost, as behind a firewall that forgot it.
                     if not self.stalled.is_set():
                         (there if end is here else here).sendall(sent)
+
+
+@contextmanager
+def through(url: str) -> Iterator[tuple[Link, str]]:
+    """Open a link to the server of a database, and yield it with the URL of the database behind it."""
+    made = make_url(url)
+    with Link(made.host or "", made.port or 0).open() as link:
+        yield link, made.set(port=link.port).render_as_string(hide_password=False)

@@ -64,9 +64,7 @@ class Watch:
                 row = self._read_sqlite() if self._store.is_sqlite else self._read_postgres()
             except (sqlite3.Error, psycopg.Error, OSError) as error:
                 self._close()
-                self._failed_at = time.monotonic()
-                if self._failed_at - began >= READ_SECONDS_MAX:
-                    self._quiet_until = self._failed_at + QUIET_SECONDS
+                self._failed(in_vain=time.monotonic() - began >= READ_SECONDS_MAX)
                 raise Unavailable("the database does not answer") from error
             if row is None:
                 raise Unavailable("the database holds no catalogue yet")
@@ -92,9 +90,7 @@ class Watch:
         try:
             row = await line.ask(READ_SECONDS_MAX)
         except TimeoutError:
-            # Who came before this moment has waited in vain, and nobody else shall for a while.
-            self._failed_at = time.monotonic()
-            self._quiet_until = self._failed_at + QUIET_SECONDS
+            self._failed(in_vain=True)
             return False
         except psycopg.Error:
             return False
@@ -145,6 +141,12 @@ class Watch:
                     raise
         self._postgres = Bounded.connect(self._conninfo(), autocommit=True)
         return self._ask(self._postgres)
+
+    def _failed(self, *, in_vain: bool) -> None:
+        """Let who came before this moment share its failure, and after a wait in vain nobody else wait for a while."""
+        self._failed_at = time.monotonic()
+        if in_vain:
+            self._quiet_until = self._failed_at + QUIET_SECONDS
 
     def _conninfo(self) -> str:
         url = self._store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -2,11 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 
 from planner.api.confirming import Confirming
 from planner.flows.current import AGES_EVERY_SECONDS, Current, View
@@ -15,9 +14,9 @@ from planner.store.migrate import upgrade
 from planner.store.revision import bump
 from planner.store.watch import Watch
 from tests.conftest import NOW
-from tests.databases import postgres_database
+from tests.databases import cut_off, postgres_database
 from tests.kill import prepare, publish
-from tests.stalling import Link
+from tests.stalling import Link, through
 
 
 class Slow:
@@ -71,12 +70,12 @@ def test_a_read_serves_all_who_came_before_it_began() -> None:
 class Server:
     """A prepared database server behind a link, and a `Current` on it whose looks by thread and lines are counted."""
 
-    def __init__(self, url: str, link: Link) -> None:
+    def __init__(self, url: str, link: Link, behind: str) -> None:
         self.link, self.clock = link, 0.0
         self.direct = open_store(url)
         prepare(self.direct)
         publish(self.direct, 0)
-        self.behind = open_store(make_url(url).set(port=link.port).render_as_string(hide_password=False))
+        self.behind = open_store(behind)
         self.current = Current(self.behind, b"pepper", lambda: NOW, monotonic=lambda: self.clock)
         self.looks = self.lines = 0
         confirmed, line = self.current.confirmed, self.current.line
@@ -103,9 +102,8 @@ def server(postgres: str) -> Iterator[Server]:
     """Set one up."""
     with postgres_database(postgres) as url:
         upgrade(url)
-        made = make_url(url)
-        with Link(made.host or "", made.port or 0).open() as link:
-            server = Server(url, link)
+        with through(url) as (link, behind):
+            server = Server(url, link, behind)
             yield server
             server.close()
 
@@ -122,71 +120,66 @@ async def lined(server: Server, confirming: Confirming) -> View:
     return found
 
 
-def test_while_nothing_moves_no_thread_looks(server: Server) -> None:
-    """The first read is a thread's, and opens the line that all others are asked on."""
+def asked(server: Server, asking: Callable[[Confirming, View], Awaitable[None]]) -> None:
+    """Run something with a `Confirming` whose line is open, and the view it confirmed."""
 
     async def run() -> None:
         confirming = Confirming()
-        view = await lined(server, confirming)
-        found = await asyncio.gather(*(confirming.fresh(server.current) for _ in range(20)))
-        assert found == [view] * 20
-        assert (server.looks, server.lines) == (1, 1)
+        await asking(confirming, await lined(server, confirming))
         confirming.close()
 
     asyncio.run(run())
 
 
+def test_while_nothing_moves_no_thread_looks(server: Server) -> None:
+    """The first read is a thread's, and opens the line that all others are asked on."""
+
+    async def asking(confirming: Confirming, view: View) -> None:
+        found = await asyncio.gather(*(confirming.fresh(server.current) for _ in range(20)))
+        assert found == [view] * 20
+        assert (server.looks, server.lines) == (1, 1)
+
+    asked(server, asking)
+
+
 def test_what_moved_is_never_confirmed(server: Server) -> None:
     """The request after a change finds nothing confirmed; loaded, the same line confirms again."""
 
-    async def run() -> None:
-        confirming = Confirming()
-        before = await lined(server, confirming)
+    async def asking(confirming: Confirming, before: View) -> None:
         for turn in range(1, 6):
             server.direct.tell(lambda connection: bump(connection, policy=True))
             assert await confirming.fresh(server.current) is None
             assert server.current.view().heads.policy == before.heads.policy + turn
             assert await confirming.fresh(server.current) is server.current.view()
         assert server.lines == 1
-        confirming.close()
 
-    asyncio.run(run())
+    asked(server, asking)
 
 
 def test_ages_are_asked_for_by_a_thread(server: Server) -> None:
     """A minute after the last time a thread looks how old the sources are; the line goes on after it."""
 
-    async def run() -> None:
-        confirming = Confirming()
-        view = await lined(server, confirming)
+    async def asking(confirming: Confirming, view: View) -> None:
         server.clock += AGES_EVERY_SECONDS
         assert await confirming.fresh(server.current) is view
         assert server.looks == 2
         assert await confirming.fresh(server.current) is view
         assert (server.looks, server.lines) == (2, 1)
-        confirming.close()
 
-    asyncio.run(run())
+    asked(server, asking)
 
 
 def test_a_line_that_was_cut_is_no_outage(server: Server) -> None:
     """Everybody is answered by a thread at once, and a revocation that came with the cut is seen."""
 
-    async def run() -> None:
-        confirming = Confirming()
-        view = await lined(server, confirming)
-        with server.direct.engine.connect() as connection:
-            connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+    async def asking(confirming: Confirming, view: View) -> None:
+        cut_off(server.direct)
         assert await confirming.fresh(server.current) is view
         assert server.looks == 2
         server.direct.tell(lambda connection: bump(connection, policy=True))
         assert await confirming.fresh(server.current) is None
-        confirming.close()
 
-    asyncio.run(run())
+    asked(server, asking)
 
 
 def test_a_line_that_stalls_holds_nobody_for_longer_than_one_read(
@@ -196,9 +189,7 @@ def test_a_line_that_stalls_holds_nobody_for_longer_than_one_read(
     reads: list[Watch] = []
     monkeypatch.setattr("planner.store.watch.QUIET_SECONDS", 600.0)
 
-    async def run() -> None:
-        confirming = Confirming()
-        view = await lined(server, confirming)
+    async def asking(confirming: Confirming, view: View) -> None:
         server.link.stalled.set()
         # Only another connection could be waited for in vain once more.
         monkeypatch.setattr(Watch, "_read_postgres", reads.append)
@@ -207,9 +198,8 @@ def test_a_line_that_stalls_holds_nobody_for_longer_than_one_read(
             assert found == [None] * 20
         assert server.current.view() is view  # within the lease
         assert reads == []
-        confirming.close()
 
-    asyncio.run(run())
+    asked(server, asking)
 
 
 def test_a_server_that_gives_no_line_is_not_asked_for_one_all_the_time(
@@ -236,9 +226,7 @@ def test_a_server_that_gives_no_line_is_not_asked_for_one_all_the_time(
 def test_an_answer_that_was_overtaken_confirms_nothing(server: Server) -> None:
     """A thread saw newer numbers while the line was asked: the older ones are no restored backup, and no answer."""
 
-    async def run() -> None:
-        confirming = Confirming()
-        view = await lined(server, confirming)
+    async def asking(_confirming: Confirming, view: View) -> None:
         line = await server.current.line()
         assert line is not None
         slow = asyncio.create_task(server.current.unmoved(line))
@@ -251,9 +239,8 @@ def test_an_answer_that_was_overtaken_confirms_nothing(server: Server) -> None:
         assert newer.heads.policy == view.heads.policy + 1
         assert await server.current.unmoved(line) is newer
         line.close()
-        confirming.close()
 
-    asyncio.run(run())
+    asked(server, asking)
 
 
 def test_an_event_loop_of_its_own_opens_a_line_of_its_own(server: Server) -> None:

@@ -147,7 +147,11 @@ def test_an_export_is_taken_in_again_without_a_change(client: TestClient, instal
         ("csv", "subject_kind,subject,zdr\nprovider,groq,maybe\n", "line 2: zdr"),
         ("csv", "subject_kind,subject,zdr\nprovider,groq,yes\n", "line 2: source_url"),
         ("csv", "subject_kind,subject,note\nprovider,groq,n\n", "line 2: terms"),
+        ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\nzdr = 1\n', "terms 1: zdr"),
         ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\nsecret = 1\n', "terms 1: terms"),
+        ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\nnote = 1\n', "terms 1: note"),
+        ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "x"\nconfidence = "sure"\n', "terms 1: confidence"),
+        ("toml", '[[terms]]\nsubject_kind = "model"\nsubject = "x"\nzdr = true\n', "terms 1: source_url"),
         ("toml", '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\nverified_at = 1\n', "terms 1: verified_at"),
     ],
 )  # fmt: skip

@@ -1,7 +1,6 @@
 """Over HTTP: the polled recommendation against an empty route with the same bytes, and the slowest refusal."""
 
 import asyncio
-import contextlib
 import multiprocessing
 import os
 import socket
@@ -22,6 +21,7 @@ from starlette.responses import Response
 from tests.api.bad_bodies import BAD_BODIES
 from tests.databases import furnished, postgres_database, postgres_server
 from tests.loopback import free_port
+from tests.test_service import answers, until
 
 KEY = "pk_benchkey_0123456789abcdefghijklmnopqrstuvwxyz"
 PATH = "/v1/plans/pro/tasks/chat/recommendation"
@@ -129,17 +129,8 @@ def planner_server(workers: int = 1, *, on_postgres: bool = False) -> Iterator[i
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
         stack.callback(process.wait)
         stack.callback(process.terminate)
-        wait_for(port)
+        until(lambda: answers(f"http://127.0.0.1:{port}"))
         yield port
-
-
-def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
-    for _ in range(600):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.1)
-    raise TimeoutError("the server did not start")
 
 
 def polled_route(ours: int, workers: int = 1) -> tuple[float, float]:

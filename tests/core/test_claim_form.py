@@ -17,6 +17,8 @@ FULL = OfferFacts(
     uptime=Decimal("0.999"), uptime_minutes=30, cache_hit_share=Decimal("0.42"), ttft_ms=6,
     throughput_tps=Decimal("70.5"),
 )  # fmt: skip
+# What names an offer is stated always.
+SAME = ("model_spelling", "provider")
 BARE = OfferFacts(model_spelling="m", provider="acme", channel="direct")
 
 
@@ -26,11 +28,8 @@ def test_every_fact_comes_back() -> None:
         offer_id="broker:acme/m", facts=FULL, unmapped=("price_per_moon",), source_url="https://acme.example",
         segments=(Segment(SINCE, NOON, rates("1")), Segment(NOON, None, rates("2", web_search="3"))),
     )  # fmt: skip
-    assert all(getattr(FULL, fact.name) != getattr(BARE, fact.name) for fact in fields(FULL) if fact.name not in _SAME)
+    assert all(getattr(FULL, fact.name) != getattr(BARE, fact.name) for fact in fields(FULL) if fact.name not in SAME)
     assert read_claim(json.loads(json.dumps(write_claim(claim)))) == claim
-
-
-_SAME = ("model_spelling", "provider")
 
 
 def test_what_is_not_said_is_not_written() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from planner.core import policy_files
 from planner.core.errors import InvalidInput, UnknownPolicy
 from planner.core.policy import Policy, together
+from planner.core.policy_files import read_csv, read_toml, write_csv, write_toml
 from planner.core.policy_form import changed_rules, read_policy, write_policy
 
 RULES: dict[str, Any] = {
@@ -27,10 +27,7 @@ def document(rules: dict[str, Any]) -> dict[str, Any]:
     return {name: written[name] for name in ("name", "title", "rules")}
 
 
-@pytest.mark.parametrize(
-    ("write", "read"),
-    [(policy_files.write_toml, policy_files.read_toml), (policy_files.write_csv, policy_files.read_csv)],
-)
+@pytest.mark.parametrize(("write", "read"), [(write_toml, read_toml), (write_csv, read_csv)])
 def test_every_rule_comes_back_from_a_file(write: Callable[..., str], read: Callable[..., Any]) -> None:
     """Also the empty set that refuses everybody; several policies in one file stay apart."""
     policies = [document(RULES), {**document({"allow_list": []}), "name": "nobody"}]
@@ -40,36 +37,26 @@ def test_every_rule_comes_back_from_a_file(write: Callable[..., str], read: Call
 
 def test_a_policy_without_a_title_or_rules_is_one() -> None:
     """Nothing but its name is needed."""
-    assert policy_files.read_toml('[[policy]]\nname = "a"\n') == [{"name": "a", "title": "", "rules": {}}]
+    assert read_toml('[[policy]]\nname = "a"\n') == [{"name": "a", "title": "", "rules": {}}]
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("read", "text", "place"),
     [
-        ("[[policy]\n", "file"), ("x = 1\n", "file"), ("[[policy]]\nrules = 1\n", "policy 1"),
-        ('[[policy]]\nname = "a"\nrule = 1\n', "policy 1"),
-        ('[[policy]]\nname = "a"\n[[policy]]\nname = "a"\n', "file"),
+        (read_toml, "[[policy]\n", "file"), (read_toml, "x = 1\n", "file"),
+        (read_toml, "[[policy]]\nrules = 1\n", "policy 1"),
+        (read_toml, '[[policy]]\nname = "a"\nrule = 1\n', "policy 1"),
+        (read_toml, '[[policy]]\nname = "a"\n[[policy]]\nname = "a"\n', "file"),
+        (read_csv, "", "line 1"), (read_csv, "a,b\n", "line 1"), (read_csv, '"', "file"), (read_csv, HEAD, "file"),
+        (read_csv, f"{HEAD}a,title\n", "line 2"), (read_csv, f"{HEAD}a,deny_training,yes,\n", "line 2"),
+        (read_csv, f"{HEAD}a,max_retention_days,1234567890,\n", "line 2"),
+        (read_csv, f"{HEAD}a,allow_free,true,\na,allow_free,true,\n", "line 3"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_a_toml_is_named(text: str, place: str) -> None:
-    """By the number of the policy, where it is in one."""
+def test_a_mistake_in_a_file_is_named_by_its_place(read: Callable[[str], object], text: str, place: str) -> None:
+    """The number of the policy or of the line, where it is in one."""
     with pytest.raises(InvalidInput) as refused:
-        policy_files.read_toml(text)
-    assert refused.value.field == place
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("", "line 1"), ("a,b\n", "line 1"), ('"', "file"), (HEAD, "file"), (f"{HEAD}a,title\n", "line 2"),
-        (f"{HEAD}a,deny_training,yes,\n", "line 2"), (f"{HEAD}a,max_retention_days,1234567890,\n", "line 2"),
-        (f"{HEAD}a,allow_free,true,\na,allow_free,true,\n", "line 3"),
-    ],
-)  # fmt: skip
-def test_a_mistake_in_a_csv_is_named_by_its_line(text: str, place: str) -> None:
-    """A value that is neither yes, no nor a number; one of a rule that has only one; columns that are missing."""
-    with pytest.raises(InvalidInput) as refused:
-        policy_files.read_csv(text)
+        read(text)
     assert refused.value.field == place
 
 

@@ -85,33 +85,24 @@ HEAD = '[[terms]]\nsubject_kind = "provider"\nsubject = "groq"\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("read", "text", "place"),
     [
-        ("", "line 1"), ("a\n", "line 1"), ("subject_kind,subject,subject\n", "line 1"), ('"', "file"),
-        ("subject_kind,subject\nprovider\n", "line 2"), ("subject_kind,subject\nprovider,\n", "line 2"),
-        ("subject_kind,subject,zdr\nprovider,groq,maybe\n", "line 2: zdr"),
-        ("subject_kind,subject,retention_days\nprovider,groq,x\n", "line 2: retention_days"),
-        ("subject_kind,subject,retention_days\nprovider,groq,1234567890\n", "line 2: retention_days"),
-        ("subject_kind,subject,expires_at\nprovider,groq,x\n", "line 2: expires_at"),
+        (read_csv, "", "line 1"), (read_csv, "a\n", "line 1"), (read_csv, '"', "file"),
+        (read_csv, "subject_kind,subject,subject\n", "line 1"),
+        (read_csv, "subject_kind,subject\nprovider\n", "line 2"),
+        (read_csv, "subject_kind,subject\nprovider,\n", "line 2"),
+        (read_csv, "subject_kind,subject,zdr\nprovider,groq,maybe\n", "line 2: zdr"),
+        (read_csv, "subject_kind,subject,retention_days\nprovider,groq,x\n", "line 2: retention_days"),
+        (read_csv, "subject_kind,subject,retention_days\nprovider,groq,1234567890\n", "line 2: retention_days"),
+        (read_csv, "subject_kind,subject,expires_at\nprovider,groq,x\n", "line 2: expires_at"),
+        (read_toml, "[[terms]\n", "file"), (read_toml, "x = 1\n", "file"),
+        (read_toml, "[[terms]]\nzdr = true\n", "terms 1"),
+        (read_toml, HEAD + 'verified_at = "soon"\n', "terms 1: verified_at"),
+        (read_toml, f"{HEAD}{HEAD}expires_at = ''\n", "terms 2: expires_at"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_a_csv_is_named_by_its_line(text: str, place: str) -> None:
-    """And by its column, where it is in one."""
+def test_a_mistake_in_a_file_is_named_by_its_place(read: Callable[[str], object], text: str, place: str) -> None:
+    """The line or the table, and the column or the key where it is in one."""
     with pytest.raises(InvalidInput) as refused:
-        read_csv(text)
-    assert refused.value.field == place
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("[[terms]\n", "file"), ("x = 1\n", "file"), ("[[terms]]\nzdr = true\n", "terms 1"),
-        (HEAD + 'verified_at = "soon"\n', "terms 1: verified_at"),
-        (f"{HEAD}{HEAD}expires_at = ''\n", "terms 2: expires_at"),
-    ],
-)  # fmt: skip
-def test_a_mistake_in_a_toml_is_named_by_its_table(text: str, place: str) -> None:
-    """And by its key, where it is in one."""
-    with pytest.raises(InvalidInput) as refused:
-        read_toml(text)
+        read(text)
     assert refused.value.field == place

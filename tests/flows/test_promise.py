@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import make_url
 from starlette.testclient import TestClient
 
 from planner.app import build
@@ -20,10 +19,10 @@ from planner.store.migrate import upgrade
 from planner.store.revision import Heads, Marks, bump, read_heads, restored
 from planner.store.watch import Watch
 from tests.conftest import NOW
-from tests.databases import postgres_database
+from tests.databases import cut_off, postgres_database
 from tests.kill import prepare, publish
 from tests.revocation import revoke
-from tests.stalling import Link
+from tests.stalling import Link, through
 
 ADMIN = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 ASKED = "/v1/plans/pro/tasks/chat/recommendation"
@@ -46,9 +45,8 @@ def linked(postgres: str) -> Iterator[tuple[Store, Store, Link]]:
         direct = open_store(url)
         prepare(direct)
         publish(direct, 0)
-        made = make_url(url)
-        with Link(made.host or "", made.port or 0).open() as link:
-            cut = open_store(made.set(port=link.port).render_as_string(hide_password=False))
+        with through(url) as (link, behind):
+            cut = open_store(behind)
             yield direct, cut, link
             cut.close()
         direct.close()
@@ -105,11 +103,7 @@ def test_a_dead_connection_is_no_outage(linked: tuple[Store, Store, Link]) -> No
     direct, _cut, _link = linked
     current = Current(direct, b"pepper", lambda: NOW)
     before = current.view()
-    with direct.engine.connect() as connection:
-        connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+    cut_off(direct)
     direct.tell(lambda connection: bump(connection, policy=True))
     assert current.view().heads.policy == before.heads.policy + 1
     current.close()

@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from planner.store.line import Line, open_line
 from tests.databases import postgres_database
-from tests.stalling import Link
+from tests.stalling import Link, through
 
 PATIENCE_SECONDS = 30.0
 
@@ -102,10 +101,8 @@ def test_a_silent_server_is_waited_for_as_long_as_was_said(postgres: str) -> Non
                 await line.ask(0.1)
             assert line.closed
 
-    with postgres_database(postgres) as url:
-        made = make_url(url)
-        with Link(made.host or "", made.port or 0).open() as link:
-            asyncio.run(run(made.set(port=link.port).render_as_string(hide_password=False), link))
+    with postgres_database(postgres) as url, through(url) as (link, behind):
+        asyncio.run(run(behind, link))
 
 
 def test_who_gives_up_in_the_middle_closes_the_line(postgres: str) -> None:

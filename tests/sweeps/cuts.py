@@ -14,7 +14,6 @@ from contextlib import ExitStack
 
 from pydantic import SecretStr
 from rich.progress import track
-from sqlalchemy import make_url
 from starlette.testclient import TestClient
 
 from planner.app import build
@@ -27,7 +26,7 @@ from planner.store.engine import Connection, Store, open_store
 from planner.store.migrate import upgrade
 from tests.databases import postgres_database, postgres_server
 from tests.revocation import PEPPER, POLICY, QUESTION, SERVED, furnish, new_key, present
-from tests.stalling import Link
+from tests.stalling import Link, through
 
 # A request that has begun may wait for a link that is found to stall.
 WAIT_SECONDS = 5.0
@@ -91,22 +90,19 @@ def run(url: str, workers: int, seed: int) -> int:
     upgrade(url)
     store = open_store(url)
     furnish(store)
-    key, dice, made = new_key(store), random.Random(seed), make_url(url)
+    key, dice = new_key(store), random.Random(seed)
     provider = next(iter(SERVED))
-    links = [Link(made.host or "", made.port or 0) for _ in range(workers)]
     begun = time.monotonic()
     # Everybody is well for ten seconds, is cut off during the next five, and is well again after the lease is over.
-    moments = [(begun + 10 + 5 * dice.random(), begun + 65 + 5 * dice.random()) for _ in links]
+    moments = [(begun + 10 + 5 * dice.random(), begun + 65 + 5 * dice.random()) for _ in range(workers)]
     done: list[float] = []
     admin = threading.Timer(17, lambda: done.append(deny(store, provider)))
     admin.start()
     with ExitStack() as stack, ThreadPoolExecutor(workers) as pool:
-        for link in links:
-            stack.enter_context(link.open())
-        urls = [made.set(port=link.port).render_as_string(hide_password=False) for link in links]
+        cuts = [stack.enter_context(through(url)) for _ in moments]
         futures = [
-            pool.submit(watch, urls[number], link, key, provider, moments[number], done)
-            for number, link in enumerate(links)
+            pool.submit(watch, behind, link, key, provider, moment, done)
+            for (link, behind), moment in zip(cuts, moments, strict=True)
         ]
         found = [future.result() for future in track(futures, "workers")]
     store.close()
