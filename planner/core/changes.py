@@ -58,3 +58,26 @@ def _change(
     if edge >= recorded_at and old.valid_from == edge:
         return Change(CANCELLED if new is None or goes_on else REPLACED, edge, old, new)
     return Change(ENDED if new is None else BEGAN, edge, old, new)
+
+
+def differing(was: Sequence[PriceCard], now: Sequence[PriceCard]) -> list[tuple[datetime, datetime | None]]:
+    """Return the spans of time in which a price is another one in ``now`` than in ``was``; None has no end.
+
+    Cards that say the same and are only cut at other moments are no difference.
+
+    Args:
+        was: the cards of one offer on record before, in time order.
+        now: those on record after.
+    """
+    edges = sorted({edge for card in (*was, *now) for edge in (card.valid_from, card.valid_to) if edge is not None})
+    found: list[tuple[datetime, datetime | None]] = []
+    for place, edge in enumerate(edges):
+        old, new = _at(was, edge), _at(now, edge)
+        if (None if old is None else old.rates) == (None if new is None else new.rates):
+            continue
+        ends = edges[place + 1] if place + 1 < len(edges) else None
+        if found and found[-1][1] == edge:
+            found[-1] = found[-1][0], ends
+        else:
+            found.append((edge, ends))
+    return found

@@ -1,0 +1,134 @@
+"""Cutting time for reports: 15-minute slots of UTC, accounting months, and days, weeks and months of any zone."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from planner.core.errors import InvalidInput
+
+SLOT_SECONDS = 900
+"""The finest piece of time in a rollup: every zone's midnight falls on its edge (Kolkata +5:30, Kathmandu +5:45)."""
+
+DAY_SLOTS = 86_400 // SLOT_SECONDS
+UNITS = ("day", "week", "month")
+WINDOWS_MAX = 4_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_DECEMBER = 12
+
+
+def slot_of(at: datetime) -> int:
+    """Return the number of the slot that a moment lies in, counted from 1970."""
+    return (at - _EPOCH) // (SLOT_SECONDS * _SECOND)
+
+
+def slot_start(slot: int) -> datetime:
+    """Return the moment at which a slot begins, in UTC."""
+    return _EPOCH + slot * SLOT_SECONDS * _SECOND
+
+
+def period_of(at: datetime) -> str:
+    """Return the accounting period of a moment: its month of UTC, such as ``2026-09``."""
+    return at.astimezone(UTC).strftime("%Y-%m")
+
+
+def period_bounds(period: str) -> tuple[datetime, datetime]:
+    """Return the beginning and the end of an accounting period.
+
+    Raises:
+        InvalidInput: not a month such as ``2026-09``.
+
+    Example:
+        >>> [moment.isoformat() for moment in period_bounds("2026-12")]
+        ['2026-12-01T00:00:00+00:00', '2027-01-01T00:00:00+00:00']
+    """
+    year, dash, month = period.partition("-")
+    digits = year.isascii() and year.isdigit() and month.isascii() and month.isdigit()
+    if not (digits and dash and len(year) == 4 and len(month) == 2 and 1 <= int(month) <= _DECEMBER and int(year)):  # noqa: PLR2004  # the lengths of YYYY-MM
+        raise InvalidInput("period", "a month such as 2026-09 is needed")
+    first = datetime(int(year), int(month), 1, tzinfo=UTC)
+    return first, _next_month(first)
+
+
+def _next_month(first: datetime) -> datetime:
+    if first.month == _DECEMBER:
+        return first.replace(year=first.year + 1, month=1)
+    return first.replace(month=first.month + 1)
+
+
+def following(period: str) -> str:
+    """Return the accounting period after another one."""
+    return period_of(period_bounds(period)[1])
+
+
+class Window(NamedTuple):
+    """A piece of a report's time: its name in the report's zone, and its bounds in UTC, the end exclusive."""
+
+    label: str
+    start: datetime
+    end: datetime
+
+    @property
+    def slots(self) -> range:
+        """The slots it consists of."""
+        return range(slot_of(self.start), slot_of(self.end))
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name.
+
+    Raises:
+        InvalidInput: there is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidInput("tz", "an IANA time zone is needed, such as Asia/Kolkata") from None
+
+
+def windows(since: date, until: date, unit: str, zone: ZoneInfo) -> list[Window]:
+    """Cut the days from ``since`` (inclusive) to ``until`` (exclusive) of a zone into days, weeks or months.
+
+    A week is an ISO week. What the range cuts off at its ends keeps its name and is shorter. A day has the hours it
+    has: 23 or 25 where clocks are changed.
+
+    Raises:
+        InvalidInput: an empty range, too many windows, another unit, or a zone whose offset was no quarter of an hour.
+
+    Example:
+        >>> [w.label for w in windows(date(2026, 8, 31), date(2026, 9, 3), "month", ZoneInfo("UTC"))]
+        ['2026-08', '2026-09']
+    """
+    if since >= until:
+        raise InvalidInput("to", "later than from is needed")
+    if unit not in UNITS:
+        raise InvalidInput("by", f"one of {', '.join(UNITS)} is needed")
+    edges = list(_edges(since, until, unit))
+    if len(edges) > WINDOWS_MAX:
+        raise InvalidInput("to", f"at most {WINDOWS_MAX} rows of time are reported at once")
+    moments = [_midnight(day, zone) for day, _label in edges] + [_midnight(until, zone)]
+    return [Window(label, moments[i], moments[i + 1]) for i, (_day, label) in enumerate(edges)]
+
+
+def _edges(since: date, until: date, unit: str) -> Iterator[tuple[date, str]]:
+    day = since
+    while day < until:
+        if unit == "day":
+            yield day, day.isoformat()
+            day += timedelta(days=1)
+        elif unit == "week":
+            year, week, weekday = day.isocalendar()
+            yield day, f"{year}-W{week:02d}"
+            day += timedelta(days=8 - weekday)
+        else:
+            yield day, f"{day:%Y-%m}"
+            day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return when a day begins; where clocks skip midnight, that is the moment they do."""
+    moment = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    if (moment - _EPOCH) % (SLOT_SECONDS * _SECOND):
+        raise InvalidInput("tz", f"on {day} its clocks were not a whole number of quarter hours from UTC")
+    return moment

@@ -1,0 +1,262 @@
+"""Usage comes in: each row is counted once, priced at its own time, and booked, all in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from planner.core.errors import Conflict, NotFound
+from planner.core.event import LARGER, Containment, Event, Judge, Role
+from planner.core.money import PICO, pico_text
+from planner.core.posting import Posting
+from planner.core.rating import unreadable
+from planner.flows.posting import Judged, Record
+from planner.store import periods, rollups, streams, usage, work
+from planner.store.engine import Connection
+from planner.store.streams import Stream
+from planner.store.usage import Change, Stored
+
+STORED, KNOWN, EVIDENCE, SAME_REQUEST, NEWER, OLDER, CONFLICT, REFUSED = (
+    "stored", "duplicate", "evidence", "same_request", "superseded", "outdated", "conflict", "invalid",
+)  # fmt: skip
+# More than any single row of usage ever cost: what a column of 64 bits holds.
+USD_MAX = (2**63 - 1) // PICO
+FUTURE_HOURS_MAX = 24
+
+
+class Result(NamedTuple):
+    """What became of a row: what was booked for it, and why it was not taken, or what it equals."""
+
+    status: str
+    detail: str | None = None
+    posting: Posting | None = None
+    ttl_assumed: bool = False
+
+
+@dataclass(slots=True)
+class _Batch:
+    connection: Connection
+    stream: Stream
+    at: datetime
+    by: str
+    import_id: int | None
+    record: Record
+    containments: dict[str, Containment]
+    rows: list[tuple[int, Event, str, str, str | None]]
+    changes: list[Change]
+    next_row: int
+
+
+def ingest(
+    connection: Connection,
+    stream: Stream,
+    events: Sequence[Event],
+    *,
+    at: datetime,
+    by: str,
+    containments: Mapping[str, Containment] | None = None,
+    import_id: int | None = None,
+) -> list[Result]:
+    """Take rows of one stream in.
+
+    Args:
+        connection: an open write transaction; the caller commits it, and acknowledges after that.
+        stream: the stream as it was asked for; what a person chose for it before goes first.
+        events: its rows, in any order.
+        at: when they are recorded.
+        by: who sends them.
+        containments: whether prompts contain their cached part, by provider as the stream spells it, where somebody
+            looked at all rows first. Else it is judged from what was seen until now.
+        import_id: the import they belong to.
+
+    Returns:
+        What became of each row, in their order.
+
+    Raises:
+        Conflict: another stream that counts may have told the same requests, and neither names them: a person has to
+            choose which one counts.
+    """
+    stream = _known(connection, stream, at, by)
+    _settle(connection, stream, events, containments, at)
+    batch = _Batch(
+        connection, stream, at, by, import_id, Record(connection), streams.containments(connection, stream.source),
+        [], [], usage.next_row(connection),
+    )  # fmt: skip
+    known: dict[str, Stored | str] = dict(usage.by_ids(connection, stream.source, [event.id for event in events]))
+    requests = usage.by_requests(connection, [event.request_id for event in events if event.request_id])
+    results = [_take(batch, event, known, requests) for event in events]
+    if stream.role is Role.LEDGER:
+        _note_days(batch)
+    usage.insert(connection, batch.rows, import_id, at, by)
+    rollups.apply(connection, usage.book(connection, batch.changes, periods.closed(connection), at))
+    if batch.changes and work.rated_revision(connection) is None:
+        work.rate_through(connection, batch.record.tariffs.revision)
+    return results
+
+
+def _known(connection: Connection, asked: Stream, at: datetime, by: str) -> Stream:
+    found = streams.find(connection, asked.source)
+    if found is None:
+        streams.keep(connection, asked, at, by)
+        return asked
+    if asked.chosen and (asked.role, asked.account) != (found.role, found.account):
+        if asked.role is not found.role:
+            raise Conflict("stream", asked.source[:80], f"its role is {found.role}: planner streams set changes it")
+        raise Conflict("stream", asked.source[:80], "it belongs to another account")
+    if asked.chosen and not found.chosen:
+        found = replace_role(found, asked.role)
+        streams.keep(connection, found, at, by)
+    # A stream that was seen before keeps its role and account; how it spells providers is the door's to say.
+    return found._replace(feed=asked.feed or found.feed, mutable=asked.mutable or found.mutable)
+
+
+def replace_role(stream: Stream, role: Role) -> Stream:
+    """Return a stream in the role that a person chose."""
+    return stream._replace(role=role, chosen=True)
+
+
+def _settle(
+    connection: Connection,
+    stream: Stream,
+    events: Sequence[Event],
+    found: Mapping[str, Containment] | None,
+    at: datetime,
+) -> None:
+    """Write what these rows show of the stream's prompts; where that is news, what was booked before is booked anew."""
+    before = streams.containments(connection, stream.source)
+    if found is None:
+        judges: dict[str, Judge] = {}
+        for event in events:
+            judges.setdefault(event.provider or "", Judge()).see(event)
+        found = {provider: judge.verdict() for provider, judge in judges.items()}
+    for provider, containment in found.items():
+        known = before.get(provider)
+        if containment.includes_cached is None or (known is not None and known.because == LARGER):
+            continue
+        if known is None or containment.because == LARGER:
+            streams.settle(connection, stream.source, provider, containment, at)
+            if known is not None and known.includes_cached != containment.includes_cached:
+                work.add(connection, "stream", {"source": stream.source, "provider": provider}, at)
+
+
+def _take(batch: _Batch, event: Event, known: dict[str, Stored | str], requests: dict[str, tuple[str, str]]) -> Result:
+    digest, old = usage.digest_of(event), known.get(event.id)
+    settled = _refusal(batch, event) or _settled(batch, event, digest, old)
+    if settled is not None:
+        return settled
+    judged = _judge(batch, event)
+    if isinstance(judged, Result):
+        return judged
+    other = requests.get(event.request_id or "", (event.source, event.id))
+    state, status, detail = usage.LIVE, STORED, None
+    if batch.stream.role is Role.EVIDENCE:
+        state, status = usage.EVIDENCE, EVIDENCE
+    elif other != (event.source, event.id):
+        state, status, detail = usage.DUPLICATE, SAME_REQUEST, f"{other[0]} {other[1]}"
+    if isinstance(old, Stored):
+        usage.mark(batch.connection, old.row, usage.SUPERSEDED)
+        status = NEWER if status == STORED else status
+        if old.posting is not None:
+            batch.changes.append(Change("superseded", old.row, old.event.at, old.posting, None))
+    row, batch.next_row = batch.next_row, batch.next_row + 1
+    batch.rows.append((row, event, digest, state, judged.served.offer))
+    known[event.id] = digest
+    if state != usage.LIVE:
+        return Result(status, detail, ttl_assumed=judged.ttl_assumed)
+    batch.changes.append(Change("usage", row, event.at, None, judged.posting))
+    if event.request_id:
+        requests[event.request_id] = event.source, event.id
+    return Result(status, detail, judged.posting, judged.ttl_assumed)
+
+
+def _settled(batch: _Batch, event: Event, digest: str, old: Stored | str | None) -> Result | None:
+    """Return what there is to say of a row whose id is known, or None where it is new or takes the old one's place."""
+    if old is None:
+        return None
+    if isinstance(old, str):
+        return Result(KNOWN) if old == digest else Result(CONFLICT, "this id is in the batch twice, with two bodies")
+    if old.digest == digest:
+        return Result(KNOWN, posting=old.posting)
+    if not batch.stream.mutable or old.state == usage.VOIDED:
+        return Result(CONFLICT, "this id was sent before with another body")
+    if event.updated_at and old.event.updated_at and event.updated_at <= old.event.updated_at:
+        return Result(OLDER, "a newer version of this row is on record", old.posting)
+    return None
+
+
+def _refusal(batch: _Batch, event: Event) -> Result | None:
+    if (event.at - batch.at).total_seconds() > FUTURE_HOURS_MAX * 3600:
+        return Result(REFUSED, "at: more than a day from now")
+    if event.stated_usd is not None and not 0 <= event.stated_usd <= USD_MAX:
+        return Result(REFUSED, f"stated_usd: from 0 to {USD_MAX} is needed")
+    return None
+
+
+def _judge(batch: _Batch, event: Event) -> Judged | Result:
+    containment = batch.containments.get(event.provider or "")
+    includes = event.includes_cached if containment is None else containment.includes_cached
+    if includes is None:
+        if any(event.counts.get(name) for name in _CACHED):
+            return Result(
+                REFUSED, "includes_cached: the stream does not say if input_tokens contain what a cache served"
+            )
+        includes = True
+    wrong = unreadable(event, includes_cached=includes)
+    if wrong is not None:
+        return Result(REFUSED, wrong)
+    judged = batch.record.judge(event, feed=batch.stream.feed, includes_cached=includes)
+    if max(judged.posting.measures.high, judged.posting.measures.list) > USD_MAX * PICO:
+        return Result(REFUSED, f"counts: one row that costs more than {USD_MAX} USD is a mistake")
+    return judged
+
+
+_CACHED = ("cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
+
+
+def _note_days(batch: _Batch) -> None:
+    told = []
+    for _row, event, _digest, state, _offer in batch.rows:
+        if state == usage.LIVE:
+            served = batch.record.tariffs.served(event, batch.stream.feed)
+            last = event.at if event.until is None else event.until
+            first_day, last_day = (moment.astimezone(UTC).toordinal() - _EPOCH_DAY for moment in (event.at, last))
+            told += [(served.party, day, event.request_id is not None) for day in range(first_day, last_day + 1)]
+    days = streams.days_of(told)
+    other = None if batch.stream.chosen else streams.told_twice(batch.connection, batch.stream, days)
+    if other is not None:
+        raise Conflict(
+            "stream_overlap", batch.stream.source[:80],
+            f"{other} tells of the same provider and day, and not both name the provider's request ids: "
+            "choose with role=ledger or role=evidence",
+        )  # fmt: skip
+    streams.note_days(batch.connection, batch.stream, days)
+
+
+_EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
+
+def void(connection: Connection, source: str, id_: str, *, at: datetime, by: str) -> Result:
+    """Take a row back: what was booked for it is booked back, and its id stays used.
+
+    Raises:
+        NotFound: there is no such row.
+        Conflict: it was taken back before.
+    """
+    found = usage.by_ids(connection, source, [id_]).get(id_)
+    if found is None:
+        raise NotFound("usage", f"{source} {id_}"[:200])
+    if found.state == usage.VOIDED:
+        raise Conflict("usage", id_[:80], "it was voided before")
+    usage.mark(connection, found.row, usage.VOIDED)
+    if found.posting is not None:
+        change = Change("voided", found.row, found.event.at, found.posting, None)
+        rollups.apply(connection, usage.book(connection, [change], periods.closed(connection), at))
+    del by
+    return Result("voided", posting=found.posting)
+
+
+def reported_usd(posting: Posting | None) -> str | None:
+    """Return what a row cost, as text; None where nobody knows or nothing is booked."""
+    if posting is None or posting.dims.cost_basis != "rated":
+        return None
+    return pico_text(posting.measures.cost)

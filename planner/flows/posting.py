@@ -1,0 +1,56 @@
+"""What is to be booked for a row, from everything on record now: who served it, at what price, for which customer."""
+
+from typing import NamedTuple
+
+from planner.core.event import Event
+from planner.core.posting import Dims, Posting
+from planner.core.rating import rate
+from planner.store.engine import Connection
+from planner.store.joins import Joins
+from planner.store.tariffs import Served, Tariffs
+
+
+class Judged(NamedTuple):
+    """What is to be booked for a row, who served it, and what was assumed to price it."""
+
+    posting: Posting
+    served: Served
+    ttl_assumed: bool
+
+
+class Record:
+    """Everything on record in one transaction that a row is booked by."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Open it; what is not asked for is not read."""
+        self.tariffs = Tariffs(connection)
+        self.joins = Joins(connection)
+
+    def judge(self, event: Event, *, feed: str, includes_cached: bool) -> Judged:
+        """Return what is to be booked for a row.
+
+        Raises:
+            InvalidInput: its counts are none, or contradict each other.
+        """
+        served = self.tariffs.served(event, feed)
+        cards = () if served.offer is None else self.tariffs.cards(served.offer, event.at, event.until)
+        factor = self.tariffs.factor(served, event.at)
+        rated = rate(event, cards, factor, includes_cached=includes_cached, region=served.region)
+        customer = self.joins.customer(event.source, event.customer)
+        dims = Dims(
+            # An event's own plan goes before what is known of its customer.
+            plan=event.plan or self.joins.plan(customer, event.at),
+            task=event.task or "",
+            customer=customer.id,
+            matched=customer.matched,
+            project=event.project or "",
+            key=event.key or "",
+            model=served.model,
+            provider=served.provider,
+            offer=served.offer or "",
+            region=event.region or served.region or "",
+        )
+        posting = Posting.of(event, rated, dims)
+        if rated.unpriced == "no_price" and served.why_not is not None:
+            posting = posting._replace(dims=posting.dims._replace(unpriced=served.why_not))
+        return Judged(posting, served, rated.ttl_assumed)

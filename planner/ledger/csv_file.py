@@ -1,0 +1,105 @@
+"""A CSV file is read row by row, in UTF-8, under one heading, and a row that does not fit it is named by its line."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from planner.core.errors import InvalidInput
+from planner.ledger.format import Refused, Row
+from planner.ledger.streams import ROW_BYTES_MAX, Bytes, Line, lines
+
+COLUMNS_MAX = 1_000
+
+_BOM = b"\xef\xbb\xbf"
+_TOO_LONG = f"longer than {ROW_BYTES_MAX} bytes"
+_REST = "it and everything after it is not read"
+
+# The reader's own limit is one for the whole process and smaller than a row may be; a longer row never gets to it.
+csv.field_size_limit(ROW_BYTES_MAX)
+
+
+@dataclass(slots=True)
+class CsvFile:
+    """An opened CSV file: cells divided by commas, quoted as RFC 4180 has it, the first row the names of the columns.
+
+    A row that is too long, not UTF-8, or has other than as many cells as there are columns is refused alone. Where
+    quotes are wrong, nobody knows where the next row begins, and everything from there on is refused at once: a text
+    inside a cell must never be taken for a row.
+    """
+
+    name: str
+    source: Bytes
+    columns: tuple[str, ...]
+    layout: str = field(default="csv", init=False)
+
+    def rows(self) -> Iterator[Row | Refused]:
+        """Yield the rows below the heading, every value a text."""
+        place = "line 1"
+        try:
+            with self.source.opened() as stream:
+                found = lines(stream, quotes=True)
+                next(found)
+                for line in found:
+                    place = f"line {line.number}"
+                    try:
+                        yield self._row(place, line)
+                    except csv.Error:
+                        yield Refused(place, f"its quotes are not those of CSV; {_REST}")
+                        return
+        except InvalidInput as error:
+            yield Refused(place, f"{error.problem}; nothing after this line is read")
+
+    def _row(self, place: str, line: Line) -> Row | Refused:
+        if not line.closed:
+            return Refused(place, f"a quote that opens in this row is never closed; {_REST}")
+        if line.text is None:
+            return Refused(place, _TOO_LONG)
+        try:
+            cells = _cells(line.text)
+        except InvalidInput as error:
+            return Refused(place, error.problem)
+        if len(cells) != len(self.columns):
+            return Refused(place, f"{len(cells)} cells, where the heading has {len(self.columns)} columns")
+        return Row(place, dict(zip(self.columns, cells, strict=True)))
+
+
+def open_csv(name: str, source: Bytes) -> CsvFile:
+    """Open a CSV file by its heading.
+
+    Raises:
+        InvalidInput: there is no heading, or it cannot be one: ``sep=``, a name twice, more than 1,000 columns, another
+            encoding, another divider than commas.
+    """
+    with source.silent().opened() as stream:
+        line = next(lines(stream, quotes=True), None)
+    if line is None:
+        raise InvalidInput("file", "it is empty")
+    place = f"line {line.number}"
+    if line.text is None or not line.closed:
+        raise InvalidInput(place, f"the heading is {_TOO_LONG}, or a quote in it is never closed")
+    text = line.text.removeprefix(_BOM)
+    if text[:4].lower() == b"sep=":
+        raise InvalidInput(place, "a line sep= is for one spreadsheet only; remove it, and divide cells by commas")
+    try:
+        columns = _cells(text)
+    except csv.Error:
+        raise InvalidInput(place, "the heading is not CSV") from None
+    except InvalidInput as error:
+        raise InvalidInput(place, error.problem) from None
+    if len(columns) > COLUMNS_MAX:
+        raise InvalidInput(place, f"{len(columns)} columns, where {COLUMNS_MAX} are the most")
+    if len(set(columns)) != len(columns):
+        raise InvalidInput(place, "a column's name is there twice")
+    if len(columns) == 1 and any(sign in columns[0] for sign in ";\t|"):
+        raise InvalidInput(place, "cells are divided by commas, and the heading has none")
+    return CsvFile(name, source, tuple(columns))
+
+
+def _cells(text: bytes) -> list[str]:
+    if b"\0" in text:
+        raise InvalidInput("row", "a NUL character")
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput("row", "not UTF-8") from None
+    return next(csv.reader((decoded,), strict=True))

@@ -1,0 +1,89 @@
+"""Helicone's export has one row for every request, and says nothing of what was cached."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from decimal import Decimal
+from typing import Any
+
+from planner.core.errors import InvalidInput
+from planner.core.event import Event, Outcome, Role, StatedBy
+from planner.ledger import cells
+from planner.ledger.format import File, Given, Read, Refused, Row, Skipped
+from planner.ledger.tables import columns, each, named, table, tags
+
+_COLUMNS = frozenset(
+    {"response_id", "response_status", "request_created_at", "request_user_id", "model", "prompt_tokens", "cost"}
+)
+# A status of HTTP that is no success, or one of Helicone's own below zero: cancelled, blocked, or never answered.
+_SUCCESS = range(200, 400)
+
+
+class Requests:
+    """Rows of ``@helicone/export``.
+
+    Cached tokens are among the others, so that a cost has bounds only. Costs are Helicone's own arithmetic, and a model
+    it has no price for costs 0 there. Bodies of requests are never looked at.
+
+    Source: imports.md; the export tool at github.com/Helicone/helicone, examples/export/typescript.
+    """
+
+    name = "helicone"
+    title = "Helicone: requests, as its export tool writes them"
+    role = Role.LEDGER
+    mutable = False
+
+    def knows(self, file: File) -> str | None:
+        """Tell by the columns of the export."""
+        return "it has the columns of Helicone's export" if columns(file) >= _COLUMNS else None
+
+    def read(self, file: File, given: Given) -> Iterator[Read | Refused | Skipped]:
+        """Yield every request."""
+        return each(table(file), lambda row: _event(row, given))
+
+
+FORMATS = (Requests(),)
+
+
+def _event(row: Row, given: Given) -> Event:
+    values = row.values
+    at = cells.moment(values.get("request_created_at"), "request_created_at", UTC)
+    if at is None:
+        raise InvalidInput("request_created_at", "a moment is needed")
+    labels = cells.json_object(values.get("request_properties"), "request_properties")
+    user = cells.text(values.get("request_user_id"), "request_user_id")
+    plan, customer, task = named(labels, given, user)
+    stated = {
+        "input_tokens": cells.count(values.get("prompt_tokens"), "prompt_tokens"),
+        "output_tokens": cells.count(values.get("completion_tokens"), "completion_tokens"),
+    }
+    counts = {name: number for name, number in stated.items() if number is not None}
+    return Event(
+        source=given.source,
+        id=cells.text(values.get("response_id"), "response_id") or "",
+        at=at,
+        counts=counts,
+        includes_cached=given.includes_cached,
+        channel=given.channel or "direct",
+        provider=given.provider,
+        model=cells.text(values.get("model"), "model"),
+        plan=plan,
+        customer=customer,
+        task=task,
+        tags=tags(labels),
+        outcome=_outcome(values),
+        stated_usd=_cost(values, used=any(counts.values())),
+        stated_by=StatedBy.ESTIMATE,
+        cache_stated=False,
+    )
+
+
+def _outcome(values: Mapping[str, Any]) -> Outcome:
+    status = cells.decimal(values.get("response_status"), "response_status")
+    return Outcome.OK if status is None or status in _SUCCESS else Outcome.FAILED
+
+
+def _cost(values: Mapping[str, Any], *, used: bool) -> Decimal | None:
+    cost = cells.decimal(values.get("cost"), "cost")
+    if cost is not None and cost < 0:
+        raise InvalidInput("cost", "less than nothing")
+    return None if cost == 0 and used else cost

@@ -1,0 +1,189 @@
+"""Sums for a report: read from days of UTC where these lie whole in a window, and from quarter hours at its edges."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from planner.core.periods import DAY_SLOTS, Window
+from planner.core.posting import MILLI, Counted, Measures, Posting
+from planner.store import json_text
+from planner.store.tables import ledger
+
+USAGE, BOOKED = "usage", "booked"
+HEADS = tuple(column.name for column in ledger.usage_dims.c if column.name not in ("id", "digest"))
+_AMOUNTS = ("cost", "high", "list", "stated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is summed: in which windows of time, under which heads, by the time of use or of booking, known when.
+
+    ``where`` are values that heads must have. ``known_at`` None is what is known now.
+    """
+
+    windows: Sequence[Window]
+    heads: tuple[str, ...]
+    basis: str = BOOKED
+    known_at: datetime | None = None
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def by_customer(self) -> bool:
+        """Whether days, which know no customers, are no help."""
+        return "customer" in self.heads or any(name == "customer" for name, _values in self.where)
+
+
+Place = tuple[int, tuple[Any, ...]]
+"""The number of a window, and the values of the heads."""
+
+
+class _Run(NamedTuple):
+    """Windows of equal length that follow each other without a gap, or pieces of windows."""
+
+    start: int
+    length: int
+    windows: int
+    window: int
+
+
+def facts(connection: sa.Connection, asked: Asked) -> dict[Place, Measures]:
+    """Return the sums of each window and combination of heads; what is zero in all is left out."""
+    found: dict[Place, Measures] = {}
+    for place, row in _rows(connection, asked, (ledger.usage_facts, ledger.usage_days), _measures):
+        found[place] = found.get(place, Measures()) + row
+    if asked.known_at is not None:
+        for place, posting, sign in _since(connection, asked):
+            had = found.get(place, Measures())
+            found[place] = had + posting.measures if sign > 0 else had - posting.measures
+    return {place: measures for place, measures in found.items() if any(measures)}
+
+
+def units(connection: sa.Connection, asked: Asked) -> dict[tuple[int, tuple[Any, ...], str], Counted]:
+    """Return the same for each kind of token and other unit."""
+    found: dict[tuple[int, tuple[Any, ...], str], Counted] = {}
+
+    def add(place: Place, unit: str, counted: Counted, sign: int = 1) -> None:
+        key = (*place, unit)
+        had = found.get(key, Counted())
+        found[key] = Counted(*(a + sign * b for a, b in zip(had, counted, strict=True)))
+
+    for place, (unit, counted) in _rows(
+        connection, asked, (ledger.usage_fact_units, ledger.usage_day_units), _counted, "unit"
+    ):
+        add(place, unit, counted)
+    if asked.known_at is not None:
+        for place, posting, sign in _since(connection, asked):
+            for unit, counted in posting.units:
+                add(place, unit, counted, sign)
+    return {key: counted for key, counted in found.items() if any(counted)}
+
+
+def _rows(
+    connection: sa.Connection, asked: Asked, tables: tuple[sa.Table, sa.Table], read: Callable[[Any], Any], *more: str
+) -> Iterator[tuple[Place, Any]]:
+    fine, coarse = tables
+    for table, run in _plan(asked, fine, coarse):
+        for row in connection.execute(_query(asked, table, run, more)):
+            heads = tuple(row)[1 : 1 + len(asked.heads)]
+            yield (run.window + int(row.n), heads), read(row)
+
+
+def _plan(asked: Asked, fine: sa.Table, coarse: sa.Table) -> Iterator[tuple[sa.Table, _Run]]:
+    """Say which pieces of the windows are read from which table."""
+    days: list[_Run] = []
+    slots: list[_Run] = []
+    for number, window in enumerate(asked.windows):
+        first, last = window.slots.start, window.slots.stop
+        whole, end = -(-first // DAY_SLOTS) * DAY_SLOTS, last // DAY_SLOTS * DAY_SLOTS
+        if asked.by_customer or whole >= end:
+            slots.append(_Run(first, last - first, 1, number))
+            continue
+        days.append(_Run(whole, end - whole, 1, number))
+        slots += [_Run(a, b - a, 1, number) for a, b in ((first, whole), (end, last)) if a < b]
+    yield from ((coarse, run) for run in _joined(days))
+    yield from ((fine, run) for run in _joined(slots))
+
+
+def _joined(runs: Sequence[_Run]) -> list[_Run]:
+    """Join pieces of equal length that follow each other, window by window, so that one query reads them all."""
+    found: list[_Run] = []
+    for run in runs:
+        last = found[-1] if found else None
+        follows = (
+            last is not None
+            and last.length == run.length
+            and last.start + last.windows * last.length == run.start
+            and last.window + last.windows == run.window
+        )
+        if follows and last is not None:
+            found[-1] = last._replace(windows=last.windows + 1)
+        else:
+            found.append(run)
+    return found
+
+
+def _query(asked: Asked, table: sa.Table, run: _Run, more: tuple[str, ...]) -> sa.Select[Any]:
+    time = table.c.booked_slot if asked.basis == BOOKED else table.c.slot
+    dims = ledger.usage_dims.c
+    heads = [dims[name] for name in asked.heads]
+    extra = [table.c[name] for name in more]
+    sums = [sa.func.sum(column).label(column.name) for column in table.c if column.name not in _KEYS]
+    end = run.start + run.length * run.windows
+    when = [time >= run.start, time < end]
+    if asked.basis == USAGE:
+        # The primary key begins with the time of booking; the few rows that differ have an index of their own.
+        booked = table.c.booked_slot
+        when = [
+            sa.or_(
+                sa.and_(booked >= run.start, booked < end, table.c.slot == booked),
+                sa.and_(table.c.slot >= run.start, table.c.slot < end, table.c.slot != booked),
+            )
+        ]
+    chosen = [dims[name].in_(values) for name, values in asked.where]
+    # Whole numbers are divided: what is left over falls away.
+    number = ((time - run.start) // run.length).label("n")
+    query = sa.select(number, *heads, *extra, *sums).join(ledger.usage_dims, dims.id == table.c.dim)
+    return query.where(*when, *chosen).group_by(number, *heads, *extra)
+
+
+_KEYS = ("slot", "booked_slot", "dim", "unit")
+
+
+def _amount(row: Any, name: str) -> int:  # noqa: ANN401  # a row of sums
+    return int(getattr(row, f"{name}_milli") or 0) * MILLI + int(getattr(row, f"{name}_pico") or 0)
+
+
+def _measures(row: Any) -> Measures:  # noqa: ANN401  # a row of sums
+    counts = [int(getattr(row, name) or 0) for name in ("rows", "requests", "input_tokens", "output_tokens")]
+    return Measures(*counts, *(_amount(row, name) for name in _AMOUNTS))
+
+
+def _counted(row: Any) -> tuple[str, Counted]:  # noqa: ANN401  # a row of sums
+    return row.unit, Counted(int(row.quantity or 0), _amount(row, "cost"), _amount(row, "high"))
+
+
+def _since(connection: sa.Connection, asked: Asked) -> Iterator[tuple[Place, Posting, int]]:
+    """Yield what was booked after the moment that is asked about, to be taken away again.
+
+    What was known is what is known now, less what was learnt since.
+    """
+    line = ledger.ledger_lines.c
+    first, last = asked.windows[0].slots.start, asked.windows[-1].slots.stop
+    time = line.booked_slot if asked.basis == BOOKED else line.slot
+    query = sa.select(time.label("time"), line.old, line.new).where(
+        line.recorded_at > asked.known_at, time >= first, time < last
+    )
+    places = [HEADS.index(name) for name in asked.heads]
+    chosen = [(HEADS.index(name), set(values)) for name, values in asked.where]
+    for row in connection.execute(query):
+        number = next((n for n, window in enumerate(asked.windows) if row.time in window.slots), None)
+        if number is None:
+            continue
+        for text, sign in ((row.old, 1), (row.new, -1)):
+            if text is not None:
+                posting = Posting.read(json_text.load(text))
+                if all(posting.dims[place] in values for place, values in chosen):
+                    yield (number, tuple(posting.dims[place] for place in places)), posting, sign

@@ -1,0 +1,164 @@
+"""Which offer served a row of usage, and what it cost at the time: looked up in the record for a batch of rows."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from fractions import Fraction
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from planner.core.agreement import discount, gross_up
+from planner.core.event import Event
+from planner.core.identity import OPENROUTER, canonical_model
+from planner.core.offer import OfferFacts, offer_id
+from planner.core.price import PriceCard
+from planner.store import cards
+from planner.store import tables as t
+from planner.store.load import facts_of, load_contracts, load_fees
+from planner.store.revision import read_heads
+
+
+class Served(NamedTuple):
+    """Who served a row: the offer, if one is known, and what is known of provider, model and region anyway.
+
+    ``why_not`` says why no offer is known.
+    """
+
+    offer: str | None
+    provider: str
+    model: str
+    region: str | None = None
+    channel: str = "direct"
+    why_not: str | None = None
+
+    @property
+    def party(self) -> str:
+        """Who is paid: the broker, or the provider itself."""
+        return self.provider if self.channel == "direct" else self.channel
+
+
+class Tariffs:
+    """Offers and prices as they are on record in one transaction; each is read once."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        """Read nothing yet."""
+        self._connection = connection
+        self.revision = read_heads(connection).catalogue
+        self._served: dict[tuple[str | None, ...], Served] = {}
+        self._cards: dict[str, tuple[PriceCard, ...]] = {}
+        self._fees = load_fees(connection)
+        self._contracts = load_contracts(connection)
+
+    def served(self, event: Event, feed: str = "") -> Served:
+        """Return who served a row. Ids are compared byte for byte, and spellings only by curated rows.
+
+        Args:
+            event: the row.
+            feed: the feed whose spellings of providers its stream uses; "" for planner's own ids.
+        """
+        if event.offer is not None:
+            key: tuple[str | None, ...] = (event.offer,)
+        else:
+            key = (feed, event.channel, event.provider, event.model, event.region)
+        found = self._served.get(key)
+        if found is None:
+            found = self._by_id(event.offer) if event.offer is not None else self._by_name(event, feed)
+            self._served[key] = found
+        return found
+
+    def cards(self, offer: str, since: datetime, until: datetime | None) -> tuple[PriceCard, ...]:
+        """Return the cards in force at a moment, or at some moment of a span; none where a part of it has no price."""
+        if offer not in self._cards:
+            self._cards[offer] = tuple(card for card, _recorded in cards.of_offer(self._connection, offer, None))
+        listed = self._cards[offer]
+        if until is None:
+            return tuple(card for card in listed if card.in_force(since))
+        over = [card for card in listed if card.valid_from < until and (card.valid_to is None or card.valid_to > since)]
+        edges = [since, *(card.valid_to for card in over)]
+        whole = all(card.valid_from <= (edge or card.valid_from) for card, edge in zip(over, edges, strict=False))
+        ends = over[-1].valid_to if over else since
+        return tuple(over) if whole and over and (ends is None or ends >= until) else ()
+
+    def factor(self, served: Served, at: datetime) -> Fraction:
+        """Return list price -> what is paid: after a negotiated discount, with the channel's fee."""
+        off, _contract = discount(self._contracts, served.channel, served.provider, served.model, at)
+        return gross_up(self._fees, served.channel, at, 1 - off)
+
+    def _by_id(self, offer: str) -> Served:
+        row = self._connection.execute(sa.select(t.offers.c.facts).where(t.offers.c.id == offer)).first()
+        if row is None:
+            return Served(None, "", "", why_not="unknown_offer")
+        return self._of(offer, facts_of(row.facts))
+
+    def _of(self, offer: str, facts: OfferFacts) -> Served:
+        model = canonical_model(facts.channel, facts.provider, facts.model_spelling, _Aliases(self._connection))
+        return Served(offer, facts.provider, model or facts.model_spelling, facts.region, facts.channel)
+
+    def _by_name(self, event: Event, feed: str) -> Served:
+        spelled, model = event.provider, event.model or ""
+        if not model:
+            return Served(None, spelled or "", "", channel=event.channel, why_not="no_model")
+        if spelled is None:
+            return Served(None, "", model, channel=event.channel, why_not="no_provider")
+        provider = self._provider(spelled, feed)
+        aliases = _Aliases(self._connection)
+        canonical = canonical_model(event.channel, provider, model, aliases) or aliases.get((OPENROUTER, model))
+        known = Served(None, provider, canonical or model, channel=event.channel)
+        found = list(self._candidates(event.channel, provider, model, canonical))
+        regions = {None, "global"} if event.region is None else {event.region, None, "global"}
+        fitting = [(id_, facts) for id_, facts in found if facts.region in regions]
+        exact = [pair for pair in fitting if pair[1].region == event.region] or fitting
+        plain = [pair for pair in exact if pair[0] == offer_id(event.channel, provider, model)] or exact
+        if len(plain) == 1:
+            return self._of(*plain[0])
+        return known._replace(why_not="several_offers" if plain else "unknown_offer")
+
+    def _candidates(
+        self, channel: str, provider: str, spelling: str, canonical: str | None
+    ) -> Iterator[tuple[str, OfferFacts]]:
+        """Yield standard offers of this spelling; without any, those of the same canonical model."""
+        o = t.offers.c
+        own = sa.select(o.id, o.facts).where(o.channel_id == channel, o.provider_id == provider)
+        found = [
+            (row.id, facts_of(row.facts)) for row in self._connection.execute(own.where(o.model_spelling == spelling))
+        ]
+        if not found and canonical is not None:
+            aliases = _Aliases(self._connection)
+            rows = [(row.id, facts_of(row.facts)) for row in self._connection.execute(own)]
+            found = [
+                (id_, facts)
+                for id_, facts in rows
+                if canonical_model(channel, provider, facts.model_spelling, aliases) == canonical
+            ]
+        yield from ((id_, facts) for id_, facts in found if facts.variant is None and facts.service_tier == "standard")
+
+    def _provider(self, spelled: str, feed: str) -> str:
+        words = t.provider_spellings.c
+        query = sa.select(words.provider_id).where(words.feed == feed, words.spelling == spelled)
+        settled: str | None = self._connection.scalar(query) if feed else None
+        return settled or spelled
+
+
+class _Aliases(Mapping[tuple[str, str], str]):
+    """What spellings mean, asked one by one: a batch names few, and there are many."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def __getitem__(self, key: tuple[str, str]) -> str:
+        a, (namespace, spelling) = t.aliases.c, key
+        row = self._connection.execute(
+            sa.select(a.model_id).where(a.namespace == namespace, a.spelling == spelling)
+        ).first()
+        model: str | None = None if row is None else row.model_id
+        if row is None and namespace == OPENROUTER:
+            model = self._connection.scalar(sa.select(t.models.c.id).where(t.models.c.id == spelling))
+        if model is None:
+            raise KeyError(key)
+        return model
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        raise TypeError("spellings are asked one by one")
+
+    def __len__(self) -> int:
+        raise TypeError("spellings are asked one by one")

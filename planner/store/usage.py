@@ -1,0 +1,234 @@
+"""Rows of usage as they were said, and the lines they were booked in."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from planner.core.event import Event
+from planner.core.event_form import read_event, write_event
+from planner.core.money import pico_text
+from planner.core.periods import period_bounds, period_of, slot_of
+from planner.core.posting import Posting, Sums
+from planner.store import json_text
+from planner.store.recall import BATCH
+from planner.store.tables import ledger, offers
+
+LIVE, EVIDENCE, DUPLICATE, VOIDED, SUPERSEDED = "live", "evidence", "duplicate", "voided", "superseded"
+Condition = sa.ColumnElement[bool]
+"""Which rows are meant."""
+
+_e, _l = ledger.usage_events.c, ledger.ledger_lines.c
+
+
+class Stored(NamedTuple):
+    """A row as it is on record: what was said, in which state it is, and what is booked for it now."""
+
+    row: int
+    event: Event
+    digest: str
+    state: str
+    offer: str | None
+    posting: Posting | None
+    booked_in: str | None
+
+
+_COLUMNS = (
+    _e.id, _e.document, _e.digest, _e.state, _e.offer_id, _l.new, _l.booked_in,
+)  # fmt: skip
+
+
+def _stored(row: Any) -> Stored:  # noqa: ANN401  # a row of `_COLUMNS`
+    posting = None if row.new is None else Posting.read(json_text.load(row.new))
+    event = read_event(json_text.load(row.document))
+    return Stored(row.id, event, row.digest, row.state, row.offer_id, posting, row.booked_in)
+
+
+def _query(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    joined = ledger.usage_events.outerjoin(ledger.ledger_lines, _l.id == _e.line_id)
+    return sa.select(*_COLUMNS).select_from(joined).where(*where)
+
+
+def digest_of(event: Event) -> str:
+    """Return the digest of what a row says; when it was last touched is no part of that."""
+    form = write_event(event)
+    form.pop("updated_at", None)
+    return json_text.digest(json_text.dump(form))
+
+
+def by_ids(connection: sa.Connection, source: str, ids: Iterable[str]) -> dict[str, Stored]:
+    """Return the current rows of a stream with these ids."""
+    found: dict[str, Stored] = {}
+    wanted = sorted(set(ids))
+    for start in range(0, len(wanted), BATCH):
+        place = _e.source == source, _e.event_id.in_(wanted[start : start + BATCH]), _e.state != SUPERSEDED
+        for row in connection.execute(_query(*place)):
+            stored = _stored(row)
+            found[stored.event.id] = stored
+    return found
+
+
+def by_requests(connection: sa.Connection, requests: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return which row counts for a provider's own request ids: request id -> (source, id)."""
+    found: dict[str, tuple[str, str]] = {}
+    wanted = sorted(set(requests))
+    for start in range(0, len(wanted), BATCH):
+        query = sa.select(_e.request_id, _e.source, _e.event_id).where(
+            _e.request_id.in_(wanted[start : start + BATCH]), _e.state == LIVE
+        )
+        found |= {request: (source, id_) for request, source, id_ in connection.execute(query)}
+    return found
+
+
+def live(connection: sa.Connection, where: Sequence[Condition], after: int, limit: int) -> list[Stored]:
+    """Return rows that count, in the order they were stored, from after a number on."""
+    query = _query(_e.state == LIVE, _e.id > after, *where).order_by(_e.id).limit(limit)
+    return [_stored(row) for row in connection.execute(query)]
+
+
+def of_offer(offer: str, spans: Sequence[tuple[datetime, datetime | None]]) -> list[Condition]:
+    """Return the condition for rows of an offer that began in one of these spans, or may have run into one."""
+    whens = [sa.and_(_e.at >= since - _LONGEST, *([] if until is None else [_e.at < until])) for since, until in spans]
+    return [_e.offer_id == offer, sa.or_(*whens)]
+
+
+# The longest bucket an aggregate is ever told in: a row that began earlier ended before a span began.
+_LONGEST = period_bounds("2026-01")[1] - period_bounds("2026-01")[0]
+
+
+def of_channel(channel: str, since: datetime) -> list[Condition]:
+    """Return the condition for rows that were served through a channel from a moment on."""
+    through = sa.select(offers.c.id).where(offers.c.channel_id == channel)
+    return [_e.offer_id.in_(through), _e.at >= since - _LONGEST]
+
+
+def of_customers(ids: Sequence[tuple[str | None, str]]) -> list[Condition]:
+    """Return the condition for rows of a customer: (stream, how it spells the customer), None for any stream."""
+    said = [
+        sa.and_(_e.customer == spelled, *([] if source is None else [_e.source == source])) for source, spelled in ids
+    ]
+    return [sa.or_(sa.false(), *said)]
+
+
+def of_stream(source: str, provider: str) -> list[Condition]:
+    """Return the condition for a stream's rows of one provider, as it spells it."""
+    return [_e.source == source, sa.func.coalesce(_e.provider, "") == provider]
+
+
+def unserved() -> list[Condition]:
+    """Return the condition for rows of which nobody knows the offer."""
+    return [_e.offer_id.is_(None)]
+
+
+def offers_used(connection: sa.Connection, among: Iterable[str]) -> list[str]:
+    """Return which of these offers some row was served by."""
+    found: list[str] = []
+    wanted = sorted(set(among))
+    for start in range(0, len(wanted), BATCH):
+        query = (
+            sa.select(_e.offer_id).where(_e.offer_id.in_(wanted[start : start + BATCH]), _e.state == LIVE).distinct()
+        )
+        found += connection.execute(query).scalars()
+    return found
+
+
+class Change(NamedTuple):
+    """What is booked anew for a row: what was until now, and what is from now on; None is nothing."""
+
+    kind: str
+    row: int
+    at: datetime
+    old: Posting | None
+    new: Posting | None
+
+
+def book(connection: sa.Connection, changes: Sequence[Change], closed: Mapping[str, str], at: datetime) -> Sums:
+    """Add a line for each change, in its own period or the first open one after it, and return what they sum up to.
+
+    Args:
+        connection: an open transaction.
+        changes: at most one of each row.
+        closed: each closed period, and the first open one after it.
+        at: when this is recorded.
+    """
+    sums = Sums()
+    if not changes:
+        return sums
+    first = (connection.scalar(sa.select(sa.func.max(_l.id))) or 0) + 1
+    rows, heads = [], []
+    for number, change in enumerate(changes, start=first):
+        slot, period = slot_of(change.at), period_of(change.at)
+        booked_in = closed.get(period, period)
+        booked_slot = slot if booked_in == period else slot_of(period_bounds(booked_in)[0])
+        cost = [0 if posting is None else posting.measures.cost for posting in (change.old, change.new)]
+        rows.append(
+            {
+                "id": number, "event": change.row, "kind": change.kind, "usage_at": change.at, "slot": slot,
+                "booked_in": booked_in, "booked_slot": booked_slot, "recorded_at": at,
+                "old": _text(change.old), "new": _text(change.new),
+                "price_version_old": None if change.old is None else change.old.dims.price_version or None,
+                "price_version_new": None if change.new is None else change.new.dims.price_version or None,
+                "delta_usd": pico_text(cost[1] - cost[0]),
+            }
+        )  # fmt: skip
+        heads.append({"b_row": change.row, "b_line": number})
+        if change.old is not None:
+            sums.add(slot, booked_slot, change.old, -1)
+        if change.new is not None:
+            sums.add(slot, booked_slot, change.new)
+    connection.execute(sa.insert(ledger.ledger_lines), rows)
+    moved = sa.update(ledger.usage_events).where(_e.id == sa.bindparam("b_row")).values(line_id=sa.bindparam("b_line"))
+    connection.execute(moved, heads)
+    return sums
+
+
+def _text(posting: Posting | None) -> str | None:
+    return None if posting is None else json_text.dump(posting.form())
+
+
+def next_row(connection: sa.Connection) -> int:
+    """Return the number the next row of usage gets."""
+    return (connection.scalar(sa.select(sa.func.max(_e.id))) or 0) + 1
+
+
+def insert(
+    connection: sa.Connection, rows: Sequence[tuple[int, Event, str, str, str | None]], import_id: int | None,
+    at: datetime, by: str,
+) -> None:  # fmt: skip
+    """Store rows as they were said: (number, event, digest, state, offer)."""
+    if not rows:
+        return
+    values = [
+        {
+            "id": number, "source": event.source, "event_id": event.id, "at": event.at, "request_id": event.request_id,
+            "offer_id": offer, "provider": event.provider, "model": event.model, "plan": event.plan,
+            "customer": event.customer, "document": json_text.dump(write_event(event)), "digest": digest,
+            "state": state, "import_id": import_id, "recorded_at": at, "recorded_by": by,
+        }
+        for number, event, digest, state, offer in rows
+    ]  # fmt: skip
+    connection.execute(sa.insert(ledger.usage_events), values)
+
+
+def mark(connection: sa.Connection, row: int, state: str) -> None:
+    """Put a row in another state."""
+    connection.execute(sa.update(ledger.usage_events).where(_e.id == row).values(state=state))
+
+
+def served_by(connection: sa.Connection, rows: Mapping[int, str | None]) -> None:
+    """Write which offer served rows."""
+    for row, offer in rows.items():
+        connection.execute(sa.update(ledger.usage_events).where(_e.id == row).values(offer_id=offer))
+
+
+def lines(connection: sa.Connection, where: Sequence[Condition] = (), limit: int | None = None) -> Iterator[Any]:
+    """Yield lines with the row each is of, in the order they were recorded."""
+    query = (
+        sa.select(ledger.ledger_lines, _e.source, _e.event_id)
+        .join(ledger.usage_events, _e.id == _l.event)
+        .where(*where)
+        .order_by(_l.id)
+        .limit(limit)
+    )
+    yield from connection.execute(query)
