@@ -40,6 +40,7 @@ from planner.api import (
     selfhost,
     sessions,
     trail,
+    usage,
 )
 from planner.api.browser import site_of
 from planner.api.confirming import Confirming
@@ -56,6 +57,7 @@ from planner.api.shortcut import Shortcut
 from planner.configured import enabled, mapped_of
 from planner.core.errors import InvalidInput, NotFound, PlannerError, what_is_wrong
 from planner.flows.current import Current
+from planner.flows.intake import Intake
 from planner.flows.kinds import every
 from planner.flows.openid import Provider
 from planner.flows.refresh import refresh
@@ -76,7 +78,9 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.uses.start()
+        app.state.intake.start()
         yield
+        await run_in_threadpool(app.state.intake.close)
         await run_in_threadpool(app.state.uses.close)
         app.state.confirming.close()
         app.state.current.close()
@@ -98,6 +102,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin, server_clock=now is None)
     app.state.confirming = Confirming()
     app.state.uses = Uses(opened)
+    app.state.intake = Intake(opened)
     app.state.paces = Paces(settings.requests_per_minute, settings.failed_requests_per_minute)
     app.state.pepper = settings.pepper()
     app.state.doors = Doors(admin is not None, settings.oidc_issuer)
@@ -126,6 +131,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         own.router,
         policies.router,
         planning.router,
+        usage.router,
         customers.router,
         frontier.router,
         impacts.router,

@@ -12,13 +12,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from planner.core.doubt import Bounds
 from planner.core.errors import Overtaken, PlannerError
-from planner.flows import deliver, turn
+from planner.flows import deliver, rebook, turn
 from planner.flows.deliver import Ways, log_alerts
 from planner.flows.refresh import Sources
 from planner.store.engine import Store
 
 FIRST_AFTER = timedelta(minutes=1)
 DELIVER_EVERY = timedelta(seconds=15)
+BOOK_EVERY = timedelta(seconds=15)
 # A slot whose worker died is taken over when somebody asks for it, so they ask more often than slots begin.
 ASK_EVERY = timedelta(minutes=1)
 JITTER_SECONDS_MAX = 30
@@ -28,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Timer:
-    """Asks for every source's turn, and for alerts that are due, while it is entered.
+    """Asks for every source's turn, for alerts that are due and for usage to be booked anew, while it is entered.
 
     The scheduler keeps its jobs in memory: a shared job store runs jobs twice. Which worker really refreshes is
     decided by the slot in the database.
@@ -59,6 +60,7 @@ class Timer:
         for name in self._sources:
             self._add(f"refresh:{name}", self._refresh, min(self._intervals[name], ASK_EVERY), name)
         self._add("deliver", self._deliver, DELIVER_EVERY)
+        self._add("book", self._book, BOOK_EVERY)
         self._add("look", self._look, ASK_EVERY)
         self._scheduler.start()
         return self
@@ -119,6 +121,11 @@ class Timer:
 
     def _look(self) -> None:
         turn.hourly(self._store, "remind", self._owner, deliver.remind)
+
+    def _book(self) -> None:
+        booked = rebook.catch_up(self._store, self._now)
+        if booked.lines:
+            log.info("booked anew", owner=self._owner, rows=booked.rows, lines=booked.lines)
 
     def _deliver(self) -> None:
         deliver.deliver(self._store, self._ways, self._store.clock)

@@ -12,8 +12,11 @@ FILES = {"pyproject.toml", "alembic.ini", "README.md", "LICENSE", "requirements.
 LINES_MAX = 400
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 # Distribution -> module, where they differ; some are named in text or looked for by others, and not imported here.
-MODULES = {"argon2-cffi": "argon2", "pydantic-settings": "pydantic_settings", "psycopg[binary]": "psycopg"}
-NAMED_ONLY = {"httptools", "sniffio"}
+MODULES = {
+    "argon2-cffi": "argon2", "opentelemetry-proto": "opentelemetry", "protobuf": "google", "psycopg[binary]": "psycopg",
+    "pydantic-settings": "pydantic_settings",
+}  # fmt: skip
+NAMED_ONLY = {"httptools", "sniffio", "tzdata"}
 
 
 def tracked() -> list[Path]:

@@ -8,7 +8,11 @@ from planner.core.errors import EncodedBody, TooLarge
 
 BODY_BYTES_MAX = 1 << 20
 FILE_BYTES_MAX = 16 << 20
-_FILES = frozenset({"/v1/policies/import", "/v1/terms/import"})
+_FILES = frozenset(
+    {"/v1/policies/import", "/v1/terms/import", "/v1/usage", "/v1/otlp/v1/traces", "/v1/imports", "/v1/revenue"}
+)
+# Collectors compress what they send; this one route unpacks it, within a bound.
+UNPACKED = "/v1/otlp/v1/traces"
 
 NOT_KEPT = (b"cache-control", b"no-store")
 HEADERS = [
@@ -39,7 +43,7 @@ class Limits:
 
         async def counted() -> Message:
             nonlocal read
-            if not read and _encoded(scope):
+            if not read and scope["path"] != UNPACKED and _encoded(scope):
                 raise EncodedBody
             message = await receive()
             read += len(message.get("body", b""))

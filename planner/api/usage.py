@@ -2,31 +2,30 @@
 
 import asyncio
 import zlib
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
-from pydantic import Field, create_model
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from planner.api.asked import Moment, Tier
-from planner.api.body import Count, Name, Reason, ReasonIn, Sent, UsdText, checked, described, body_of
+from planner.api.asked import Moment, Tier, UsageIn
+from planner.api.body import Name, Reason, Sent, UsdText, body_of, checked, described
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.problem import documented, refusal
 from planner.api.shapes import Shape
-from planner.api.writing import actor_of
+from planner.api.writing import actor_of, by, written
 from planner.core import errors, strict_json
 from planner.core.errors import Conflict, InvalidInput, PlannerError
 from planner.core.event import Event, Outcome, Role, StatedBy
 from planner.core.money import pico_text
-from planner.core.usage import COUNTS, Usage
-from planner.flows import ingest as flow
+from planner.core.usage import Usage
+from planner.flows import void as voiding
 from planner.flows.ingest import CONFLICT, REFUSED, Result
 from planner.flows.intake import Batch
-from planner.ledger import otel
-from planner.ledger.format import Read, Refused
-from planner.store import audit
+from planner.ledger import otel, otlp_message
+from planner.ledger.format import Given, Read, Refused
 from planner.store.streams import Stream
 
 router = APIRouter(prefix="/v1", tags=["usage"], route_class=GuardedRoute)
@@ -35,10 +34,10 @@ EVENTS_MAX = 10_000
 VALUES_MAX = 1_000_000
 INFLATED_BYTES_MAX = 64 << 20
 _REFUSALS = documented(errors.Conflict, errors.TooLarge, errors.EncodedBody)
-_GROUPED = dict[str, list[int]]
 
-UsageCounts = create_model("UsageCounts", __base__=Sent, **{name: (Count | None, None) for name in COUNTS})  # type: ignore[call-overload]  # fields by name
-Tags = Annotated[dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=400)]], Field(max_length=50)]
+Tags = Annotated[
+    dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=400)]], Field(max_length=50)
+]
 
 
 class EventIn(Sent):
@@ -52,7 +51,7 @@ class EventIn(Sent):
     id: Name
     source: Name
     at: Moment
-    usage: UsageCounts  # type: ignore[valid-type]  # made above
+    usage: UsageIn
     until: Moment | None = None
     offer: Name | None = None
     channel: Name = "direct"
@@ -66,7 +65,7 @@ class EventIn(Sent):
     project: Name | None = None
     key: Name | None = None
     request_id: Name | None = None
-    tags: Tags = {}
+    tags: Tags = Field(default_factory=dict)
     outcome: Literal["ok", "failed", "gateway_cache"] = "ok"
     stated_cost_usd: UsdText | None = None
     stated_by: Literal["provider", "gateway", "estimate"] = "estimate"
@@ -79,7 +78,7 @@ class EventIn(Sent):
         """
         if self.offer is None and (self.provider is None or self.model is None):
             raise InvalidInput("offer", "an offer, or a provider and a model, is needed")
-        counts = {name: count for name, count in self.usage.model_dump(exclude_none=True).items() if count is not None}
+        counts = self.usage.counts()
         Usage.of(counts)
         return Event(
             source=self.source, id=self.id, at=self.at, until=self.until, counts=counts, offer=self.offer,
@@ -90,7 +89,13 @@ class EventIn(Sent):
         )  # fmt: skip
 
 
-class UsageIn(Sent):
+class WhyIn(Sent):
+    """Why a row is taken back."""
+
+    reason: Reason
+
+
+class EventsIn(Sent):
     """Up to 10,000 events, of one stream or several."""
 
     events: Annotated[list[EventIn], Field(min_length=1, max_length=EVENTS_MAX)]
@@ -108,7 +113,7 @@ _EXAMPLE = {
 _STATUS = {CONFLICT: 409, REFUSED: 422}
 
 
-@router.post("/usage", responses=_REFUSALS, openapi_extra=described(UsageIn, _EXAMPLE))
+@router.post("/usage", responses=_REFUSALS, openapi_extra=described(EventsIn, _EXAMPLE))
 async def post_usage(request: Request) -> Response:
     """Take events in, each once by its source and id; a row is answered for after it is committed.
 
@@ -121,7 +126,12 @@ async def post_usage(request: Request) -> Response:
         if isinstance(row, Event):
             streams.setdefault(row.source, []).append(number)
     batches = [
-        Batch(Stream(source, Role.LEDGER), [row for n in numbers if isinstance(row := rows[n][1], Event)], now, actor)
+        Batch(
+            Stream(source, Role.LEDGER, own=True),
+            [row for n in numbers if isinstance(row := rows[n][1], Event)],
+            now,
+            actor,
+        )
         for source, numbers in streams.items()
     ]
     found = await asyncio.wrap_future(request.app.state.intake.send(batches)) if batches else []
@@ -210,11 +220,14 @@ _Source = Annotated[str, Query(max_length=200, description="the name of the stre
 async def post_traces(request: Request, source: _Source = "otel") -> Response:
     """Take OTLP spans of the GenAI conventions in, as JSON or protobuf; what is no leaf inference span is left out."""
     body, now, actor = await request.body(), now_of(request), actor_of(request)
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "", "gzip"):
+        raise errors.EncodedBody
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     binary = media == "application/x-protobuf"
     if not binary and media != "application/json":
         raise InvalidInput("content-type", "application/json or application/x-protobuf is needed")
-    events, refused = await run_in_threadpool(_spans, body, source, binary=binary)
+    events, refused = await run_in_threadpool(_spans, body, source, binary=binary, packed=encoding == "gzip")
     outcomes: list[Result] = []
     if events:
         batch = Batch(Stream(source, Role.LEDGER), events, now, actor)
@@ -223,12 +236,13 @@ async def post_traces(request: Request, source: _Source = "otel") -> Response:
     return otel_answer(refused, binary=binary)
 
 
-def _spans(body: bytes, source: str, *, binary: bool) -> tuple[list[Event], list[str]]:
-    message = otel.decode(body) if binary else strict_json.read(body, values_max=VALUES_MAX)
-    if not isinstance(message, dict):
+def _spans(body: bytes, source: str, *, binary: bool, packed: bool) -> tuple[list[Event], list[str]]:
+    body = inflated(body) if packed else body
+    message = otlp_message.decode(body) if binary else strict_json.read(body, values_max=VALUES_MAX)
+    if not isinstance(message, Mapping):
         raise InvalidInput("body", "an OTLP trace export is needed")
     events, refused = [], []
-    for read in otel.spans(message, source):
+    for read in otel.spans(message, Given(source=source)):
         if isinstance(read, Read) and isinstance(read.said, Event):
             events.append(read.said)
         elif isinstance(read, Refused):
@@ -239,31 +253,28 @@ def _spans(body: bytes, source: str, *, binary: bool) -> tuple[list[Event], list
 def otel_answer(refused: Sequence[str], *, binary: bool) -> Response:
     """Answer an exporter in its own form: how many spans were refused, and why the first one was."""
     if binary:
-        return Response(otel.answer(len(refused), refused[0] if refused else ""), media_type="application/x-protobuf")
+        return Response(
+            otlp_message.answer(len(refused), refused[0] if refused else ""), media_type="application/x-protobuf"
+        )
     partial = {"rejectedSpans": str(len(refused)), "errorMessage": refused[0]} if refused else {}
     return JSONResponse({"partialSuccess": partial} if refused else {})
 
 
 @router.post("/usage/{source}/{id:path}/void", responses=documented(errors.NotFound, errors.Conflict),
-             openapi_extra=described(ReasonIn, {"reason": "sent by a test"}))  # fmt: skip
-async def post_void(
-    request: Request, source: Annotated[str, Path(max_length=400)], id: Annotated[str, Path(max_length=400)]
-) -> dict[str, Any]:
+             openapi_extra=described(WhyIn, {"reason": "sent by a test"}))  # fmt: skip
+def post_void(
+    request: Request,
+    source: Annotated[str, Path(max_length=400)],
+    id: Annotated[str, Path(max_length=400)],
+    body: Annotated[WhyIn, Depends(body_of(WhyIn))],
+) -> Response:
     """Take a row of usage back: what was booked for it is booked back, and its id stays used."""
-    body = await body_of(ReasonIn)(request)
-    now, actor = now_of(request), actor_of(request)
-    return await run_in_threadpool(_void, request, source, id, body.reason, now, actor)
-
-
-def _void(request: Request, source: str, id_: str, reason: Reason, now: Any, actor: str) -> dict[str, Any]:
-    def story(connection: Any) -> dict[str, Any]:
-        found = flow.void(connection, source, id_, at=now, by=actor)
-        audit.record(connection, at=now, actor=actor, action="usage.void", subject=f"{source} {id_}"[:400], before=None,
-                     after={"status": "voided"}, reason=reason)  # fmt: skip
-        return {"source": source, "id": id_, **result_shape(found)}
-
-    voided: dict[str, Any] = request.app.state.store.tell(story)
-    return voided
+    who = by(request, body.reason)
+    return written(
+        request,
+        body.model_dump(mode="json"),
+        lambda connection: {"source": source, "id": id, **result_shape(voiding.void(connection, source, id, who))},
+    )
 
 
 def inflated(body: bytes) -> bytes:

@@ -166,10 +166,14 @@ class Judge:
 
     def verdict(self) -> Containment:
         """Return what follows from all rows seen. What is declared holds unless a row makes it impossible."""
-        if self.larger:
-            return Containment(includes_cached=False, because=LARGER)
-        if self.declared is not None:
-            return Containment(includes_cached=self.declared, because=DECLARED)
-        if self.inside != self.beside:
-            return Containment(includes_cached=self.inside > self.beside, because=SUMS)
-        return Containment(includes_cached=None if self.cached else True, because=UNKNOWN if self.cached else NO_CACHE)
+        found, because = self.declared, DECLARED
+        if found is None and self.inside != self.beside:
+            found, because = self.inside > self.beside, SUMS
+        # What is larger than a prompt does not lie inside it, whatever else was said or seen.
+        if self.larger and found is not False:
+            found, because = False, LARGER
+        if found is None:
+            return Containment(
+                includes_cached=None if self.cached else True, because=UNKNOWN if self.cached else NO_CACHE
+            )
+        return Containment(includes_cached=found, because=because)

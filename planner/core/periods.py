@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +14,7 @@ SLOT_SECONDS = 900
 DAY_SLOTS = 86_400 // SLOT_SECONDS
 UNITS = ("day", "week", "month")
 WINDOWS_MAX = 4_000
+_YEARS = range(1970, 9_000)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _DECEMBER = 12
@@ -45,7 +47,8 @@ def period_bounds(period: str) -> tuple[datetime, datetime]:
     """
     year, dash, month = period.partition("-")
     digits = year.isascii() and year.isdigit() and month.isascii() and month.isdigit()
-    if not (digits and dash and len(year) == 4 and len(month) == 2 and 1 <= int(month) <= _DECEMBER and int(year)):  # noqa: PLR2004  # the lengths of YYYY-MM
+    shaped = digits and dash and len(year) == 4 and len(month) == 2  # noqa: PLR2004  # the lengths of YYYY-MM
+    if not (shaped and 1 <= int(month) <= _DECEMBER and int(year) in _YEARS):
         raise InvalidInput("period", "a month such as 2026-09 is needed")
     first = datetime(int(year), int(month), 1, tzinfo=UTC)
     return first, _next_month(first)
@@ -94,7 +97,8 @@ def windows(since: date, until: date, unit: str, zone: ZoneInfo) -> list[Window]
     has: 23 or 25 where clocks are changed.
 
     Raises:
-        InvalidInput: an empty range, too many windows, another unit, or a zone whose offset was no quarter of an hour.
+        InvalidInput: an empty range, or one before 1970; too many windows, another unit, or a zone whose offset was no
+            quarter of an hour.
 
     Example:
         >>> [w.label for w in windows(date(2026, 8, 31), date(2026, 9, 3), "month", ZoneInfo("UTC"))]
@@ -104,7 +108,9 @@ def windows(since: date, until: date, unit: str, zone: ZoneInfo) -> list[Window]
         raise InvalidInput("to", "later than from is needed")
     if unit not in UNITS:
         raise InvalidInput("by", f"one of {', '.join(UNITS)} is needed")
-    edges = list(_edges(since, until, unit))
+    if since.year not in _YEARS or until.year not in _YEARS:
+        raise InvalidInput("from", f"days from {_YEARS[0]} on are needed")
+    edges = list(islice(_edges(since, until, unit), WINDOWS_MAX + 1))
     if len(edges) > WINDOWS_MAX:
         raise InvalidInput("to", f"at most {WINDOWS_MAX} rows of time are reported at once")
     moments = [_midnight(day, zone) for day, _label in edges] + [_midnight(until, zone)]

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from planner.core.usage import Usage
 BASE, UNKNOWN_BAND, NO_BAND = "base", "unknown", ""
 # An aggregate longer than this shows every weekday.
 _DAYS_MAX = 8
+_FREE = Rate(Decimal(0))
 
 
 class RatedUnit(NamedTuple):
@@ -89,18 +91,19 @@ def rate(
     context = Context(event.service_tier, event.region or region)
     try:
         if event.until is None and event.cache_stated:
-            return _exact(usage, cards[-1], event.at, context, factor)
+            return _exact(usage, cards[-1], event.at.astimezone(UTC), context, factor)
         return _bounded(event, usage, cards, context, factor)
     except Unpriced as error:
-        return Rated(
-            counted, cards[-1].id, unpriced="no_tier_price" if not error.units else f"no_rate:{error.units[0]}"
-        )
+        unit = Unit(error.units[0])
+        listed = all(card.rates.rate_unit(unit) is not None for card in cards)
+        return Rated(counted, cards[-1].id, unpriced="no_tier_price" if listed else f"no_rate:{unit}")
 
 
 def unreadable(event: Event, *, includes_cached: bool) -> str | None:
-    """Return why the counts of a row cannot be a request, or None if they can."""
+    """Return why a row cannot be a request: its counts, or a service tier nobody knows. None if it can."""
     try:
         event.usage(includes_cached=includes_cached)
+        Context(event.service_tier)
     except ImpossibleUsage as error:
         return f"impossible_usage: {error.field}: {error.problem}"
     except InvalidInput as error:
@@ -131,29 +134,34 @@ def _amount(quantity: int, rate_: Rate, factor: Fraction) -> int:
 
 def _bounded(event: Event, usage: Usage, cards: Sequence[PriceCard], context: Context, factor: Fraction) -> Rated:
     """Price a row under every price that may have held for a part of it, unit by unit."""
-    for card in cards:
-        if context.service_tier != "standard":
-            card.rates.check_tier((unit for unit, _count in usage.parts if unit is not Unit.REQUEST), context)
     asked = [unit for unit, _quantity in usage.parts]
+    for card in cards:
+        _check_priced(card.rates, asked, context)
     found: dict[Unit, list[Rate]] = {unit: [] for unit in asked}
     bands: set[str] = set()
     for card in cards:
         for tokens, moment in product(_lengths(card.rates, event, usage), _moments(card, event)):
             chosen = card.rates.selected(context, tokens, moment)
             for unit in asked:
-                found[unit] += _candidates(unit, chosen, cache_stated=event.cache_stated)
+                found[unit] += list(_candidates(unit, chosen, cache_stated=event.cache_stated)) or [_FREE]
             bands.add(_band(card.rates, asked, context, tokens, moment))
     units = []
     for unit, quantity in usage.parts:
-        rates = found[unit]
-        if not rates and REGISTRY[unit].billed_without_rate:
-            raise Unpriced(units=(unit,), service_tier=context.service_tier)
-        amounts = [_amount(quantity, one, factor) for one in rates] or [0]
-        listed = [one.amount_pico(quantity) for one in rates] or [0]
+        amounts = [_amount(quantity, one, factor) for one in found[unit]]
+        listed = [one.amount_pico(quantity) for one in found[unit]]
         units.append(RatedUnit(unit, quantity, min(amounts), max(amounts), min(listed)))
     certain = all(unit.low_pico == unit.high_pico for unit in units)
     band = min(bands) if certain and len(bands) == 1 else BASE if certain else UNKNOWN_BAND
     return Rated(tuple(units), cards[-1].id, band, ttl_assumed=usage.ttl_assumed)
+
+
+def _check_priced(rates: RateTable, asked: Sequence[Unit], context: Context) -> None:
+    """Refuse a card without a rate for what may have been used while it was in force."""
+    missing = [unit for unit in asked if REGISTRY[unit].billed_without_rate and rates.rate_unit(unit) is None]
+    if missing:
+        raise Unpriced(units=tuple(missing), service_tier=context.service_tier)
+    if context.service_tier != "standard":
+        rates.check_tier((unit for unit in asked if unit is not Unit.REQUEST), context)
 
 
 def _candidates(unit: Unit, rates: Mapping[Unit, Rate], *, cache_stated: bool) -> Iterator[Rate]:
@@ -171,16 +179,18 @@ def _lengths(rates: RateTable, event: Event, usage: Usage) -> Iterable[int]:
     """Return one prompt length for every band that a single prompt of the row may have fallen into."""
     if event.until is None:
         return (usage.input_tokens,)
-    low, high = event.prompt_min or 0, usage.input_tokens if event.prompt_max is None else event.prompt_max
+    # No prompt is longer than all of them together.
+    longest = usage.input_tokens if event.prompt_max is None else min(event.prompt_max, usage.input_tokens)
+    shortest = event.prompt_min or 0
     edges = {band.when.tokens_min for price in rates.values() for band in price.bands}
-    return sorted({low, *(edge for edge in edges if low < edge <= high)})
+    return sorted({shortest, *(edge for edge in edges if shortest < edge <= longest)})
 
 
 def _moments(card: PriceCard, event: Event) -> list[datetime]:
     """Return one moment for every window of the clock that some part of the row may have fallen into."""
+    begins = max(event.at, card.valid_from).astimezone(UTC)
     if event.until is None:
-        return [event.at]
-    begins = max(event.at, card.valid_from)
+        return [begins]
     clocks = [band.when for price in card.rates.values() for band in price.bands if _clocked(band.when)]
     if not clocks:
         return [begins]

@@ -1,7 +1,7 @@
 """What customers paid or owe, said by many sources: one figure per customer and month, never two added together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -21,15 +21,26 @@ class Kind(StrEnum):
     FEE = "fee"
 
 
+class Basis(StrEnum):
+    """What the revenue of one customer and month rests on, strongest first; the plan's price where nothing is said."""
+
+    RECOGNISED = "recognised"
+    INVOICE = "invoice"
+    SUBSCRIPTION = "subscription"
+    CASH = "cash"
+    PLAN = "plan"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One amount as a source states it.
 
     ``source`` and ``id`` are counted once. ``customer`` is the source's own id, ``price`` the id of what was bought.
     ``amount`` is the whole amount in ``currency`` (three capital letters), earned evenly from ``start`` (inclusive) to
-    ``end`` (exclusive), or at ``start`` where there is no end. A refund is positive and lowers revenue; a fee is what
-    payments cost. ``fee`` is what the payment of this item cost, in the same currency. ``tax`` is the part of
-    the amount that is tax, None where the source does not say. A trial is worth 0, whatever its price.
+    ``end`` (exclusive), or at ``start`` where there is no end. A refund is positive and lowers revenue, and one that
+    failed is negative; a fee is what payments cost. ``fee`` is what the payment of this item cost, in the same currency.
+    ``tax`` is the part of the amount that is tax, None where the source does not say. A trial is worth 0, whatever its
+    price.
     """
 
     source: str
@@ -63,3 +74,48 @@ class Item:
                 raise InvalidInput(name, "a moment with its offset from UTC is needed")
         if self.end is not None and self.end <= self.start:
             raise InvalidInput("end", "later than start is needed")
+
+
+def same_money(one: Item, other: Item) -> bool:
+    """Tell whether two items state the same amount at the same time, so that one may be the other, told elsewhere.
+
+    What only one of them states, such as a fee, is no difference; and neither is the second, where one of them knows a
+    moment to the minute only.
+    """
+    coarse, fine = sorted((one.start, other.start))
+    return (
+        (one.kind, one.amount, one.currency, one.trial, one.end)
+        == (other.kind, other.amount, other.currency, other.trial, other.end)
+        and coarse in (fine, fine.replace(second=0, microsecond=0))
+        and _agree(one.fee, other.fee)
+        and _agree(one.tax, other.tax)
+    )
+
+
+def merge(old: Item, new: Item) -> Item | None:
+    """Return an item that says what either of two says of the same money, or None where they contradict each other.
+
+    Reports of one provider show the same transaction under the same id, and one of them knows more of it: who paid, or
+    the second. What is on record stays and is completed; only labels may differ, and those on record stay too.
+
+    Args:
+        old: the item on record.
+        new: another one with its source and id.
+    """
+    named = ("source", "id", "customer", "plan", "price")
+    if not same_money(old, new) or not all(_agree(getattr(old, name), getattr(new, name)) for name in named):
+        return None
+    return replace(
+        old,
+        start=max(old.start, new.start),
+        customer=old.customer or new.customer,
+        plan=old.plan or new.plan,
+        price=old.price or new.price,
+        fee=new.fee if old.fee is None else old.fee,
+        tax=new.tax if old.tax is None else old.tax,
+        tags={**new.tags, **old.tags},
+    )
+
+
+def _agree(one: object, other: object) -> bool:
+    return one is None or other is None or one == other

@@ -122,4 +122,3 @@ def _apart(connection: Connection, batches: Sequence[Batch]) -> list[list[Result
             return take(connection, batches)
     except PlannerError as error:
         return error
-

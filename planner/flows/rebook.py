@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from planner.core.event import Event
+from planner.core.event import Containment, Event, Role
 from planner.core.posting import Posting
 from planner.flows import earnings
-from planner.flows.posting import Record
+from planner.flows.posting import Judged, Record
 from planner.store import moved_prices, periods, rollups, streams, usage, work
 from planner.store.engine import Connection, Store
 from planner.store.revision import read_heads
@@ -35,13 +35,19 @@ def catch_up(store: Store, now: Callable[[], datetime], turns_max: int | None = 
         turns_max: how many turns are taken at most; None: until nothing waits.
     """
     rows = lines = turns = 0
-    while turns_max is None or turns < turns_max:
+    while (turns_max is None or turns < turns_max) and _waits(store):
         done = store.tell(lambda connection: turn(connection, now()))
         if done is None:
             break
         rows, lines, turns = rows + done.rows, lines + done.lines, turns + 1
     with store.read() as connection:
         return Rebooked(rows, lines, behind(connection))
+
+
+def _waits(store: Store) -> bool:
+    """Tell whether anything waits, without a turn to write: mostly nothing does."""
+    with store.read() as connection:
+        return behind(connection) > 0
 
 
 def behind(connection: Connection) -> int:
@@ -60,8 +66,11 @@ def turn(connection: Connection, at: datetime) -> Rebooked | None:
         lines = earnings.rebook(connection, waiting.selector, at)
         work.done(connection, waiting, at)
         return Rebooked(0, lines, 0)
-    found = usage.live(connection, _where(waiting), waiting.after, ROWS_AT_ONCE)
-    lines = _rebook(connection, found, waiting, at)
+    if waiting.kind == "role":
+        found, lines = _turn_role(connection, waiting, at)
+    else:
+        found = usage.some(connection, _where(waiting), waiting.after, ROWS_AT_ONCE)
+        lines = _rebook(connection, found, waiting, at)
     if len(found) < ROWS_AT_ONCE:
         work.done(connection, waiting, at)
     else:
@@ -106,43 +115,68 @@ def _where(waiting: Work) -> Sequence[usage.Condition]:
             return usage.unserved()
 
 
+class _Anew:
+    """Judges rows once more, each as its own stream spells and counts it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._record = connection, Record(connection)
+        self._streams: dict[str, tuple[str, dict[str, Containment]]] = {}
+
+    def judge(self, event: Event) -> Judged:
+        """Return what is to be booked for a row."""
+        if event.source not in self._streams:
+            stream = streams.find(self._connection, event.source)
+            said = streams.containments(self._connection, event.source)
+            self._streams[event.source] = "" if stream is None else stream.feed, said
+        feed, said = self._streams[event.source]
+        containment = said.get(event.provider or "")
+        includes = event.includes_cached if containment is None else containment.includes_cached
+        return self._record.judge(event, feed=feed, includes_cached=includes is not False)
+
+
 def _rebook(connection: Connection, found: Sequence[Stored], waiting: Work, at: datetime) -> int:
-    record, changes, served = Record(connection), [], dict[int, str | None]()
-    known: dict[str, tuple[str, dict[str, bool | None]]] = {}
+    anew, changes, served = _Anew(connection), [], dict[int, str | None]()
     for stored in found:
-        event = stored.event
-        if event.source not in known:
-            stream = streams.find(connection, event.source)
-            said = streams.containments(connection, event.source)
-            includes = {provider: containment.includes_cached for provider, containment in said.items()}
-            known[event.source] = "" if stream is None else stream.feed, includes
-        feed, includes = known[event.source]
-        new = _anew(record, event, feed, includes)
-        if new is None or stored.posting is None:
+        old = stored.posting
+        if old is None:
             continue
-        posting, offer = new
-        if waiting.kind in ("customer", "stream") or _differs(stored.posting, posting):
-            posting = posting if _differs(stored.posting, posting) else _as_rated(stored.posting, posting)
-            if posting != stored.posting:
-                changes.append(Change(_KINDS[waiting.kind], stored.row, event.at, stored.posting, posting))
-        if offer != stored.offer:
-            served[stored.row] = offer
+        judged = anew.judge(stored.event)
+        new = judged.posting if _differs(old, judged.posting) else _as_rated(old, judged.posting)
+        if new != old:
+            changes.append(Change(_KINDS[waiting.kind], stored.row, stored.event.at, old, new))
+        if judged.served.offer != stored.offer:
+            served[stored.row] = judged.served.offer
     usage.served_by(connection, served)
     rollups.apply(connection, usage.book(connection, changes, periods.closed(connection), at))
     return len(changes)
 
 
+def _turn_role(connection: Connection, waiting: Work, at: datetime) -> tuple[list[Stored], int]:
+    """Book a stream's rows that count from now on, or book them back."""
+    source, counts = waiting.selector["source"], waiting.selector["role"] == Role.LEDGER.value
+    was = usage.EVIDENCE if counts else usage.LIVE
+    found = usage.some(connection, usage.of_source(source), waiting.after, ROWS_AT_ONCE, was)
+    anew, changes = _Anew(connection), []
+    named = [stored.event.request_id for stored in found if stored.event.request_id]
+    taken = usage.by_requests(connection, named) if counts else {}
+    for stored in found:
+        event = stored.event
+        if not counts:
+            usage.mark(connection, stored.row, usage.EVIDENCE)
+            changes.append(Change("unbooked", stored.row, event.at, stored.posting, None))
+        elif event.request_id and event.request_id in taken:
+            usage.mark(connection, stored.row, usage.DUPLICATE)
+        else:
+            usage.mark(connection, stored.row, usage.LIVE)
+            taken[event.request_id or ""] = event.source, event.id
+            changes.append(Change("usage", stored.row, event.at, None, anew.judge(event).posting))
+    rollups.apply(connection, usage.book(connection, changes, periods.closed(connection), at))
+    return found, len(changes)
+
+
 _KINDS = {
     "price": "repriced", "terms": "repriced", "unserved": "repriced", "customer": "reassigned", "stream": "recounted",
 }  # fmt: skip
-
-
-def _anew(
-    record: Record, event: Event, feed: str, includes: dict[str, bool | None]
-) -> tuple[Posting, str | None] | None:
-    said = includes.get(event.provider or "", event.includes_cached)
-    judged = record.judge(event, feed=feed, includes_cached=said is not False)
-    return judged.posting, judged.served.offer
 
 
 def _differs(old: Posting, new: Posting) -> bool:

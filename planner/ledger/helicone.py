@@ -5,7 +5,6 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
-from planner.core.errors import InvalidInput
 from planner.core.event import Event, Outcome, Role, StatedBy
 from planner.ledger import cells
 from planner.ledger.format import File, Given, Read, Refused, Row, Skipped
@@ -46,26 +45,23 @@ FORMATS = (Requests(),)
 
 def _event(row: Row, given: Given) -> Event:
     values = row.values
-    at = cells.moment(values.get("request_created_at"), "request_created_at", UTC)
-    if at is None:
-        raise InvalidInput("request_created_at", "a moment is needed")
-    labels = cells.json_object(values.get("request_properties"), "request_properties")
-    user = cells.text(values.get("request_user_id"), "request_user_id")
+    labels = cells.json_object(values, "request_properties")
+    user = cells.text(values, "request_user_id")
     plan, customer, task = named(labels, given, user)
     stated = {
-        "input_tokens": cells.count(values.get("prompt_tokens"), "prompt_tokens"),
-        "output_tokens": cells.count(values.get("completion_tokens"), "completion_tokens"),
+        "input_tokens": cells.count(values, "prompt_tokens"),
+        "output_tokens": cells.count(values, "completion_tokens"),
     }
     counts = {name: number for name, number in stated.items() if number is not None}
     return Event(
         source=given.source,
-        id=cells.text(values.get("response_id"), "response_id") or "",
-        at=at,
+        id=cells.needed(cells.text(values, "response_id"), "response_id"),
+        at=cells.needed(cells.moment(values, "request_created_at", UTC), "request_created_at"),
         counts=counts,
         includes_cached=given.includes_cached,
         channel=given.channel or "direct",
         provider=given.provider,
-        model=cells.text(values.get("model"), "model"),
+        model=cells.text(values, "model"),
         plan=plan,
         customer=customer,
         task=task,
@@ -78,12 +74,10 @@ def _event(row: Row, given: Given) -> Event:
 
 
 def _outcome(values: Mapping[str, Any]) -> Outcome:
-    status = cells.decimal(values.get("response_status"), "response_status")
+    status = cells.decimal(values, "response_status")
     return Outcome.OK if status is None or status in _SUCCESS else Outcome.FAILED
 
 
 def _cost(values: Mapping[str, Any], *, used: bool) -> Decimal | None:
-    cost = cells.decimal(values.get("cost"), "cost")
-    if cost is not None and cost < 0:
-        raise InvalidInput("cost", "less than nothing")
+    cost = cells.cost(values, "cost")
     return None if cost == 0 and used else cost

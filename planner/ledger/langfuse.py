@@ -91,54 +91,47 @@ def _event(row: Row, given: Given) -> Event | Skipped:
     values = row.values
     if values.get("type") not in _REQUESTS:
         return Skipped(row.place, "type: neither a generation nor an embedding")
-    at = cells.moment(values.get("start_time"), "start_time", UTC)
-    if at is None:
-        raise InvalidInput("start_time", "a moment is needed")
-    metadata = _metadata(values.get("metadata"))
-    plan, customer, task = named(metadata, given, cells.text(values.get("user_id"), "user_id"))
-    counts, total, known = _counts(cells.json_object(values.get("usage_details"), "usage_details"))
-    environment = cells.text(values.get("environment"), "environment")
-    cost = cells.decimal(values.get("total_cost"), "total_cost")
-    if cost is not None and cost < 0:
-        raise InvalidInput("total_cost", "less than nothing")
+    metadata = _metadata(values, "metadata")
+    plan, customer, task = named(metadata, given, cells.text(values, "user_id"))
+    counts, total, known = _counts(cells.json_object(values, "usage_details"))
+    environment = cells.text(values, "environment")
     return Event(
         source=given.source,
-        id=cells.text(values.get("id"), "id") or "",
-        request_id=label(metadata, _RESPONSE_ID) or label(_metadata(metadata.get("attributes")), _RESPONSE_ID),
-        at=at,
+        id=cells.needed(cells.text(values, "id"), "id"),
+        request_id=label(metadata, _RESPONSE_ID) or label(_metadata(metadata, "attributes"), _RESPONSE_ID),
+        at=cells.needed(cells.moment(values, "start_time", UTC), "start_time"),
         counts=counts,
         includes_cached=given.includes_cached,
         total_tokens=total,
         channel=given.channel or "direct",
         provider=given.provider,
-        model=cells.text(values.get("provided_model_name"), "provided_model_name"),
+        model=cells.text(values, "provided_model_name"),
         plan=plan,
         customer=customer,
         task=task,
-        project=cells.text(values.get("project_id"), "project_id"),
+        project=cells.text(values, "project_id"),
         tags={} if environment is None else {"environment": environment},
         outcome=Outcome.FAILED if values.get("level") == "ERROR" else Outcome.OK,
-        stated_usd=cost,
+        stated_usd=cells.cost(values, "total_cost"),
         stated_by=StatedBy.ESTIMATE,
         rateable=known,
-        updated_at=cells.moment(values.get("updated_at"), "updated_at", UTC),
+        updated_at=cells.moment(values, "updated_at", UTC),
     )
 
 
-def _metadata(value: object) -> dict[str, Any]:
+def _metadata(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return metadata as labels; it may be anything an application likes, and only an object has labels."""
-    if isinstance(value, str) and not value.startswith("{"):
-        return {}
-    return cells.json_object(value, "metadata") if isinstance(value, str | dict) else {}
+    value = values.get(name)
+    labels = isinstance(value, dict) or (isinstance(value, str) and value.startswith("{"))
+    return cells.json_object(values, name) if labels else {}
 
 
 def _counts(usage: Mapping[str, Any]) -> tuple[dict[str, int], int | None, bool]:
     """Return the counts, the total beside them, and whether every kind of usage is one that is known here."""
     found: dict[str, int] = {}
     total, known = None, True
-    for kind, value in usage.items():
-        field = f"usage_details.{kind[:40]}"
-        number = cells.count(value, field)
+    for kind in usage:
+        number = cells.count(usage, kind)
         if number is None:
             continue
         if kind in _TOTALS:
@@ -148,14 +141,14 @@ def _counts(usage: Mapping[str, Any]) -> tuple[dict[str, int], int | None, bool]
         else:
             name = _NAMED[kind]
             if found.get(name, 0) not in (0, number) and number:
-                raise InvalidInput(field, "another spelling of the same count says something else")
+                raise InvalidInput(kind, "another spelling of the same count says something else")
             found[name] = max(number, found.get(name, 0))
     _whole(found, total)
     return {name: number for name, number in found.items() if name not in _NO_UNIT}, total, known
 
 
 def _whole(found: dict[str, int], total: int | None) -> None:
-    """Make the whole of each part: of what was written to the cache, and of prompts and answers with parts beside them."""
+    """Make the whole of each part: what was written to the cache, and prompts and answers with parts beside them."""
     lifetimes = found.get("cache_write_5m_tokens", 0) + found.get("cache_write_1h_tokens", 0)
     if lifetimes:
         written = found.get("cache_write_tokens", 0)

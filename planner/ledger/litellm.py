@@ -71,33 +71,30 @@ FORMATS = (SpendLogs(), DailySpend())
 
 
 def _event(values: Mapping[str, Any], given: Given) -> Event:
-    request = cells.text(values.get("request_id"), "request_id") or ""
-    at = cells.moment(values.get("startTime"), "startTime", UTC)
-    if at is None:
-        raise InvalidInput("startTime", "a moment is needed")
-    metadata = cells.json_object(values.get("metadata"), "metadata")
+    request = cells.needed(cells.text(values, "request_id"), "request_id")
+    metadata = cells.json_object(values, "metadata")
     usage = _usage(metadata)
     counts = _counts(values, usage)
     outcome = _outcome(values, metadata)
-    labels = _labels(values.get("request_tags"))
-    plan, customer, task = named(labels, given, cells.text(values.get("end_user"), "end_user"))
+    labels = _labels(values)
+    plan, customer, task = named(labels, given, cells.text(values, "end_user"))
     used = any(counts.values())
     return Event(
         source=given.source,
         id=request,
         request_id=request,
-        at=at,
+        at=cells.needed(cells.moment(values, "startTime", UTC), "startTime"),
         counts=counts,
         includes_cached=True,
-        total_tokens=cells.count(values.get("total_tokens"), "total_tokens"),
+        total_tokens=cells.count(values, "total_tokens"),
         channel=given.channel or "direct",
-        provider=cells.text(values.get("custom_llm_provider"), "custom_llm_provider") or given.provider,
-        model=cells.text(values.get("model"), "model"),
+        provider=cells.text(values, "custom_llm_provider") or given.provider,
+        model=cells.text(values, "model"),
         plan=plan,
         customer=customer,
         task=task,
-        project=cells.text(values.get("team_id"), "team_id"),
-        key=cells.text(values.get("api_key"), "api_key"),
+        project=cells.text(values, "team_id"),
+        key=cells.text(values, "api_key"),
         tags=tags(labels),
         outcome=outcome,
         stated_usd=_spend(values, used=used and outcome is Outcome.OK),
@@ -108,16 +105,16 @@ def _event(values: Mapping[str, Any], given: Given) -> Event:
 
 def _usage(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the provider's answer said of its usage; the older place first, so that the newer one counts."""
-    older = cells.json_object(metadata.get("additional_usage_values"), "metadata.additional_usage_values")
-    newer = cells.json_object(metadata.get("usage_object"), "metadata.usage_object")
+    older = cells.json_object(metadata, "additional_usage_values")
+    newer = cells.json_object(metadata, "usage_object")
     return {**older, **{name: value for name, value in newer.items() if value is not None}}
 
 
 def _counts(values: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, int]:
-    prompt = cells.json_object(usage.get("prompt_tokens_details"), "prompt_tokens_details")
-    completion = cells.json_object(usage.get("completion_tokens_details"), "completion_tokens_details")
-    written = cells.json_object(prompt.get("cache_creation_token_details"), "cache_creation_token_details")
-    tools = cells.json_object(usage.get("server_tool_use"), "server_tool_use")
+    prompt = cells.json_object(usage, "prompt_tokens_details")
+    completion = cells.json_object(usage, "completion_tokens_details")
+    written = cells.json_object(prompt, "cache_creation_token_details")
+    tools = cells.json_object(usage, "server_tool_use")
     # One count may be said in more than one place; the first that says anything is taken.
     stated: dict[str, tuple[tuple[Mapping[str, Any], str], ...]] = {
         "input_tokens": ((values, "prompt_tokens"),),
@@ -138,7 +135,7 @@ def _counts(values: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, in
     }
     found = {}
     for name, places in stated.items():
-        said = (cells.count(where.get(key), key) for where, key in places)
+        said = (cells.count(where, key) for where, key in places)
         number = next((number for number in said if number is not None), None)
         if number is not None:
             found[name] = number
@@ -154,17 +151,15 @@ def _outcome(values: Mapping[str, Any], metadata: Mapping[str, Any]) -> Outcome:
 
 
 def _spend(values: Mapping[str, Any], *, used: bool) -> Decimal | None:
-    spend = cells.decimal(values.get("spend"), "spend")
-    if spend is not None and spend < 0:
-        raise InvalidInput("spend", "less than nothing")
+    spend = cells.cost(values, "spend")
     # A model LiteLLM has no price for is written down as 0 too; unknown is not free.
     return None if spend == 0 and used else spend
 
 
-def _labels(value: object) -> dict[str, str]:
+def _labels(values: Mapping[str, Any]) -> dict[str, str]:
     """Return tags such as ``feature:chat`` as labels; a tag without a colon is a label without a value."""
     # The column's default is an empty object.
-    listed = [] if value in ("{}", {}) else cells.json_list(value, "request_tags")
+    listed = [] if values.get("request_tags") in ("{}", {}) else cells.json_list(values, "request_tags")
     labels: dict[str, str] = {}
     for tag in listed:
         if isinstance(tag, str):

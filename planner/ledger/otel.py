@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 from planner.core.errors import InvalidInput
 from planner.core.event import Event, Outcome, Role
+from planner.ledger import cells
 from planner.ledger import otel_words as words
-from planner.ledger._cells import count
-from planner.ledger.apart import each
 from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
 from planner.ledger.otel_metrics import OtelMetrics
 from planner.ledger.otlp_message import SPANS, attributes, decode, leaves, moment
@@ -38,7 +37,8 @@ class _Span(NamedTuple):
     @property
     def operation(self) -> str | None:
         """What it says it does."""
-        return words.first(self.attributes, (words.OPERATION,))
+        said = self.attributes.get(words.OPERATION)
+        return said if isinstance(said, str) else None
 
     @property
     def inferred(self) -> bool:
@@ -61,12 +61,18 @@ def spans(
     """
     found = list(_spans(message, place))
     here = _around(found)
-
-    def event_of(span: _Span) -> Event | Skipped:
+    for span in found:
+        if isinstance(span, Refused):
+            yield span
+            continue
         reason = _left_out(span, contains=span.id in here or span.id in around)
-        return _read(span, given) if reason is None else Skipped(span.place, reason)
-
-    yield from each(found, event_of)
+        if reason is not None:
+            yield Skipped(span.place, reason)
+            continue
+        try:
+            yield Read(span.place, _event(span, given))
+        except InvalidInput as error:
+            yield Refused(span.place, f"{error.field}: {error.problem}")
 
 
 def _spans(message: Mapping[str, Any], place: str) -> Iterator[_Span | Refused]:
@@ -100,7 +106,7 @@ def _left_out(span: _Span, *, contains: bool) -> str | None:
     return "it contains the span of another inference, which counts" if contains else None
 
 
-def _read(span: _Span, given: Given) -> Event:
+def _event(span: _Span, given: Given) -> Event:
     trace, _, own = span.id.partition("/")
     if not _TRACE_ID.fullmatch(trace):
         raise InvalidInput("traceId", "32 hexadecimal digits are needed")
@@ -120,7 +126,7 @@ def _read(span: _Span, given: Given) -> Event:
         request_id=words.first(said, words.RESPONSE_ID),
         counts=counts,
         includes_cached=True if given.includes_cached is None else given.includes_cached,
-        total_tokens=_total(span.attributes),
+        total_tokens=_stated(span.attributes, words.TOTALS),
         channel=given.channel or "direct",
         provider=words.provider(said) or given.provider,
         model=words.model(said),
@@ -143,9 +149,9 @@ def _counts(said: Mapping[str, object]) -> tuple[dict[str, int], bool]:
     """
     counts = {"requests": 1}
     for name, aliases in words.SPAN_COUNTS.items():
-        stated = next((alias for alias in aliases if alias in said), None)
+        stated = _stated(said, aliases)
         if stated is not None:
-            counts[name] = count(said, stated)
+            counts[name] = stated
     media = sum(counts.get(name, 0) for name in _MEDIA)
     cached = counts.get("cache_read_tokens", 0) + counts.get("cache_write_tokens", 0)
     if not media or media + cached <= counts.get("input_tokens", 0):
@@ -153,9 +159,11 @@ def _counts(said: Mapping[str, object]) -> tuple[dict[str, int], bool]:
     return {name: quantity for name, quantity in counts.items() if name not in _MEDIA}, False
 
 
-def _total(said: Mapping[str, object]) -> int | None:
-    stated = next((name for name in words.TOTALS if name in said), None)
-    return count(said, stated) if stated is not None else None
+def _stated(said: Mapping[str, object], aliases: Iterable[str]) -> int | None:
+    for alias in aliases:
+        if alias in said:
+            return cells.count(said, alias)
+    return None
 
 
 class OtelTraces:

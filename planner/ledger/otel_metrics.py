@@ -1,23 +1,22 @@
 """Token metrics of OpenTelemetry: what was used in a while, for holding against requests, and never counted as such."""
 
+import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from planner.core.errors import InvalidInput
 from planner.core.event import Event, Role
+from planner.ledger import cells
 from planner.ledger import otel_words as words
-from planner.ledger._cells import count
-from planner.ledger.apart import digest, within
 from planner.ledger.format import File, Given, Read, Refused, Skipped
+from planner.ledger.ids import aggregate_id
 from planner.ledger.otlp_message import METRICS, Leaf, attributes, leaves, moment
 
-# Source: open-telemetry/semantic-conventions-genai, model/gen-ai/token-metrics.yaml. In some of its versions of 2026 the
-# counters were ``detailed`` and the histograms had their names; semantic-conventions 1.27 to 1.41 had `_OLD` alone.
+# In some versions of the conventions counters are ``detailed`` and histograms have their names; semantic-conventions
+# 1.27 to 1.41 had `_OLD` alone. Source: semantic-conventions-genai, model/gen-ai/token-metrics.yaml.
 _FAMILIES = (
     "gen_ai.client.inference.usage.",
     "gen_ai.client.inference.usage.detailed.",
@@ -53,7 +52,7 @@ class _Point(NamedTuple):
     """One point of one series. ``family`` is lowest for the instruments that count best."""
 
     place: str
-    series: str
+    series: bytes
     who: _Who
     family: tuple[bool, int]
     name: str
@@ -61,6 +60,14 @@ class _Point(NamedTuple):
     begins: datetime | None
     ends: datetime
     value: int
+
+
+class _While(NamedTuple):
+    """What one aggregate is of."""
+
+    at: datetime
+    until: datetime
+    who: _Who
 
 
 class OtelMetrics:
@@ -82,33 +89,25 @@ class OtelMetrics:
         return "it has resourceMetrics, as metrics of OTLP have" if METRICS[0] in file.columns else None
 
     def read(self, file: File, given: Given) -> Iterator[Read | Refused | Skipped]:
-        """Yield one aggregate for each while of each provider, model and operation, to the second."""
+        """Yield one aggregate for each while in which a provider, model and operation used something, to the second."""
         points: list[_Point] = []
         for found in _points(file):
             if isinstance(found, _Point):
                 points.append(found)
             else:
                 yield found
-        best: dict[_Who, tuple[bool, int]] = {}
-        for point in points:
-            best[point.who] = min(point.family, best.get(point.who, point.family))
-        counts: dict[tuple[_Who, datetime, datetime], dict[str, int]] = defaultdict(lambda: {"requests": 0})
-        places: dict[tuple[_Who, datetime, datetime], str] = {}
-        for _series, same in groupby(sorted(points, key=attrgetter("series", "ends")), attrgetter("series")):
-            listed = list(same)
-            if listed[0].family != best[listed[0].who]:
-                yield Skipped(listed[0].place, "another instrument counts the same tokens")
+        whiles: dict[_While, tuple[str, dict[str, int]]] = {}
+        for added in _added(points):
+            if isinstance(added, Skipped):
+                yield added
                 continue
-            for point, begins, value in _increments(listed):
-                if begins is None:
-                    yield Skipped(point.place, "the first point of a series that does not say when it began")
-                    continue
-                at, until = begins.replace(microsecond=0), point.ends.replace(microsecond=0)
-                key = point.who, at, max(until, at + _SECOND)
-                places.setdefault(key, point.place)
-                counts[key][point.name] = counts[key].get(point.name, 0) + value
-        for key, used in counts.items():
-            yield Read(places[key], _event(*key, used, given))
+            point, begins, value = added
+            at, until = begins.replace(microsecond=0), point.ends.replace(microsecond=0)
+            key = _While(at, max(until, at + _SECOND), point.who)
+            _place, counts = whiles.setdefault(key, (point.place, {"requests": 0}))
+            counts[point.name] = counts.get(point.name, 0) + value
+        for key, (place, counts) in sorted(whiles.items(), key=lambda item: (item[0].at, item[0].until)):
+            yield Read(place, _event(key, counts, given))
 
 
 def _points(file: File) -> Iterator[_Point | Refused | Skipped]:
@@ -171,13 +170,12 @@ def _point(leaf: Leaf, node: object, kind: str, family: tuple[int, str | None], 
     ends = moment(node, "timeUnixNano")
     if ends is None:
         raise InvalidInput("timeUnixNano", "a moment is needed, in nanoseconds since 1970")
-    figure = next((name for name in ("asInt", "asDouble", "sum") if name in node), None)
-    if figure is None:
+    value = next((cells.count(node, name) for name in ("asInt", "asDouble", "sum") if name in node), None)
+    if value is None:
         raise InvalidInput("dataPoints", "a value is needed")
     return _Point(
         place=leaf.place,
-        # All of it, also what is not read: points that differ anywhere are of two series.
-        series=digest(_text(leaf.owner), leaf.node.get("name"), _text(node.get("attributes"))),
+        series=_series(leaf, kind, node.get("attributes")),
         who=_Who(
             words.first(known, ("service.name",)),
             words.provider(known),
@@ -190,33 +188,59 @@ def _point(leaf: Leaf, node: object, kind: str, family: tuple[int, str | None], 
         cumulative=cumulative,
         begins=moment(node, "startTimeUnixNano"),
         ends=ends,
-        value=count(node, figure),
+        value=value,
     )
+
+
+def _series(leaf: Leaf, kind: str, listed: object) -> bytes:
+    """Return a name of the series of a point: all that belongs to it, also what is not read, in whatever order."""
+    said = sorted(map(_text, listed)) if isinstance(listed, list) else []
+    return hashlib.sha256(_text([*leaf.owner, kind, leaf.node.get("name"), said]).encode()).digest()
 
 
 def _text(node: object) -> str:
     return json.dumps(node, sort_keys=True, default=str)
 
 
-def _increments(points: Iterable[_Point]) -> Iterator[tuple[_Point, datetime | None, int]]:
+def _added(points: Sequence[_Point]) -> Iterator[tuple[_Point, datetime, int] | Skipped]:
+    """Yield what every point of the best instruments adds, and since when."""
+    best: dict[_Who, tuple[bool, int]] = {}
+    together: dict[bytes, list[_Point]] = {}
+    for point in points:
+        best[point.who] = min(point.family, best.get(point.who, point.family))
+        together.setdefault(point.series, []).append(point)
+    for series in together.values():
+        if series[0].family != best[series[0].who]:
+            yield Skipped(series[0].place, "another instrument counts the same tokens")
+            continue
+        for point, begins, value in _increments(sorted(series, key=attrgetter("ends"))):
+            if begins is None:
+                yield Skipped(point.place, "the first point of a series that does not say when it began")
+            elif value:
+                yield point, begins, value
+
+
+def _increments(series: Iterable[_Point]) -> Iterator[tuple[_Point, datetime | None, int]]:
     """Yield what each point of a series adds, and since when; points come in the order of their time."""
     before: _Point | None = None
-    for point in points:
+    for point in series:
         if not point.cumulative or before is None:
-            yield point, point.begins or (before.ends if before is not None else None), point.value
+            yield point, point.begins or (None if before is None else before.ends), point.value
         elif point.ends > before.ends:
-            anew = point.value < before.value or point.begins != before.begins
+            said = None not in (point.begins, before.begins) and point.begins != before.begins
+            anew = said or point.value < before.value
             begins = max(point.begins or before.ends, before.ends) if anew else before.ends
             yield point, begins, point.value if anew else point.value - before.value
         before = point
 
 
-def _event(who: _Who, at: datetime, until: datetime, counts: Mapping[str, int], given: Given) -> Event:
+def _event(key: _While, counts: Mapping[str, int], given: Given) -> Event:
+    who = key.who
     return Event(
         source=given.source,
-        id=digest("otel_metrics", who, at.isoformat(), until.isoformat()),
-        at=at,
-        until=until,
+        id=aggregate_id("otel_metrics", key.at, key.until, who._asdict()),
+        at=key.at,
+        until=key.until,
         counts=counts,
         includes_cached=True if given.includes_cached is None else given.includes_cached,
         channel=given.channel or "direct",

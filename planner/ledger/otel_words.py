@@ -7,6 +7,7 @@ semantic-conventions; names of single instrumentations are marked.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from planner.ledger import cells
 from planner.ledger.tiers import service_tier
 
 OPERATION = "gen_ai.operation.name"
@@ -105,15 +106,22 @@ KEPT = frozenset(
 
 
 def first(attributes: Mapping[str, object], names: tuple[str, ...]) -> str | None:
-    """Return the first of these attributes that is a text and says something."""
-    found = (attributes.get(name) for name in names)
-    return next((value for value in found if isinstance(value, str) and value.strip()), None)
+    """Return the first of these attributes that says something.
+
+    Raises:
+        InvalidInput: it is no text, or one that is too long for a name.
+    """
+    for name in names:
+        found = cells.text(attributes, name) if name in attributes else None
+        if found is not None:
+            return found
+    return None
 
 
 def provider(attributes: Mapping[str, object]) -> str | None:
     """Return who served it: planner's id where the registry documents the word, or the word as it stands."""
     word = first(attributes, _PROVIDER)
-    return _PROVIDERS.get(word, word) if word is not None else None
+    return None if word is None else _PROVIDERS.get(word, word)
 
 
 def model(attributes: Mapping[str, object]) -> str | None:

@@ -1,22 +1,24 @@
 """A message of OTLP, JSON or protobuf, taken apart into spans or metrics with nothing in them that people wrote."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # its types are another package's
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
 from planner.core.errors import InvalidInput
-from planner.ledger._cells import count
-from planner.ledger.apart import within
-from planner.ledger.format import Refused
+from planner.ledger import cells
+from planner.ledger.format import Refused, Row
 from planner.ledger.otel_words import KEPT
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NANOSECONDS = 1_000_000_000
 _KINDS = ("stringValue", "intValue", "doubleValue", "boolValue")
 SPANS = ("resourceSpans", "scopeSpans", "spans")
 METRICS = ("resourceMetrics", "scopeMetrics", "metrics")
@@ -33,34 +35,32 @@ class Leaf(NamedTuple):
 
 
 def leaves(message: Mapping[str, Any], names: tuple[str, str, str], place: str = "") -> Iterator[Leaf | Refused]:
-    """Yield the spans or metrics of a message; what is missing is empty, as in protobuf."""
+    """Yield the spans or the metrics of a message, as `SPANS` and `METRICS` lead to them; what is missing is empty."""
     groups, scopes, ends = names
-    for at, group in _items(message, groups, place):
-        if group is None:
-            yield Refused(at, "a list of objects is needed")
+    before = place and f"{place} "
+    for group in _objects(message, groups, f"{before}{groups}"):
+        if isinstance(group, Refused):
+            yield group
             continue
-        resource = group.get("resource")
+        resource = group.values.get("resource")
         known = attributes(resource)
-        for inside, scope in _items(group, scopes, at):
-            if scope is None:
-                yield Refused(inside, "a list of objects is needed")
+        for scope in _objects(group.values, scopes, f"{group.place}.{scopes}"):
+            if isinstance(scope, Refused):
+                yield scope
                 continue
-            for end, node in _items(scope, ends, inside):
-                if node is None:
-                    yield Refused(end, "a list of objects is needed")
-                else:
-                    yield Leaf(end, known, (resource, scope.get("scope")), node)
+            for end in _objects(scope.values, ends, f"{scope.place}.{ends}"):
+                owner = (resource, scope.values.get("scope"))
+                yield end if isinstance(end, Refused) else Leaf(end.place, known, owner, end.values)
 
 
-def _items(node: Mapping[str, Any], name: str, place: str) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
-    """Yield the objects of a list with their places; None for what is no object, or no list."""
-    inside = f"{place}.{name}" if "[" in place else within(place, name)
-    found = node.get(name, [])
-    if not isinstance(found, list):
-        yield inside, None
+def _objects(node: Mapping[str, Any], name: str, place: str) -> Iterator[Row | Refused]:
+    listed = node.get(name, [])
+    if not isinstance(listed, list):
+        yield Refused(place, "a list is needed")
         return
-    for number, item in enumerate(found):
-        yield f"{inside}[{number}]", item if isinstance(item, dict) else None
+    for number, found in enumerate(listed):
+        inside = f"{place}[{number}]"
+        yield Row(inside, found) if isinstance(found, dict) else Refused(inside, "not an object")
 
 
 def attributes(node: object) -> dict[str, object]:
@@ -77,13 +77,12 @@ def attributes(node: object) -> dict[str, object]:
 
 
 def moment(node: Mapping[str, Any], name: str) -> datetime | None:
-    """Return a moment that is stated in nanoseconds since 1970, cut to microseconds; None where it is not, or is 0.
+    """Return a moment that is stated in nanoseconds since 1970, to the microsecond; None where it is not, or is 0.
 
     Raises:
-        InvalidInput: not an integer from 0 to 2**63 - 1.
+        InvalidInput: no whole number, or no moment of this century.
     """
-    nanoseconds = count(node, name)
-    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000) if nanoseconds else None
+    return cells.epoch(node, name, _NANOSECONDS) if cells.count(node, name) else None
 
 
 def decode(body: bytes) -> Mapping[str, Any]:
@@ -137,3 +136,13 @@ def _attributes(listed: Iterable[KeyValue]) -> list[dict[str, Any]]:
             said = {}
         found.append({"key": item.key, "value": said})
     return found
+
+
+def answer(refused: int, reason: str) -> bytes:
+    """Write what an exporter is told in protobuf: how many spans were refused, and why."""
+    response = ExportTraceServiceResponse()
+    if refused:
+        response.partial_success.rejected_spans = refused
+        response.partial_success.error_message = reason
+    written: bytes = response.SerializeToString()
+    return written

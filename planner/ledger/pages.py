@@ -1,88 +1,81 @@
-"""Pages of a vendor's usage or cost API: the results in their buckets, each named by its place and by what it counts."""
+"""Pages of a vendor's usage or cost API: every result of every bucket is a row, with the times of its bucket."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any
 
-from planner.ledger.apart import digest, within
-from planner.ledger.format import File, Refused, Row, Skipped
+from planner.core.event import Event
+from planner.ledger import cells
+from planner.ledger.format import File, Read, Refused, Row, Skipped
+from planner.ledger.tables import each
 
+# How many of its results are looked at to tell what a file is.
 _LOOK = 1_000
-# A label stands beside the id it is of, and a person may change it between two pulls of one bucket.
-_LABELS = ("_name", "_email")
+_TIMES = frozenset({"start_time", "end_time", "start_time_iso", "end_time_iso", "starting_at", "ending_at"})
 
 
-class Entry(NamedTuple):
-    """One result of a page: where it stands, the bucket that says its time, and its own values.
+def read_results(file: File, event_of: Callable[[Row], Event | Skipped]) -> Iterator[Read | Refused | Skipped]:
+    """Read every result of every page, in order; a page is the document, an object of a list, or a line.
 
-    Where a page has rows instead of buckets with results, the row is both.
+    A result has the fields of its bucket too; a page of rows instead of buckets is read row by row. Where the last page
+    says that more follow, that is said: what they hold is in no row.
     """
-
-    place: str
-    bucket: Mapping[str, Any]
-    values: Mapping[str, Any]
-
-
-def entries(file: File) -> Iterator[Entry | Refused | Skipped]:
-    """Yield every result of every page of a file in its order: a page as the document, one a line, or a list of them.
-
-    Where the last page says that more follow, that is said too: what they hold is in no row.
-    """
-    last: Row | None = None
+    last = None
     for page in file.rows():
-        if isinstance(page, Refused):
-            yield page
-            continue
+        yield from each(_of_page(page), event_of)
         last = page
-        buckets = page.values.get("data")
-        if not isinstance(buckets, list):
-            yield Refused(page.place, "data: a list is needed")
-            continue
-        for number, bucket in enumerate(buckets):
-            yield from _results(within(page.place, f"data[{number}]"), bucket)
-    if last is not None and last.values.get("has_more") is True:
-        yield Skipped(last.place, "has_more: more pages follow this one, and the file does not hold them")
+    if isinstance(last, Row) and last.values.get("has_more") is True:
+        yield Skipped(last.place or "has_more", "more pages follow this one, and the file does not hold them")
 
 
-def _results(place: str, bucket: object) -> Iterator[Entry | Refused]:
+def first_result(file: File) -> Mapping[str, Any]:
+    """Return the first result of a file of pages, and an empty one where it has none or is no such file."""
+    if file.layout not in ("json", "jsonl") or "data" not in file.columns:
+        return {}
+    found = islice(chain.from_iterable(map(_of_page, file.rows())), _LOOK)
+    return next((row.values for row in found if isinstance(row, Row)), {})
+
+
+def _of_page(page: Row | Refused) -> Iterator[Row | Refused]:
+    if isinstance(page, Refused):
+        yield page
+        return
+    buckets = page.values.get("data")
+    if not isinstance(buckets, list):
+        yield Refused(page.place or "data", "a list of buckets or rows is needed under data")
+        return
+    before = page.place and f"{page.place} "
+    for number, bucket in enumerate(buckets):
+        yield from _of_bucket(f"{before}data[{number}]", bucket)
+
+
+def _of_bucket(place: str, bucket: object) -> Iterator[Row | Refused]:
     if not isinstance(bucket, dict):
-        yield Refused(place, "an object is needed")
+        yield Refused(place, "not an object")
         return
     if "results" not in bucket:
-        yield Entry(place, bucket, bucket)
+        yield Row(place, bucket)
         return
-    results = bucket["results"]
-    if not isinstance(results, list):
+    listed = bucket["results"]
+    if not isinstance(listed, list):
         yield Refused(place, "results: a list is needed")
         return
-    for number, result in enumerate(results):
+    shared = {name: value for name, value in bucket.items() if name != "results"}
+    for number, found in enumerate(listed):
         inside = f"{place}.results[{number}]"
-        yield Entry(inside, bucket, result) if isinstance(result, dict) else Refused(inside, "an object is needed")
+        yield Row(inside, {**shared, **found}) if isinstance(found, dict) else Refused(inside, "not an object")
 
 
-def first_entry(file: File) -> Entry | None:
-    """Return the first result of a file of pages, whatever empty buckets stand before it; None where there is none."""
-    if file.layout not in ("json", "jsonl") or "data" not in file.columns:
-        return None
-    return next((entry for entry in islice(entries(file), _LOOK) if isinstance(entry, Entry)), None)
+def tags(values: Mapping[str, Any], *names: str) -> dict[str, str]:
+    """Return those of these fields that say something, as the tags of a row.
 
-
-def row_id(kind: str, begins: datetime, ends: datetime, dimensions: Mapping[str, object]) -> str:
-    """Return the id of an aggregate: the same in every pull of the same bucket, dimension by dimension.
-
-    A dimension that nothing is grouped by is null or missing, which is the same. Figures are no dimensions, and labels
-    are none either; every other word is one, also one that planner has never seen, since two rows that differ in it
-    are two rows.
+    Raises:
+        InvalidInput: one of them is no text.
     """
-    named = {
-        name: value
-        for name, value in dimensions.items()
-        if isinstance(value, str | bool) and not name.endswith(_LABELS)
-    }
-    return digest(kind, begins.isoformat(), ends.isoformat(), named)
+    found = {name: cells.text(values, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def named(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, str]:
-    """Return those of these fields that say something, as the tags of a row."""
-    return {name: value for name in names if isinstance(value := values.get(name), str) and value}
+def dimensions(values: Mapping[str, Any], *figures: str) -> dict[str, Any]:
+    """Return what a result is grouped by: everything but the times of its bucket and these figures."""
+    return {name: value for name, value in values.items() if name not in _TIMES and name not in figures}

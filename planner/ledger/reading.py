@@ -76,8 +76,8 @@ def open_file(path: Path, progress: Callable[[int], None] | None = None) -> File
         progress: is told, while rows are read, how many bytes of the file were read so far, packed as they are.
 
     Raises:
-        InvalidInput: it cannot be read, is empty, is of none of these kinds, or is a JSON document that is no JSON, is
-            longer than 64 MiB, or is neither an object nor a list.
+        InvalidInput: it cannot be read, is empty, is of none of these kinds, or is a JSON document that is no JSON or
+            longer than 64 MiB.
     """
     source = Bytes(path, progress)
     with source.silent().opened() as stream:
@@ -102,12 +102,12 @@ def _one_object_a_line(source: Bytes, path: Path) -> bool:
         found = lines(stream)
         one, two = next(found), next(found, None)
     named = not _LINES.isdisjoint(suffix.lower() for suffix in path.suffixes)
-    if two is None or one.text is None or two.text is None:
+    if two is None:
         return named
-    begins = two.text.lstrip()[:1]
-    # Within a document a line that ends with a brace is followed by a comma or by what closes the rest.
-    whole = one.text.rstrip().endswith(b"}") and begins not in (b",", b"]", b"}")
-    return whole or (named and begins == b"{")
+    if isinstance(_object("", one), Row):
+        return True
+    # The first line may be broken, or too long to look at.
+    return (two.text or b"").lstrip().startswith(b"{") and (named or (one.text or b"}").rstrip().endswith(b"}"))
 
 
 def _open_lines(name: str, source: Bytes) -> LinesFile:
@@ -132,9 +132,6 @@ def _open_document(name: str, source: Bytes) -> DocumentFile:
     if len(body) > JSON_BYTES_MAX:
         raise InvalidInput("file", f"a JSON document of more than {JSON_BYTES_MAX} bytes; send it as JSON Lines")
     document = strict_json.read(body, name="file", values_max=JSON_VALUES_MAX)
-    if isinstance(document, dict):
-        return DocumentFile(name, tuple(document), document)
-    if not isinstance(document, list):
-        raise InvalidInput("file", "neither an object nor a list of them")
-    first = next((found for found in document if isinstance(found, dict)), {})
+    listed = document if isinstance(document, list) else [document]
+    first = next((found for found in listed if isinstance(found, dict)), {})
     return DocumentFile(name, tuple(first), document)

@@ -48,7 +48,7 @@ class _Watched(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any buffer, which has no type in 3.11
         count = self._file.readinto(buffer)
         self._read += count
-        if self._progress is not None:
+        if count and self._progress is not None:
             self._progress(self._read)
         return count
 

@@ -47,7 +47,9 @@ def each(
         try:
             said = said_of(row)
         except InvalidInput as error:
-            yield Refused(row.place, f"{error.field}: {error.problem}")
+            # A field's name may come from the file itself, as a key of an object.
+            field = error.field[:80] if error.field.isprintable() else "a field"
+            yield Refused(row.place, f"{field}: {error.problem}")
             continue
         yield said if isinstance(said, Skipped) else Read(row.place, said)
 

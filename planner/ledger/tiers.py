@@ -8,15 +8,14 @@ from planner.core.units import SERVICE_TIERS
 _ORDINARY = frozenset({None, "", "default", "auto", "standard"})
 
 
-def service_tier(word: object) -> str:
+def service_tier(word: str | None) -> str:
     """Return planner's word for a tier.
 
     Raises:
         InvalidInput: a word that planner does not know; what such a tier costs nobody could say.
     """
-    if isinstance(word, str | None):
-        if word in _ORDINARY:
-            return "standard"
-        if word in SERVICE_TIERS:
-            return word
+    if word in _ORDINARY:
+        return "standard"
+    if word in SERVICE_TIERS:
+        return word
     raise InvalidInput("service_tier", f"one of {', '.join(SERVICE_TIERS)} is needed")

@@ -29,6 +29,7 @@ streams = sa.Table(
     sa.Column("account", sa.Text, nullable=False),  # whose account at the provider; "" is the only one
     sa.Column("feed", sa.Text, nullable=False),  # whose spellings of providers it uses
     sa.Column("mutable", sa.Boolean, nullable=False),  # whether it may say something newer of a row it sent
+    sa.Column("own", sa.Boolean, nullable=False),  # sent by whoever made the requests, each its own
     sa.Column("recorded_at", UtcTime, nullable=False),
     sa.Column("recorded_by", sa.Text, nullable=False),
     sa.CheckConstraint("role IN ('ledger', 'evidence')", name="role"),
@@ -333,7 +334,7 @@ revenue_lines = sa.Table(
     sa.Column("item_id", sa.Text, nullable=False),
     sa.Column("start", UtcTime, nullable=False),
     sa.Column("end", UtcTime),
-    *(column for name in ("revenue", "refund", "fee", "tax") for column in amount_columns(name)),
+    *(column for name in ("revenue", "refund", "fee", "tax", "other") for column in amount_columns(name)),
     sa.Column("tax_unknown", sa.Boolean, nullable=False),
     sa.Column("unconverted", sa.Text, nullable=False),  # "EUR 46.85" where no exchange rate is known
     sa.Column("booked_in", sa.Text, nullable=False),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,7 +12,11 @@ from planner.store.tables import ledger
 
 
 class Stream(NamedTuple):
-    """A stream: its role, whether a person chose it, the account it is of, and whose spellings it uses."""
+    """A stream: its role, whether a person chose it, the account it is of, and whose spellings it uses.
+
+    ``mutable``: it may say something newer of a row it sent. ``own``: it is sent by a backend that made the requests
+    itself, so that two such streams never tell of the same one.
+    """
 
     source: str
     role: Role
@@ -20,6 +24,7 @@ class Stream(NamedTuple):
     account: str = ""
     feed: str = ""
     mutable: bool = False
+    own: bool = False
 
 
 def find(connection: sa.Connection, source: str) -> Stream | None:
@@ -28,20 +33,24 @@ def find(connection: sa.Connection, source: str) -> Stream | None:
     row = connection.execute(sa.select(ledger.streams).where(s.source == source)).first()
     if row is None:
         return None
-    return Stream(row.source, Role(row.role), row.chosen, row.account, row.feed, row.mutable)
+    return _stream(row)
+
+
+def _stream(row: Any) -> Stream:  # noqa: ANN401  # a row of the table
+    return Stream(row.source, Role(row.role), row.chosen, row.account, row.feed, row.mutable, row.own)
 
 
 def every(connection: sa.Connection) -> list[Stream]:
     """Return all streams by name."""
     rows = connection.execute(sa.select(ledger.streams).order_by(ledger.streams.c.source))
-    return [Stream(row.source, Role(row.role), row.chosen, row.account, row.feed, row.mutable) for row in rows]
+    return [_stream(row) for row in rows]
 
 
 def keep(connection: sa.Connection, stream: Stream, at: datetime, by: str) -> None:
     """Write a stream as it is now."""
     values = {
         "role": stream.role.value, "chosen": stream.chosen, "account": stream.account, "feed": stream.feed,
-        "mutable": stream.mutable, "recorded_at": at, "recorded_by": by,
+        "mutable": stream.mutable, "own": stream.own, "recorded_at": at, "recorded_by": by,
     }  # fmt: skip
     place = ledger.streams.c.source == stream.source
     if find(connection, stream.source) is None:
@@ -98,6 +107,8 @@ def told_twice(connection: sa.Connection, stream: Stream, days: Mapping[Day, boo
     )
     if not days:
         return None
+    if stream.own:
+        query = query.where(s.own.is_(False))
     first, last = min(day for _party, day in days), max(day for _party, day in days)
     query = query.where(d.day.between(first, last), d.party.in_({party for party, _day in days})).order_by(d.source)
     for source, party, day, named in connection.execute(query):

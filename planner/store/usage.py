@@ -81,9 +81,11 @@ def by_requests(connection: sa.Connection, requests: Iterable[str]) -> dict[str,
     return found
 
 
-def live(connection: sa.Connection, where: Sequence[Condition], after: int, limit: int) -> list[Stored]:
-    """Return rows that count, in the order they were stored, from after a number on."""
-    query = _query(_e.state == LIVE, _e.id > after, *where).order_by(_e.id).limit(limit)
+def some(
+    connection: sa.Connection, where: Sequence[Condition], after: int, limit: int, state: str = LIVE
+) -> list[Stored]:
+    """Return rows in a state, by default those that count, in the order they were stored, from after a number on."""
+    query = _query(_e.state == state, _e.id > after, *where).order_by(_e.id).limit(limit)
     return [_stored(row) for row in connection.execute(query)]
 
 
@@ -164,7 +166,8 @@ def book(connection: sa.Connection, changes: Sequence[Change], closed: Mapping[s
         cost = [0 if posting is None else posting.measures.cost for posting in (change.old, change.new)]
         rows.append(
             {
-                "id": number, "event": change.row, "kind": change.kind, "usage_at": change.at, "slot": slot,
+                "id": number, "event": change.row, "kind": _kind(change, late=booked_in != period),
+                "usage_at": change.at, "slot": slot,
                 "booked_in": booked_in, "booked_slot": booked_slot, "recorded_at": at,
                 "old": _text(change.old), "new": _text(change.new),
                 "price_version_old": None if change.old is None else change.old.dims.price_version or None,
@@ -181,6 +184,10 @@ def book(connection: sa.Connection, changes: Sequence[Change], closed: Mapping[s
     moved = sa.update(ledger.usage_events).where(_e.id == sa.bindparam("b_row")).values(line_id=sa.bindparam("b_line"))
     connection.execute(moved, heads)
     return sums
+
+
+def _kind(change: Change, *, late: bool) -> str:
+    return "late" if change.kind == "usage" and late else change.kind
 
 
 def _text(posting: Posting | None) -> str | None:
@@ -222,8 +229,24 @@ def served_by(connection: sa.Connection, rows: Mapping[int, str | None]) -> None
         connection.execute(sa.update(ledger.usage_events).where(_e.id == row).values(offer_id=offer))
 
 
-def lines(connection: sa.Connection, where: Sequence[Condition] = (), limit: int | None = None) -> Iterator[Any]:
+class Wanted(NamedTuple):
+    """Which lines are asked for; what is None is not asked. ``deltas``: only what changed what was booked before."""
+
+    source: str | None = None
+    id: str | None = None
+    booked_in: str | None = None
+    deltas: bool = False
+    after: int = 0
+
+
+def lines(connection: sa.Connection, wanted: Wanted, limit: int) -> Iterator[Any]:
     """Yield lines with the row each is of, in the order they were recorded."""
+    where = [_l.id > wanted.after]
+    for column, value in ((_e.source, wanted.source), (_e.event_id, wanted.id), (_l.booked_in, wanted.booked_in)):
+        if value is not None:
+            where.append(column == value)
+    if wanted.deltas:
+        where.append(_l.kind != "usage")
     query = (
         sa.select(ledger.ledger_lines, _e.source, _e.event_id)
         .join(ledger.usage_events, _e.id == _l.event)
@@ -232,3 +255,25 @@ def lines(connection: sa.Connection, where: Sequence[Condition] = (), limit: int
         .limit(limit)
     )
     yield from connection.execute(query)
+
+
+def deltas(
+    connection: sa.Connection, since: datetime, until: datetime, known_at: datetime | None, limit: int
+) -> list[Any]:
+    """Return what changed something that was booked before and is booked in a span itself, the newest first."""
+    where = [_l.kind != "usage", _l.booked_slot >= slot_of(since), _l.booked_slot < slot_of(until)]
+    if known_at is not None:
+        where.append(_l.recorded_at <= known_at)
+    query = (
+        sa.select(ledger.ledger_lines, _e.source, _e.event_id)
+        .join(ledger.usage_events, _e.id == _l.event)
+        .where(*where)
+        .order_by(_l.id.desc())
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def of_source(source: str) -> list[Condition]:
+    """Return the condition for all rows of a stream."""
+    return [_e.source == source]

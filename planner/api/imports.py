@@ -1,0 +1,108 @@
+"""Files over HTTP: the body of a request is taken in as an import, and the summary says what became of every row."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from planner.api.guard import GuardedRoute, now_of
+from planner.api.ledger import caught_up
+from planner.api.problem import documented
+from planner.api.shapes import Shape
+from planner.api.writing import actor_of
+from planner.core import errors
+from planner.core.event import Role
+from planner.core.money import pico_text, plain
+from planner.core.posting import REPORTED, Measures
+from planner.flows.import_file import Import, Summary, import_file
+
+router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
+
+_REFUSALS = documented(errors.Conflict, errors.TooLarge, errors.EncodedBody)
+_MEDIA = ("text/csv", "application/json", "application/jsonl", "application/vnd.apache.parquet", "application/gzip")
+_BODY = {"required": True, "content": {media: {"schema": {"type": "string"}} for media in _MEDIA}}
+
+
+def summary_shape(summary: Summary) -> Shape:
+    """Write what was found in a file, and what became of it."""
+    measures = sum(summary.measures.values(), Measures())
+    reported = summary.measures.get(REPORTED, Measures()).stated
+    return {
+        "file": summary.file,
+        "format": summary.format,
+        "format_because": summary.because,
+        "source": summary.source,
+        "role": summary.role,
+        "import": summary.import_id,
+        "repeats_import": summary.repeated,
+        "dry_run": summary.dry_run,
+        "bad_rows": "stop" if summary.strict else "skip",
+        "stopped": summary.stopped,
+        "rows": summary.rows,
+        "previewed_rows": summary.previewed,
+        "outcomes": dict(summary.outcomes),
+        "refused_rows": summary.refused_rows,
+        "refused": [{"place": one.place, "reason": one.reason} for one in summary.refused],
+        "skipped": dict(summary.skipped),
+        "containment": [
+            {"provider": provider or None, "includes_cached": found.includes_cached, "because": found.because}
+            for provider, found in summary.containment.items()
+        ],
+        "rated_usd": pico_text(measures.cost),
+        "rated_max_usd": pico_text(measures.high),
+        "stated_usd": pico_text(measures.stated),
+        "reported_only_usd": pico_text(reported),
+        "evidence_usd": plain(summary.evidence_usd),
+        "input_tokens": measures.input_tokens,
+        "output_tokens": measures.output_tokens,
+        "requests": measures.requests,
+        "unpriced": dict(summary.unpriced),
+        "revenue": [
+            {"kind": kind, "currency": currency, "amount": amount}
+            for (kind, currency), amount in sorted(summary.revenue.items())
+        ],
+    }
+
+
+_Word = Annotated[str | None, Query(max_length=400)]
+
+
+@router.post("/imports", responses=_REFUSALS, openapi_extra={"requestBody": _BODY})
+async def post_import(
+    request: Request,
+    format: Annotated[str | None, Query(max_length=100, description="guessed from the file by default")] = None,
+    source: Annotated[str | None, Query(max_length=400, description="the stream; by default the format")] = None,
+    name: Annotated[str, Query(max_length=400, description="what the file is called")] = "upload",
+    provider: _Word = None,
+    channel: _Word = None,
+    plan: _Word = None,
+    customer: _Word = None,
+    task: _Word = None,
+    account: Annotated[str, Query(max_length=400)] = "",
+    role: Annotated[Literal["ledger", "evidence"] | None, Query(description="chosen by a person")] = None,
+    includes_cached: bool | None = None,
+    skip: Annotated[bool, Query(description="leave rows out that cannot be read, instead of stopping")] = False,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Take a file of usage, cost or revenue in; the same file again changes nothing."""
+    body, now, actor = await request.body(), now_of(request), actor_of(request)
+    words = {
+        "source": source, "provider": provider, "channel": channel, "plan": plan, "customer": customer, "task": task,
+        "includes_cached": includes_cached,
+    }  # fmt: skip
+
+    def run() -> Shape:
+        with tempfile.TemporaryDirectory(prefix="planner-import-") as folder:
+            path = Path(folder) / "body"
+            path.write_bytes(body)
+            asked = Import(
+                path=path, name=name, words=words, format=format, role=None if role is None else Role(role),
+                account=account, strict=not skip, dry_run=dry_run,
+            )  # fmt: skip
+            summary = import_file(request.app.state.store, asked, now=lambda: now, by=actor)
+        caught_up(request)
+        return summary_shape(summary)
+
+    return await run_in_threadpool(run)

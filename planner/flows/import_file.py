@@ -1,0 +1,255 @@
+"""A file of usage, cost or revenue is taken in: guessed, looked at as a whole, then booked piece by piece."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from planner.core.errors import Conflict, InvalidInput
+from planner.core.event import UNKNOWN, Containment, Event, Judge, Role
+from planner.core.posting import Measures
+from planner.core.rating import unreadable
+from planner.core.revenue import Item
+from planner.flows import earnings, ingest
+from planner.ledger import formats, reading
+from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
+from planner.store import imports
+from planner.store.engine import Connection, Store
+from planner.store.streams import Stream
+
+ROWS_AT_ONCE = 2_000
+NAMED_MAX = 100
+"""Rows that are named in a summary, of those that were refused; all are counted."""
+
+PREVIEWED = 1_000
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, and the bytes of the file that were read, of how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What is to be taken in, and how.
+
+    ``words`` are what a person said of its rows: fields of `planner.ledger.format.Given`; without a ``source`` the
+    stream is named for the format. ``format`` None is guessed. ``role`` None is what the format is for. ``strict``
+    stops before anything is stored where a single row cannot be read; otherwise such rows are left out and named.
+    ``dry_run`` stores nothing.
+    """
+
+    path: Path
+    name: str
+    words: Mapping[str, Any]
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    format: str | None = None
+    role: Role | None = None
+    account: str = ""
+    strict: bool = True
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Summary:
+    """What was found in a file, and what became of it.
+
+    ``outcomes`` counts rows by what became of them, ``refused`` names those that could not be read with their reasons,
+    ``skipped`` counts those left out on purpose by reason. ``containment`` says for each provider whether prompts
+    contain their cached part, and how that is known. ``measures`` are of the rows that were booked by this import,
+    ``unpriced`` counts those without a cost by reason; ``evidence_usd`` is what rows state that do not count.
+    ``revenue`` is what items come to: kind and currency -> amount.
+    """
+
+    file: str
+    format: str
+    because: str
+    source: str
+    role: str
+    dry_run: bool
+    strict: bool
+    import_id: int | None = None
+    repeated: int | None = None
+    rows: int = 0
+    previewed: int | None = None
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refused: list[Refused] = field(default_factory=list)
+    refused_rows: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    containment: dict[str, Containment] = field(default_factory=dict)
+    measures: dict[str, Measures] = field(default_factory=dict)
+    unpriced: Counter[str] = field(default_factory=Counter)
+    evidence_usd: Decimal = Decimal(0)
+    revenue: dict[tuple[str, str], str] = field(default_factory=dict)
+    stopped: str | None = None
+
+    def refuse(self, refused: Refused) -> None:
+        """Count a row that cannot be read, and name it while there are few."""
+        self.refused_rows += 1
+        if len(self.refused) < NAMED_MAX:
+            self.refused.append(refused)
+
+
+class _Undone(Exception):  # no error: what was tried is taken back
+    """A dry run has seen enough."""
+
+
+def import_file(
+    store: Store, asked: Import, *, now: Callable[[], datetime], by: str, progress: Progress = lambda *_: None
+) -> Summary:
+    """Take a file in.
+
+    It is read twice: once to see whether every row can be read and what its prompts contain, which no row shows alone,
+    and once to book it, some thousand rows a transaction. Cut off in between, it is simply imported again: rows that
+    are on record are known.
+
+    Raises:
+        InvalidInput: no known format, or the file as a whole cannot be read.
+        Conflict: another stream that counts may tell of the same requests.
+    """
+    size = asked.path.stat().st_size
+    opened = reading.open_file(asked.path, lambda done: progress("reading", done, size))
+    if asked.format is None:
+        chosen, because = formats.guess(opened)
+    else:
+        chosen, because = formats.named(asked.format), "it was named"
+    given = Given(**{**asked.words, "source": asked.words.get("source") or chosen.name}, mapping=asked.mapping)
+    summary = Summary(
+        file=asked.name, format=chosen.name, because=because, source=given.source, dry_run=asked.dry_run,
+        role=(asked.role or chosen.role).value, strict=asked.strict,
+    )  # fmt: skip
+    digest = reading.digest(asked.path)
+    with store.read() as connection:
+        summary.repeated = imports.find(connection, digest, given.source)
+    _survey(opened, chosen, given, summary)
+    if asked.strict and summary.refused_rows:
+        summary.stopped = "a row cannot be read, and nothing was stored; --skip leaves such rows out"
+        return summary
+    undecided = [provider or "-" for provider, found in summary.containment.items() if found.because == UNKNOWN]
+    if undecided:
+        raise InvalidInput(
+            "includes_cached",
+            f"it is not known whether prompts of {', '.join(undecided)} contain their cached part: say",
+        )
+    opened = reading.open_file(asked.path, lambda done: progress("booking", done, size))
+    if asked.dry_run:
+        _preview(store, opened, chosen, asked, given, summary, now(), by)
+        return summary
+
+    def begin(connection: Connection) -> int:
+        return imports.begin(connection, asked.name, digest, chosen.name, given.source, now(), by)
+
+    summary.import_id = store.tell(begin)
+    for piece in _pieces(opened, chosen, given):
+        _told(store, piece, chosen, asked, summary, now(), by)
+    store.tell(lambda connection: imports.finish(connection, summary.import_id or 0, written(summary)))
+    return summary
+
+
+def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> None:
+    judges: dict[str, Judge] = {}
+    for read in chosen.read(opened, given):
+        summary.rows += 1
+        if isinstance(read, Refused):
+            summary.refuse(read)
+        elif isinstance(read, Skipped):
+            summary.skipped[read.reason] += 1
+        elif isinstance(read.said, Event):
+            judges.setdefault(read.said.provider or "", Judge(given.includes_cached)).see(read.said)
+    summary.containment = {provider: judge.verdict() for provider, judge in judges.items()}
+    for read in chosen.read(opened, given) if judges else ():
+        if isinstance(read, Read) and isinstance(read.said, Event):
+            found = summary.containment[read.said.provider or ""]
+            wrong = unreadable(read.said, includes_cached=found.includes_cached is not False)
+            if wrong is not None and found.because != UNKNOWN:
+                summary.refuse(Refused(read.place, wrong))
+
+
+def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:
+    rows = (read for read in chosen.read(opened, given) if isinstance(read, Read))
+    while piece := list(islice(rows, ROWS_AT_ONCE)):
+        yield piece
+
+
+def _told(
+    store: Store, piece: list[Read], chosen: Format, asked: Import, summary: Summary, at: datetime, by: str
+) -> None:
+    outcomes = store.tell(lambda connection: _book(connection, piece, chosen, asked, summary, at, by))
+    _count(summary, piece, outcomes)
+
+
+def _book(
+    connection: Connection, piece: list[Read], chosen: Format, asked: Import, summary: Summary, at: datetime, by: str
+) -> list[ingest.Result]:
+    events = [read.said for read in piece if isinstance(read.said, Event)]
+    items = [read.said for read in piece if isinstance(read.said, Item)]
+    if items:
+        return earnings.take(connection, items, at=at, by=by, import_id=summary.import_id)
+    stream = Stream(
+        summary.source, asked.role or chosen.role, asked.role is not None, asked.account, _feed(chosen.name),
+        chosen.mutable,
+    )  # fmt: skip
+    return ingest.ingest(
+        connection, stream, events, at=at, by=by, containments=_known(summary), import_id=summary.import_id
+    )
+
+
+def _feed(format_: str) -> str:
+    """Return the feed whose spellings of providers a format uses."""
+    return format_.partition("_")[0]
+
+
+def _known(summary: Summary) -> Mapping[str, Containment]:
+    return {provider: found for provider, found in summary.containment.items() if found.includes_cached is not None}
+
+
+def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -> None:
+    for read, outcome in zip(piece, outcomes, strict=True):
+        if outcome.status == ingest.REFUSED:
+            if not any(refused.place == read.place for refused in summary.refused):
+                summary.refuse(Refused(read.place, outcome.detail or ""))
+            continue
+        summary.outcomes[outcome.status] += 1
+        if outcome.status == ingest.CONFLICT:
+            summary.refuse(Refused(read.place, outcome.detail or ""))
+        if outcome.status == ingest.EVIDENCE and isinstance(read.said, Event):
+            summary.evidence_usd += read.said.stated_usd or 0
+        if outcome.posting is not None and outcome.status in (ingest.STORED, ingest.NEWER):
+            basis = outcome.posting.dims.cost_basis
+            summary.measures[basis] = summary.measures.get(basis, Measures()) + outcome.posting.measures
+            if outcome.posting.dims.unpriced:
+                summary.unpriced[outcome.posting.dims.unpriced] += 1
+        if isinstance(read.said, Item) and outcome.status in (ingest.STORED, ingest.NEWER):
+            earnings.count(summary.revenue, read.said)
+
+
+def _preview(
+    store: Store, opened: File, chosen: Format, asked: Import, given: Given, summary: Summary, at: datetime, by: str
+) -> None:
+    """Book the first rows and take them back: what an import would say, without doing it."""
+    piece = list(islice((read for read in chosen.read(opened, given) if isinstance(read, Read)), PREVIEWED))
+    summary.previewed = len(piece)
+    outcomes: list[ingest.Result] = []
+
+    def story(connection: Connection) -> None:
+        outcomes[:] = _book(connection, piece, chosen, asked, summary, at, by)
+        raise _Undone
+
+    try:
+        store.tell(story)
+    except _Undone:
+        _count(summary, piece, outcomes)
+    except Conflict as conflict:
+        summary.stopped = str(conflict)
+
+
+def written(summary: Summary) -> dict[str, object]:
+    """Return what is kept of a summary: counts, and no contents."""
+    return {
+        "rows": summary.rows,
+        "outcomes": dict(summary.outcomes),
+        "refused": summary.refused_rows,
+        "skipped": dict(summary.skipped),
+        "unpriced": dict(summary.unpriced),
+    }

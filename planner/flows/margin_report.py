@@ -1,0 +1,294 @@
+"""The margin report: what came in, what tokens cost, what is left; with coverage, and the evidence for each figure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from planner.core.errors import InvalidInput
+from planner.core.event import StatedBy
+from planner.core.fx import FxRate, to_usd
+from planner.core.money import pico_text, usd_text
+from planner.core.periods import UNITS, Window, period_bounds, period_of, windows, zone_of
+from planner.core.posting import RATED, REPORTED, Measures
+from planner.core.statement import Statement, Takings
+from planner.store import evidence_of_costs, json_text, periods, plans, report_sums, revenue, usage, work
+from planner.store.engine import Connection
+from planner.store.load import load_fx
+from planner.store.report_sums import BOOKED, HEADS, Asked
+
+UNASSIGNED = "unassigned"
+BASES, COST_BASES = ("booked", "usage"), ("best", "rated", "reported")
+_FORCED = ("plan", "cost_basis", "stated_by", "matched")
+_GROUPS = tuple(name for name in HEADS if name not in ("matched", "cost_basis", "stated_by", "unpriced"))
+# Whatever is asked by more heads than these is nothing that anybody paid for by itself.
+_PAID_FOR = frozenset({"plan", "customer"})
+LINES_MAX = 1_000
+_ONE = Decimal(1)
+# A client's own estimate is no bill.
+_BILLED = frozenset({StatedBy.PROVIDER.value, StatedBy.GATEWAY.value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a report is asked for: by which heads, from which day to which in which zone, by which figures.
+
+    ``by`` are heads, and at most one of day, week and month. ``until`` is the day after the last one.
+    """
+
+    by: tuple[str, ...]
+    since: date
+    until: date
+    tz: str = "UTC"
+    cost_basis: str = "best"
+    basis: str = BOOKED
+    known_at: datetime | None = None
+    reporting_currency: str = "USD"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no question.
+
+        Raises:
+            InvalidInput: an unknown head, two heads of time, or another basis than there is.
+        """
+        allowed = (*_GROUPS, *UNITS)
+        for name in self.by:
+            if name not in allowed:
+                raise InvalidInput("by", f"of {', '.join(allowed)} is needed")
+        if len(set(self.by)) != len(self.by) or len(self.times) > 1:
+            raise InvalidInput("by", "each head once, and one of day, week and month")
+        if self.basis not in BASES:
+            raise InvalidInput("basis", "booked or usage is needed")
+        if self.cost_basis not in COST_BASES:
+            raise InvalidInput("cost_basis", "best, rated or reported is needed")
+
+    @property
+    def times(self) -> list[str]:
+        """The head of time, if there is one."""
+        return [name for name in self.by if name in UNITS]
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that are none of time."""
+        return tuple(name for name in self.by if name not in UNITS)
+
+    def windows(self) -> list[Window]:
+        """Return the pieces of time that are reported.
+
+        Raises:
+            InvalidInput: no range of days, too many pieces, or no such zone.
+        """
+        zone = zone_of(self.tz)
+        if self.times:
+            return windows(self.since, self.until, self.times[0], zone)
+        days = windows(self.since, self.until, "month", zone)
+        return [Window("", days[0].start, days[-1].end)]
+
+
+def margin_report(connection: Connection, asked: Question) -> dict[str, Any]:
+    """Return the report as a JSON document; amounts are texts in dollars.
+
+    Raises:
+        InvalidInput: the question cannot be answered.
+        NotFound: no exchange rate is known for the reporting currency.
+    """
+    pieces = asked.windows()
+    known = _Known.of(connection, asked, pieces)
+    groups = _groups(connection, asked, pieces, known)
+    attributed = frozenset(asked.heads) <= _PAID_FOR
+    rows = [
+        _row(asked, pieces, key, figures, known, paid_for=attributed)
+        for key, figures in sorted(groups.rows.items(), key=lambda pair: _order(asked, pair[0]))
+        if not figures.empty
+    ]
+    span = pieces[0].start, pieces[-1].end
+    return {
+        "title": "margin",
+        "by": list(asked.by),
+        "from": asked.since.isoformat(),
+        "to": asked.until.isoformat(),
+        "tz": asked.tz,
+        "basis": asked.basis,
+        "cost_basis": asked.cost_basis,
+        "known_at": json_text.time_text(asked.known_at),
+        "reporting_currency": asked.reporting_currency,
+        "closed": known.closed,
+        # What still waits may change an open month, and a closed one never.
+        "pending_work": 0 if known.closed else work.waiting(connection),
+        "rows": rows,
+        "total": {**groups.total.shape(), **_reported(asked, rows)},
+        "unmatched": {
+            "rows": groups.unmatched.measures.rows,
+            "token_cost_usd": pico_text(groups.unmatched.low),
+            "revenue_usd": pico_text(groups.unmatched.takings.revenue),
+        },
+        "evidence": _evidence(connection, asked, groups, span),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a report rests on besides sums, as it was known when it was closed, or is asked about."""
+
+    closed: bool
+    free: frozenset[str]
+    fx: Sequence[FxRate]
+
+    @classmethod
+    def of(cls, connection: Connection, asked: Question, pieces: Sequence[Window]) -> "_Known":
+        closings = periods.closings(connection)
+        touched = _periods(pieces[0].start, pieces[-1].end)
+        closed = asked.basis == BOOKED and all(period in closings for period in touched)
+        known_at = asked.known_at
+        if closed:
+            last = max(closings[period] for period in touched)
+            known_at = last if known_at is None else min(known_at, last)
+        listed = plans.load(connection, known_at)
+        free = frozenset(id_ for id_, plan in listed.items() if not plan.price)
+        return cls(closed, free, load_fx(connection, known_at))
+
+
+def _periods(since: datetime, until: datetime) -> list[str]:
+    found, moment = [], since
+    while moment < until:
+        found.append(period_of(moment))
+        moment = period_bounds(found[-1])[1]
+    return found
+
+
+@dataclass(slots=True)
+class _Groups:
+    rows: dict[tuple[Any, ...], Statement] = field(default_factory=dict)
+    total: Statement = field(default_factory=Statement)
+    unmatched: Statement = field(default_factory=Statement)
+    bases: dict[tuple[str, str], Takings] = field(default_factory=dict)
+
+    def at(self, key: tuple[Any, ...]) -> Statement:
+        return self.rows.setdefault(key, Statement())
+
+
+def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], known: _Known) -> _Groups:
+    groups = _Groups()
+    forced = tuple(name for name in _FORCED if name not in asked.heads)
+    heads = (*asked.heads, *forced)
+    query = Asked(windows=pieces, heads=heads, basis=asked.basis, known_at=asked.known_at)
+    for (number, values), measures in report_sums.facts(connection, query).items():
+        said = dict(zip(heads, values, strict=True))
+        reported = said["stated_by"] in _BILLED
+        basis = _basis(asked.cost_basis, said["cost_basis"], reported=reported)
+        for sums in (groups.at((number, *values[: len(asked.heads)])), groups.total):
+            sums.use(measures, basis, reported=reported, free=said["plan"] in known.free)
+        if not said["matched"]:
+            groups.unmatched.use(measures, basis, reported=reported, free=False)
+    taken = revenue.sums(
+        connection, pieces, by_customer="customer" in asked.heads, booked=asked.basis == BOOKED, known_at=asked.known_at
+    )
+    attributed = frozenset(asked.heads) <= _PAID_FOR
+    for place, takings in taken.items():
+        said = {"plan": place.plan, "customer": place.customer}
+        touched = [groups.total]
+        if attributed:
+            touched.append(groups.at((place.window, *(said[name] for name in asked.heads))))
+        if not place.matched:
+            touched.append(groups.unmatched)
+        for sums in touched:
+            sums.take(takings, tax_unknown=place.tax_unknown, unconverted=place.unconverted)
+        key = place.basis, place.source
+        groups.bases[key] = groups.bases.get(key, Takings()).plus(takings)
+    return groups
+
+
+def _basis(asked: str, best: str, *, reported: bool) -> str | None:
+    """Return which of its figures counts as the cost of a row; None: it is unpriced."""
+    if asked == REPORTED:
+        return REPORTED if reported else None
+    if best == RATED:
+        return RATED
+    return REPORTED if asked == "best" and reported else None
+
+
+def _order(asked: Question, key: tuple[Any, ...]) -> tuple[Any, ...]:
+    places = dict(zip(asked.heads, key[1:], strict=True))
+    return tuple(key[0] if name in UNITS else str(places[name]) for name in asked.by)
+
+
+def _row(
+    asked: Question, pieces: Sequence[Window], key: tuple[Any, ...], sums: Statement, known: _Known, *, paid_for: bool
+) -> dict[str, Any]:
+    places = dict(zip(asked.heads, key[1:], strict=True))
+    heads = {name: pieces[key[0]].label if name in UNITS else _head(name, places[name]) for name in asked.by}
+    figures = sums.shape(paid_for=paid_for)
+    if asked.reporting_currency == "USD":
+        return {**heads, **figures}
+    return {**heads, **figures, "reporting": _converted(asked, figures, pieces[key[0]], known)}
+
+
+def _head(name: str, value: str) -> str | None:
+    if name == "plan":
+        return value or UNASSIGNED
+    return value or None
+
+
+def _converted(asked: Question, figures: Mapping[str, Any], window: Window, known: _Known) -> dict[str, Any]:
+    """Write the amounts of a row in the reporting currency, at the rate of the last day of its time."""
+    day = (window.end - timedelta(seconds=1)).astimezone(UTC).date()
+    usd = Fraction(to_usd(_ONE, asked.reporting_currency, day, known.fx))
+    found: dict[str, Any] = {"currency": asked.reporting_currency, "usd_per_unit": usd_text(usd)}
+    for name in ("revenue_usd", "token_cost_usd", "gross_profit_usd", "contribution_usd"):
+        value = figures[name]
+        found[name.removesuffix("_usd")] = None if value is None else usd_text(Fraction(value) / usd)
+    return found
+
+
+def _reported(asked: Question, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Write the total in the reporting currency: the sum of the rows, each at its own rate."""
+    if asked.reporting_currency == "USD":
+        return {}
+    found: dict[str, Any] = {"currency": asked.reporting_currency, "usd_per_unit": None}
+    for name in ("revenue", "token_cost", "gross_profit", "contribution"):
+        values = [row["reporting"][name] for row in rows]
+        known_values = [Fraction(value) for value in values if value is not None]
+        found[name] = usd_text(sum(known_values, Fraction())) if len(known_values) == len(values) else None
+    return {"reporting": found}
+
+
+def _evidence(
+    connection: Connection, asked: Question, groups: _Groups, span: tuple[datetime, datetime]
+) -> dict[str, Any]:
+    whole = [Window("", *span)]
+    heads = ("price_version", "offer", "provider", "model", "unpriced", "cost_basis")
+    found = report_sums.facts(connection, Asked(windows=whole, heads=heads, basis=asked.basis, known_at=asked.known_at))
+    priced: dict[str, Measures] = {}
+    unpriced: dict[tuple[str, str, str], Measures] = {}
+    for (_number, values), measures in found.items():
+        version, _offer, provider, model, reason, basis = values
+        if basis == RATED and version:
+            priced[version] = priced.get(version, Measures()) + measures
+        elif reason:
+            unpriced[reason, provider, model] = unpriced.get((reason, provider, model), Measures()) + measures
+    return {
+        "prices": evidence_of_costs.prices(connection, priced),
+        "unpriced": [
+            {"reason": reason, "provider": provider or None, "model": model or None, "rows": measures.rows,
+             "tokens": measures.input_tokens + measures.output_tokens, "reported_usd": pico_text(measures.stated)}
+            for (reason, provider, model), measures in sorted(unpriced.items())
+        ],
+        "revenue": [
+            {"basis": basis, "source": source, "revenue_usd": pico_text(takings.revenue),
+             "refunds_usd": pico_text(takings.refund), "payment_fees_usd": pico_text(takings.fee)}
+            for (basis, source), takings in sorted(groups.bases.items())
+        ],
+        "lines": [
+            evidence_of_costs.delta(row) for row in usage.deltas(connection, *span, asked.known_at, LINES_MAX)
+        ],
+    }  # fmt: skip
+
+
+def statement_digest(connection: Connection, period: str) -> str:
+    """Return the digest of a month's report by plan: what it was when the month was closed, it is for ever."""
+    start, end = period_bounds(period)
+    document = margin_report(connection, Question(by=("plan", "month"), since=start.date(), until=end.date()))
+    fixed = {name: document[name] for name in ("rows", "total", "unmatched", "evidence")}
+    return json_text.digest(json_text.dump(fixed))

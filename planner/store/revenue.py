@@ -1,0 +1,243 @@
+"""What customers paid: items as sources said them, and the lines they come to for each customer and month."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from planner.core.earning import earned
+from planner.core.periods import Window, period_bounds
+from planner.core.posting import MILLI, split
+from planner.core.revenue import Item
+from planner.core.revenue_form import read_item, write_item
+from planner.core.statement import Takings
+from planner.store import json_text
+from planner.store.recall import BATCH
+from planner.store.tables import ledger
+
+_i, _l = ledger.revenue_items.c, ledger.revenue_lines.c
+AMOUNTS = ("revenue", "refund", "fee", "tax", "other")
+
+
+class Line(NamedTuple):
+    """What one item, or a plan, comes to for one customer and month; earned evenly from ``start`` to ``end``."""
+
+    customer: str
+    matched: bool
+    plan: str
+    month: str
+    basis: str
+    source: str
+    item_id: str
+    start: datetime
+    end: datetime | None
+    takings: Takings
+    tax_unknown: bool = False
+    unconverted: str = ""
+
+
+# --- items ------------------------------------------------------------------------------------------------
+
+
+def items(connection: sa.Connection, source: str, ids: Iterable[str]) -> dict[str, tuple[int, Item, str]]:
+    """Return the live items of a source with these ids: id -> (row, item, digest)."""
+    found: dict[str, tuple[int, Item, str]] = {}
+    wanted = sorted(set(ids))
+    for start in range(0, len(wanted), BATCH):
+        query = sa.select(_i.id, _i.item_id, _i.document, _i.digest).where(
+            _i.source == source, _i.item_id.in_(wanted[start : start + BATCH]), _i.recorded_to.is_(None)
+        )
+        for row in connection.execute(query):
+            found[row.item_id] = row.id, read_item(json_text.load(row.document)), row.digest
+    return found
+
+
+def digest_of(item: Item) -> str:
+    """Return the digest of what an item says."""
+    return json_text.digest(json_text.dump(write_item(item)))
+
+
+def end(connection: sa.Connection, row: int, at: datetime) -> None:
+    """End an item that a newer one takes the place of."""
+    connection.execute(sa.update(ledger.revenue_items).where(_i.id == row).values(recorded_to=at))
+
+
+def insert(connection: sa.Connection, fresh: Sequence[Item], import_id: int | None, at: datetime, by: str) -> None:
+    """Store items as they were said."""
+    rows = [
+        {
+            "source": item.source, "item_id": item.id, "kind": item.kind.value, "customer": item.customer,
+            "price": item.price, "start": item.start, "end": item.end,
+            "document": json_text.dump(write_item(item)), "digest": digest_of(item), "import_id": import_id,
+            "recorded_from": at, "recorded_by": by,
+        }
+        for item in fresh
+    ]  # fmt: skip
+    if rows:
+        connection.execute(sa.insert(ledger.revenue_items), rows)
+
+
+def of_customers(connection: sa.Connection, ids: Iterable[tuple[str | None, str | None]]) -> list[Item]:
+    """Return the live items of customers: (source, how it spells the customer); None is any source, or nobody."""
+    found: dict[int, Item] = {}
+    for source, spelled in ids:
+        where = [_i.recorded_to.is_(None), _i.customer.is_(None) if spelled is None else _i.customer == spelled]
+        if source is not None:
+            where.append(_i.source == source)
+        for row in connection.execute(sa.select(_i.id, _i.document).where(*where).order_by(_i.id)):
+            found[row.id] = read_item(json_text.load(row.document))
+    return list(found.values())
+
+
+def customers_of(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[tuple[str, str | None]]:
+    """Return (source, customer as it spells it) of live items under a condition."""
+    query = sa.select(_i.source, _i.customer).where(_i.recorded_to.is_(None), *where).distinct()
+    return [(row.source, row.customer) for row in connection.execute(query)]
+
+
+def with_price(source: str, price: str) -> sa.ColumnElement[bool]:
+    """Return the condition for items that were sold at a price of a source."""
+    return sa.and_(_i.source == source, _i.price == price)
+
+
+# --- lines ------------------------------------------------------------------------------------------------
+
+
+def standing(connection: sa.Connection, customers: Iterable[str]) -> dict[int, Line]:
+    """Return the lines of customers that hold: row -> line."""
+    found: dict[int, Line] = {}
+    wanted = sorted(set(customers))
+    for start in range(0, len(wanted), BATCH):
+        query = sa.select(ledger.revenue_lines).where(
+            _l.customer.in_(wanted[start : start + BATCH]), _l.reverses.is_(None), _l.reversed_at.is_(None)
+        )
+        found |= {row.id: _line(row) for row in connection.execute(query)}
+    return found
+
+
+def _line(row: Any) -> Line:  # noqa: ANN401  # a row of the table
+    return Line(
+        row.customer, row.matched, row.plan, row.month, row.basis, row.source, row.item_id,
+        row.start, row.end, _takings(row), row.tax_unknown, row.unconverted,
+    )  # fmt: skip
+
+
+def _takings(row: Any) -> Takings:  # noqa: ANN401  # a row with the two columns of each amount
+    return Takings(
+        *(int(getattr(row, f"{name}_milli")) * MILLI + int(getattr(row, f"{name}_pico")) for name in AMOUNTS)
+    )
+
+
+def book(connection: sa.Connection, fresh: Sequence[Line], closed: Mapping[str, str], at: datetime) -> None:
+    """Add lines, each in its own month or the first open one after it."""
+    rows = [_row(line, closed, at, line.takings, None) for line in fresh]
+    if rows:
+        connection.execute(sa.insert(ledger.revenue_lines), rows)
+
+
+def reverse(connection: sa.Connection, gone: Mapping[int, Line], closed: Mapping[str, str], at: datetime) -> None:
+    """Book lines back that hold no more."""
+    rows = [_row(line, closed, at, Takings().plus(line.takings, -1), row) for row, line in gone.items()]
+    if rows:
+        connection.execute(sa.insert(ledger.revenue_lines), rows)
+        for row in gone:
+            connection.execute(sa.update(ledger.revenue_lines).where(_l.id == row).values(reversed_at=at))
+
+
+def _row(line: Line, closed: Mapping[str, str], at: datetime, takings: Takings, reverses: int | None) -> dict[str, Any]:
+    values: dict[str, Any] = line._asdict()
+    del values["takings"]
+    for name, amount in zip(AMOUNTS, takings, strict=True):
+        values[f"{name}_milli"], values[f"{name}_pico"] = split(amount)
+    return {**values, "booked_in": closed.get(line.month, line.month), "recorded_at": at, "reverses": reverses}
+
+
+class Place(NamedTuple):
+    """Where takings belong in a report: the number of a window, the plan, the customer, and what they rest on."""
+
+    window: int
+    plan: str
+    customer: str
+    matched: bool
+    basis: str
+    source: str
+    tax_unknown: bool
+    unconverted: str
+
+
+_HEADS = ("plan", "customer", "matched", "basis", "source", "tax_unknown", "unconverted")
+
+
+def sums(
+    connection: sa.Connection, windows: Sequence[Window], *, by_customer: bool, booked: bool, known_at: datetime | None
+) -> dict[Place, Takings]:
+    """Return what came in in each window.
+
+    Args:
+        connection: one consistent read.
+        windows: one after the other without a gap.
+        by_customer: whether customers are told apart.
+        booked: by the month something is booked in, which is at its beginning where that is a later one; else by the
+            time it was earned.
+        known_at: what was known then; None is now.
+    """
+    found: dict[Place, Takings] = {}
+    first, last = windows[0].start, windows[-1].end
+    months = [_l.month, _l.booked_in]
+    column = months[booked]
+    where = [column >= _month(first), column <= _month(last)]
+    if known_at is not None:
+        where.append(_l.recorded_at <= known_at)
+    read = _whole if all(_is_month(window.start) and _is_month(window.end) for window in windows) else _pieces
+    for place, takings in read(connection, windows, where, column, by_customer=by_customer):
+        found[place] = found.get(place, Takings()).plus(takings)
+    return {place: takings for place, takings in found.items() if any(takings) or place.unconverted}
+
+
+def _month(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m")
+
+
+def _is_month(moment: datetime) -> bool:
+    return moment == period_bounds(_month(moment))[0]
+
+
+def _whole(
+    connection: sa.Connection, windows: Sequence[Window], where: Sequence[sa.ColumnElement[bool]],
+    column: sa.ColumnElement[str], *, by_customer: bool,
+) -> Iterator[tuple[Place, Takings]]:  # fmt: skip
+    """Sum up whole months where they are stored."""
+    heads = [_l[name] for name in _HEADS if by_customer or name != "customer"]
+    amounts = [
+        sa.func.sum(_l[f"{name}_{part}"]).label(f"{name}_{part}") for name in AMOUNTS for part in ("milli", "pico")
+    ]
+    query = sa.select(column.label("m"), *heads, *amounts).where(*where).group_by(column, *heads)
+    numbers = {window.start: number for number, window in enumerate(windows)}
+    starts = sorted(numbers)
+    for row in connection.execute(query):
+        begins = period_bounds(row.m)[0]
+        start = max((one for one in starts if one <= begins), default=None)
+        if start is not None and begins < windows[numbers[start]].end:
+            yield _place(numbers[start], row, by_customer=by_customer), _takings(row)
+
+
+def _pieces(
+    connection: sa.Connection, windows: Sequence[Window], where: Sequence[sa.ColumnElement[bool]],
+    column: sa.ColumnElement[str], *, by_customer: bool,
+) -> Iterator[tuple[Place, Takings]]:  # fmt: skip
+    """Cut each line at the edges of the windows."""
+    for row in connection.execute(sa.select(ledger.revenue_lines, column.label("m")).where(*where)):
+        line = _line(row)
+        late = row.m != row.month
+        start, end_ = (period_bounds(row.m)[0], None) if late else (line.start, line.end)
+        for number, window in enumerate(windows):
+            if start >= window.end or (start if end_ is None else end_) < window.start:
+                continue
+            parts = Takings(*(earned(amount, start, end_, window.start, window.end) for amount in line.takings))
+            yield _place(number, row, by_customer=by_customer), parts
+
+
+def _place(number: int, row: Any, *, by_customer: bool) -> Place:  # noqa: ANN401  # a row of lines
+    values = {name: getattr(row, name) for name in _HEADS if by_customer or name != "customer"}
+    return Place(window=number, **{"customer": "", **values})
