@@ -1,9 +1,9 @@
-"""Usage as it was said, the lines it was booked in, the sums reports read, and what customers paid.
+"""Usage as it was said, the lines it was booked in, accounting periods, and the sums reports read.
 
-Why: finance asks what tokens cost against revenue, with the price of the moment each was used; what was said, what was
-    booked and what was corrected later are three things, and a report of a closed month stays what it was.
+Why: finance asks what tokens cost, at the price of the moment each was used; what was said, what was booked and what
+    was corrected later are three things, and a report of a closed month stays what it was.
 Safe: new tables only; the version before this one does not look at them.
-Undo: loses all usage, revenue, customers and periods that were recorded. Export what is needed first.
+Undo: loses all usage that was recorded, and what was booked for it. Export what is needed first.
 """
 
 import sqlalchemy as sa
@@ -21,17 +21,11 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Apply."""
     op.create_table(
-        "customers",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("recorded_at", _TIME, nullable=False),
-        sa.Column("recorded_by", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
-    )
-    op.create_table(
         "ledger_heads",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=True),
+        sa.Column("month", sa.Text(), nullable=True),
+        sa.CheckConstraint("id = 1", name=op.f("ck_ledger_heads_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_heads")),
     )
     op.create_table(
@@ -55,61 +49,6 @@ def upgrade() -> None:
         sa.Column("done_at", _TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_work")),
     )
-    op.create_table(
-        "price_plans",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("price_id", sa.Text(), nullable=False),
-        sa.Column("plan_id", sa.Text(), nullable=False),
-        sa.Column("recorded_from", _TIME, nullable=False),
-        sa.Column("recorded_to", _TIME, nullable=True),
-        sa.Column("recorded_by", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_price_plans")),
-    )
-    with op.batch_alter_table("price_plans", schema=None) as batch_op:
-        batch_op.create_index(
-            "uq_price_plans_live",
-            ["source", "price_id"],
-            unique=True,
-            sqlite_where=sa.text("recorded_to IS NULL"),
-            postgresql_where=sa.text("recorded_to IS NULL"),
-        )
-
-    op.create_table(
-        "revenue_lines",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("customer", sa.Text(), nullable=False),
-        sa.Column("matched", sa.Boolean(), nullable=False),
-        sa.Column("plan", sa.Text(), nullable=False),
-        sa.Column("month", sa.Text(), nullable=False),
-        sa.Column("basis", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("item_id", sa.Text(), nullable=False),
-        sa.Column("start", _TIME, nullable=False),
-        sa.Column("end", _TIME, nullable=True),
-        sa.Column("revenue_milli", sa.BigInteger(), nullable=False),
-        sa.Column("revenue_pico", sa.BigInteger(), nullable=False),
-        sa.Column("refund_milli", sa.BigInteger(), nullable=False),
-        sa.Column("refund_pico", sa.BigInteger(), nullable=False),
-        sa.Column("fee_milli", sa.BigInteger(), nullable=False),
-        sa.Column("fee_pico", sa.BigInteger(), nullable=False),
-        sa.Column("tax_milli", sa.BigInteger(), nullable=False),
-        sa.Column("tax_pico", sa.BigInteger(), nullable=False),
-        sa.Column("other_milli", sa.BigInteger(), nullable=False),
-        sa.Column("other_pico", sa.BigInteger(), nullable=False),
-        sa.Column("tax_unknown", sa.Boolean(), nullable=False),
-        sa.Column("unconverted", sa.Text(), nullable=False),
-        sa.Column("booked_in", sa.Text(), nullable=False),
-        sa.Column("recorded_at", _TIME, nullable=False),
-        sa.Column("reverses", sa.BigInteger(), nullable=True),
-        sa.Column("reversed_at", _TIME, nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_revenue_lines")),
-    )
-    with op.batch_alter_table("revenue_lines", schema=None) as batch_op:
-        batch_op.create_index("ix_revenue_lines_booked", ["booked_in"], unique=False)
-        batch_op.create_index("ix_revenue_lines_customer", ["customer", "month"], unique=False)
-        batch_op.create_index("ix_revenue_lines_month", ["month"], unique=False)
-
     op.create_table(
         "stream_containments",
         sa.Column("source", sa.Text(), nullable=False),
@@ -183,79 +122,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("usage_imports", schema=None) as batch_op:
         batch_op.create_index("ix_usage_imports_digest", ["digest"], unique=False)
-
-    op.create_table(
-        "customer_ids",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=False),
-        sa.Column("customer_id", sa.Text(), nullable=False),
-        sa.Column("recorded_from", _TIME, nullable=False),
-        sa.Column("recorded_to", _TIME, nullable=True),
-        sa.Column("recorded_by", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_customer_ids_customer_id_customers")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_ids")),
-    )
-    with op.batch_alter_table("customer_ids", schema=None) as batch_op:
-        batch_op.create_index("ix_customer_ids_customer", ["customer_id"], unique=False)
-        batch_op.create_index(
-            "uq_customer_ids_live",
-            ["source", "external_id"],
-            unique=True,
-            sqlite_where=sa.text("recorded_to IS NULL"),
-            postgresql_where=sa.text("recorded_to IS NULL"),
-        )
-
-    op.create_table(
-        "customer_plans",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("customer_id", sa.Text(), nullable=False),
-        sa.Column("plan_id", sa.Text(), nullable=False),
-        sa.Column("valid_from", _TIME, nullable=False),
-        sa.Column("valid_to", _TIME, nullable=True),
-        sa.Column("recorded_from", _TIME, nullable=False),
-        sa.Column("recorded_to", _TIME, nullable=True),
-        sa.Column("recorded_by", sa.Text(), nullable=False),
-        sa.CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name=op.f("ck_customer_plans_valid_order")),
-        sa.ForeignKeyConstraint(
-            ["customer_id"], ["customers.id"], name=op.f("fk_customer_plans_customer_id_customers")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_plans")),
-    )
-    with op.batch_alter_table("customer_plans", schema=None) as batch_op:
-        batch_op.create_index("ix_customer_plans_customer", ["customer_id", "valid_from"], unique=False)
-
-    op.create_table(
-        "revenue_items",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("item_id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("customer", sa.Text(), nullable=True),
-        sa.Column("price", sa.Text(), nullable=True),
-        sa.Column("start", _TIME, nullable=False),
-        sa.Column("end", _TIME, nullable=True),
-        sa.Column("document", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("import_id", _ID, nullable=True),
-        sa.Column("recorded_from", _TIME, nullable=False),
-        sa.Column("recorded_to", _TIME, nullable=True),
-        sa.Column("recorded_by", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["import_id"], ["usage_imports.id"], name=op.f("fk_revenue_items_import_id_usage_imports")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_revenue_items")),
-    )
-    with op.batch_alter_table("revenue_items", schema=None) as batch_op:
-        batch_op.create_index("ix_revenue_items_customer", ["customer"], unique=False)
-        batch_op.create_index(
-            "uq_revenue_items_live",
-            ["source", "item_id"],
-            unique=True,
-            sqlite_where=sa.text("recorded_to IS NULL"),
-            postgresql_where=sa.text("recorded_to IS NULL"),
-        )
-
     op.create_table(
         "usage_day_units",
         sa.Column("booked_slot", sa.Integer(), autoincrement=False, nullable=False),
@@ -279,7 +145,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("slot <> booked_slot"),
             postgresql_where=sa.text("slot <> booked_slot"),
         )
-
     op.create_table(
         "usage_days",
         sa.Column("booked_slot", sa.Integer(), autoincrement=False, nullable=False),
@@ -309,7 +174,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("slot <> booked_slot"),
             postgresql_where=sa.text("slot <> booked_slot"),
         )
-
     op.create_table(
         "usage_events",
         sa.Column("id", _ID, nullable=False),
@@ -354,7 +218,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'live' AND request_id IS NOT NULL"),
             postgresql_where=sa.text("state = 'live' AND request_id IS NOT NULL"),
         )
-
     op.create_table(
         "usage_fact_units",
         sa.Column("booked_slot", sa.Integer(), autoincrement=False, nullable=False),
@@ -378,7 +241,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("slot <> booked_slot"),
             postgresql_where=sa.text("slot <> booked_slot"),
         )
-
     op.create_table(
         "usage_facts",
         sa.Column("booked_slot", sa.Integer(), autoincrement=False, nullable=False),
@@ -408,7 +270,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("slot <> booked_slot"),
             postgresql_where=sa.text("slot <> booked_slot"),
         )
-
     op.create_table(
         "ledger_lines",
         sa.Column("id", _ID, nullable=False),
@@ -439,7 +300,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_ledger_lines_recorded")
         batch_op.drop_index("ix_ledger_lines_event")
         batch_op.drop_index("ix_ledger_lines_booked")
-
     op.drop_table("ledger_lines")
     with op.batch_alter_table("usage_facts", schema=None) as batch_op:
         batch_op.drop_index(
@@ -447,7 +307,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("slot <> booked_slot"),
             postgresql_where=sa.text("slot <> booked_slot"),
         )
-
     op.drop_table("usage_facts")
     with op.batch_alter_table("usage_fact_units", schema=None) as batch_op:
         batch_op.drop_index(
@@ -455,7 +314,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("slot <> booked_slot"),
             postgresql_where=sa.text("slot <> booked_slot"),
         )
-
     op.drop_table("usage_fact_units")
     with op.batch_alter_table("usage_events", schema=None) as batch_op:
         batch_op.drop_index(
@@ -470,7 +328,6 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_usage_events_offer")
         batch_op.drop_index("ix_usage_events_customer")
-
     op.drop_table("usage_events")
     with op.batch_alter_table("usage_days", schema=None) as batch_op:
         batch_op.drop_index(
@@ -478,7 +335,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("slot <> booked_slot"),
             postgresql_where=sa.text("slot <> booked_slot"),
         )
-
     op.drop_table("usage_days")
     with op.batch_alter_table("usage_day_units", schema=None) as batch_op:
         batch_op.drop_index(
@@ -486,53 +342,14 @@ def downgrade() -> None:
             sqlite_where=sa.text("slot <> booked_slot"),
             postgresql_where=sa.text("slot <> booked_slot"),
         )
-
     op.drop_table("usage_day_units")
-    with op.batch_alter_table("revenue_items", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_revenue_items_live",
-            sqlite_where=sa.text("recorded_to IS NULL"),
-            postgresql_where=sa.text("recorded_to IS NULL"),
-        )
-        batch_op.drop_index("ix_revenue_items_customer")
-
-    op.drop_table("revenue_items")
-    with op.batch_alter_table("customer_plans", schema=None) as batch_op:
-        batch_op.drop_index("ix_customer_plans_customer")
-
-    op.drop_table("customer_plans")
-    with op.batch_alter_table("customer_ids", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_customer_ids_live",
-            sqlite_where=sa.text("recorded_to IS NULL"),
-            postgresql_where=sa.text("recorded_to IS NULL"),
-        )
-        batch_op.drop_index("ix_customer_ids_customer")
-
-    op.drop_table("customer_ids")
     with op.batch_alter_table("usage_imports", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_imports_digest")
-
     op.drop_table("usage_imports")
     op.drop_table("usage_dims")
     op.drop_table("streams")
     op.drop_table("stream_days")
     op.drop_table("stream_containments")
-    with op.batch_alter_table("revenue_lines", schema=None) as batch_op:
-        batch_op.drop_index("ix_revenue_lines_month")
-        batch_op.drop_index("ix_revenue_lines_customer")
-        batch_op.drop_index("ix_revenue_lines_booked")
-
-    op.drop_table("revenue_lines")
-    with op.batch_alter_table("price_plans", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_price_plans_live",
-            sqlite_where=sa.text("recorded_to IS NULL"),
-            postgresql_where=sa.text("recorded_to IS NULL"),
-        )
-
-    op.drop_table("price_plans")
     op.drop_table("ledger_work")
     op.drop_table("ledger_periods")
     op.drop_table("ledger_heads")
-    op.drop_table("customers")

@@ -79,6 +79,9 @@ class PlanIn(DecisionIn):
     charges_per_period: Count = 1
     other_costs_usd: UsdText | None = None
     customer_budget_usd: UsdText | None = None
+    tax_inclusive_rate: Annotated[
+        UsdText | None, Field(description="tax within the price: 0.19 of a price of 1.19")
+    ] = None
     subscribers: Count | None = None
     allow_tier1: bool | None = None
     tasks: Annotated[list[NamedTaskIn], Field(max_length=flow.TASKS_MAX)] = Field(default_factory=list)
@@ -119,6 +122,7 @@ def plan_shape(plan: Plan, catalogue: Catalogue, day: date) -> Shape:
         "price_usd": plain(plan.economics(day, catalogue.fx).revenue_usd),
         "period": plan.period,
         "margin": None if plan.margin is None else plain(plan.margin),
+        "tax_inclusive_rate": None if plan.tax_inclusive_rate is None else plain(plan.tax_inclusive_rate),
         "subscribers": plan.subscribers,
         "allow_tier1": plan.allow_tier1,
         "customer_budget_usd": budget(plan.budget_usd(day, catalogue.fx)),

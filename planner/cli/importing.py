@@ -74,6 +74,16 @@ def _print(shape: Shape) -> None:
     if shape["refused_rows"]:
         show.line(f"refused    {shape['refused_rows']}")
         show.table("", [("place", "left"), ("reason", "left")], [(r["place"], r["reason"]) for r in shape["refused"]])
+    _print_sums(shape)
+    for one in shape["revenue"]:
+        show.line(f"revenue    {one['kind']} {one['amount']} {one['currency']}")
+    if shape["dry_run"]:
+        show.line(f"dry run    the first {shape['previewed_rows']} rows were tried; nothing was stored")
+    if shape["stopped"]:
+        show.note(f"stopped    {shape['stopped']}")
+
+
+def _print_sums(shape: Shape) -> None:
     if shape["requests"] or shape["stated_usd"] != "0":
         upper = "" if shape["rated_max_usd"] == shape["rated_usd"] else f" to {shape['rated_max_usd']}"
         show.line(f"rated      {shape['rated_usd']}{upper} USD; stated by the file {shape['stated_usd']} USD")
@@ -82,12 +92,6 @@ def _print(shape: Shape) -> None:
         show.line(f"evidence   rows that do not count state {shape['evidence_usd']} USD")
     if shape["unpriced"]:
         show.line(f"unpriced   {_counts(shape['unpriced'])}")
-    for one in shape["revenue"]:
-        show.line(f"revenue    {one['kind']} {one['amount']} {one['currency']}")
-    if shape["dry_run"]:
-        show.line(f"dry run    the first {shape['previewed_rows']} rows were tried; nothing was stored")
-    if shape["stopped"]:
-        show.note(f"stopped    {shape['stopped']}")
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -12,6 +12,7 @@ from planner.cli import (
     alert_commands,
     commands,
     key_commands,
+    ledger_commands,
     path_commands,
     people_commands,
     plan_commands,
@@ -76,6 +77,7 @@ probe_commands.add_to(cli)
 terms_commands.add_to(cli)
 weigh_commands.add_to(cli)
 sizing_commands.add_to(cli)
+ledger_commands.add_to(cli)
 
 
 def main() -> None:

@@ -127,6 +127,7 @@ class Plan:
 
     ``price`` is in ``currency`` per ``period``; `economics` says what that is in USD. ``customer_budget_usd`` is what
     one customer may use up in a period where it is not what the margin leaves. ``subscribers`` None is not known.
+    ``tax_inclusive_rate`` is the tax within the price, 0.19 where 119 are paid for 100; None: nobody said.
     ``allow_tier1`` False keeps the dearest tier from the plan. ``version`` counts what was written over HTTP
     or by hand; ``demo`` marks the bundled examples.
     """
@@ -144,6 +145,7 @@ class Plan:
     charges_per_period: int = 1
     other_costs_usd: Decimal = Decimal(0)
     customer_budget_usd: Decimal | None = None
+    tax_inclusive_rate: Decimal | None = None
     subscribers: int | None = None
     allow_tier1: bool = True
     demo: bool = False
@@ -159,8 +161,10 @@ class Plan:
             other_costs_usd=self.other_costs_usd,
             margin=self.margin,
         )
-        if self.customer_budget_usd is not None and self.customer_budget_usd < 0:
-            raise InvalidInput("customer_budget_usd", "must not be negative")
+        for name in ("customer_budget_usd", "tax_inclusive_rate"):
+            value: Decimal | None = getattr(self, name)
+            if value is not None and value < 0:
+                raise InvalidInput(name, "must not be negative")
 
     def economics(self, day: date, rates: Sequence[FxRate] = ()) -> Economics:
         """Return what a customer of the plan pays and costs in USD, at the exchange rate of a day.

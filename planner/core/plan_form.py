@@ -15,7 +15,7 @@ from planner.core.workload import Habits, Request, Workload, lognormal_requests
 _PLAN_KEYS = {
     "id", "name", "demo", "price", "price_usd", "currency", "period", "margin", "payment_fee_percent",
     "payment_fee_fixed_usd", "charges_per_period", "other_costs_usd", "customer_budget_usd", "subscribers", "policy",
-    "allow_tier1", "task",
+    "tax_inclusive_rate", "allow_tier1", "task",
 }  # fmt: skip
 _TASK_KEYS = {"id", "kind", "workload", "needs", "objective", "fallbacks", "policy", "stage"}
 _NEEDS_KEYS = {
@@ -67,6 +67,7 @@ def read_plan(document: Mapping[str, Any], version: int = 1) -> Plan:
         charges_per_period=_count(document.get("charges_per_period", 1), f"{where}.charges_per_period"),
         other_costs_usd=_usd(document, "other_costs_usd", where),
         customer_budget_usd=_optional(document, "customer_budget_usd", where, _decimal),
+        tax_inclusive_rate=_optional(document, "tax_inclusive_rate", where, _decimal),
         subscribers=_optional(document, "subscribers", where, _count),
         version=version,
     )

@@ -93,10 +93,9 @@ def rate(
         if event.until is None and event.cache_stated:
             return _exact(usage, cards[-1], event.at.astimezone(UTC), context, factor)
         return _bounded(event, usage, cards, context, factor)
-    except Unpriced as error:
-        unit = Unit(error.units[0])
-        listed = all(card.rates.rate_unit(unit) is not None for card in cards)
-        return Rated(counted, cards[-1].id, unpriced="no_tier_price" if listed else f"no_rate:{unit}")
+    except Unpriced:
+        unit = _unrated(usage, cards)
+        return Rated(counted, cards[-1].id, unpriced="no_tier_price" if unit is None else f"no_rate:{unit}")
 
 
 def unreadable(event: Event, *, includes_cached: bool) -> str | None:
@@ -136,7 +135,11 @@ def _bounded(event: Event, usage: Usage, cards: Sequence[PriceCard], context: Co
     """Price a row under every price that may have held for a part of it, unit by unit."""
     asked = [unit for unit, _quantity in usage.parts]
     for card in cards:
-        _check_priced(card.rates, asked, context)
+        if context.service_tier != "standard":
+            card.rates.check_tier((unit for unit in asked if unit is not Unit.REQUEST), context)
+    unrated = _unrated(usage, cards)
+    if unrated is not None:
+        raise Unpriced(units=(unrated,), service_tier=context.service_tier)
     found: dict[Unit, list[Rate]] = {unit: [] for unit in asked}
     bands: set[str] = set()
     for card in cards:
@@ -155,13 +158,10 @@ def _bounded(event: Event, usage: Usage, cards: Sequence[PriceCard], context: Co
     return Rated(tuple(units), cards[-1].id, band, ttl_assumed=usage.ttl_assumed)
 
 
-def _check_priced(rates: RateTable, asked: Sequence[Unit], context: Context) -> None:
-    """Refuse a card without a rate for what may have been used while it was in force."""
-    missing = [unit for unit in asked if REGISTRY[unit].billed_without_rate and rates.rate_unit(unit) is None]
-    if missing:
-        raise Unpriced(units=tuple(missing), service_tier=context.service_tier)
-    if context.service_tier != "standard":
-        rates.check_tier((unit for unit in asked if unit is not Unit.REQUEST), context)
+def _unrated(usage: Usage, cards: Sequence[PriceCard]) -> Unit | None:
+    """Return a unit that may have been used under a card that has no rate for it, if there is one."""
+    billed = [unit for unit, _quantity in usage.parts if REGISTRY[unit].billed_without_rate]
+    return next((unit for unit in billed for card in cards if card.rates.rate_unit(unit) is None), None)
 
 
 def _candidates(unit: Unit, rates: Mapping[Unit, Rate], *, cache_stated: bool) -> Iterator[Rate]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -38,7 +38,7 @@ class Item:
     ``source`` and ``id`` are counted once. ``customer`` is the source's own id, ``price`` the id of what was bought.
     ``amount`` is the whole amount in ``currency`` (three capital letters), earned evenly from ``start`` (inclusive) to
     ``end`` (exclusive), or at ``start`` where there is no end. A refund is positive and lowers revenue, and one that
-    failed is negative; a fee is what payments cost. ``fee`` is what the payment of this item cost, in the same currency.
+    failed is negative; a fee is what payments cost. ``fee`` is what the payment of this item cost, in its currency.
     ``tax`` is the part of the amount that is tax, None where the source does not say. A trial is worth 0, whatever its
     price.
     """
@@ -72,7 +72,7 @@ class Item:
             moment = getattr(self, name)
             if moment is not None and moment.tzinfo is None:
                 raise InvalidInput(name, "a moment with its offset from UTC is needed")
-        if self.end is not None and self.end <= self.start:
+        if self.end is not None and self.end.astimezone(UTC) <= self.start.astimezone(UTC):
             raise InvalidInput("end", "later than start is needed")
 
 

@@ -30,7 +30,8 @@ class Statement:
     ``low`` and ``high`` bound the token cost of the rows that have one, by whichever figure was asked for; what has
     none is counted in ``unpriced_rows`` and ``unpriced_tokens`` and never as 0 dollars. ``free_burn`` is the part of
     ``low`` that plans without a price used. ``tax_unknown`` is the revenue of which nobody said how much is tax,
-    ``unconverted`` what could not be turned into dollars.
+    ``unconverted`` what could not be turned into dollars; ``paid``: something came in,
+    or was worth nothing, as a trial is.
     """
 
     measures: Measures = Measures()  # noqa: RUF009  # immutable
@@ -43,6 +44,7 @@ class Statement:
     takings: Takings = Takings()  # noqa: RUF009  # immutable
     tax_unknown: int = 0
     unconverted: set[str] = field(default_factory=set)
+    paid: bool = False
 
     def use(self, measures: Measures, basis: str | None, *, reported: bool, free: bool) -> None:
         """Add usage whose cost is that of ``basis``; None: it has none. ``reported``: who bills it stated its cost."""
@@ -61,6 +63,7 @@ class Statement:
 
     def take(self, takings: Takings, *, tax_unknown: bool, unconverted: str) -> None:
         """Add what came in."""
+        self.paid = True
         self.takings = self.takings.plus(takings)
         self.tax_unknown += takings.revenue if tax_unknown else 0
         if unconverted:
@@ -69,7 +72,7 @@ class Statement:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to say."""
-        return not (any(self.measures) or any(self.takings) or self.unconverted)
+        return not (any(self.measures) or self.paid)
 
     @property
     def net(self) -> int:

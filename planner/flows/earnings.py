@@ -1,26 +1,260 @@
-"""What customers paid is booked: one figure per customer and month, anew whenever more is known."""
+"""What customers paid is booked: one figure per customer and month, anew whenever more is known of it."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
-from planner.core.revenue import Item
-from planner.flows.ingest import Result
+from planner.core import revenue_lines
+from planner.core.money import plain
+from planner.core.periods import following, period_bounds, period_of
+from planner.core.plan import Plan
+from planner.core.revenue import Basis, Item, Kind, merge
+from planner.core.revenue_lines import Assignment, Known, month_lines
+from planner.core.statement import Takings
+from planner.flows.ingest import CONFLICT, KNOWN, NEWER, STORED, Result
+from planner.store import customers, joins, periods, plans, revenue
 from planner.store.engine import Connection
+from planner.store.joins import Joins
+from planner.store.load import load_fx
+from planner.store.revenue import Line
+
+# Of whom nobody said more.
+NOBODY = joins.Known("", matched=True)
+SUBSCRIBERS = "subscribers"
+"""The source of lines that no item and no customer said, but the plan's own count of subscribers."""
+
+_STRENGTH = tuple(Basis)
 
 
 def take(
-    connection: Connection, items: Sequence[Item], *, at: datetime, by: str, import_id: int | None
+    connection: Connection,
+    items: Sequence[Item],
+    *,
+    at: datetime,
+    by: str,
+    mutable: bool = False,
+    import_id: int | None = None,
 ) -> list[Result]:
-    """Take items in."""
-    raise NotImplementedError
+    """Take items in, each once by its source and id, and book what they change.
+
+    One that says more of the same money completes the one on record. One that says otherwise is a conflict, or takes
+    its place where its source may say something newer (``mutable``).
+    """
+    results: dict[int, Result] = {}
+    fresh: list[Item] = []
+    numbered = sorted(enumerate(items), key=lambda pair: (pair[1].source, pair[0]))
+    for source, group in groupby(numbered, key=lambda pair: pair[1].source):
+        told = list(group)
+        known = revenue.items(connection, source, [item.id for _number, item in told])
+        for number, item in told:
+            result, kept = _against(known.get(item.id), item, mutable=mutable)
+            results[number] = result
+            if kept is not None:
+                if item.id in known and known[item.id][0] > 0:
+                    revenue.end(connection, known[item.id][0], at)
+                fresh = [one for one in fresh if (one.source, one.id) != (source, item.id)] + [kept]
+                known[item.id] = -1, kept, revenue.digest_of(kept)
+    revenue.insert(connection, fresh, import_id, at, by)
+    if fresh:
+        _book(connection, {(item.source, item.customer) for item in fresh}, at)
+    return [results[number] for number in range(len(items))]
 
 
-def count(revenue: dict[tuple[str, str], str], item: Item) -> None:
-    """Count."""
-    raise NotImplementedError
+def _against(known: tuple[int, Item, str] | None, item: Item, *, mutable: bool) -> tuple[Result, Item | None]:
+    if known is None:
+        return Result(STORED), item
+    _row, old, digest = known
+    if digest == revenue.digest_of(item):
+        return Result(KNOWN), None
+    merged = merge(old, item)
+    if merged is not None:
+        return (Result(KNOWN), None) if merged == old else (Result(NEWER, "it completes what was on record"), merged)
+    if mutable:
+        return Result(NEWER), item
+    return Result(CONFLICT, "this id was told before with other money"), None
 
 
-def rebook(connection: Connection, selector: dict[str, Any], at: datetime) -> int:
-    """Book the months of a customer anew."""
-    raise NotImplementedError
+def count(found: dict[tuple[str, str], str], item: Item) -> None:
+    """Add an item to what a file comes to, by kind and currency; what its payment cost is counted as a fee."""
+    parts = [(item.kind.value, Decimal(0) if item.trial else item.amount)]
+    if item.fee:
+        parts.append((Kind.FEE.value, item.fee))
+    for kind, amount in parts:
+        place = kind, item.currency
+        found[place] = plain(Decimal(found.get(place, "0")) + amount)
+
+
+def rebook(connection: Connection, selector: Mapping[str, Any], at: datetime) -> int:
+    """Book revenue anew that something new is known of, and return how many lines that made."""
+    named: set[tuple[str, str | None]] = set()
+    for source, spelled in selector.get("ids", ()):
+        named.add((source or "", spelled))
+    for source, price in selector.get("prices", ()):
+        named |= set(revenue.customers_of(connection, revenue.with_price(source, price)))
+    if "plan" in selector or "everybody" in selector:
+        named |= set(revenue.customers_of(connection))
+        named |= {("", id_) for id_ in customers.assigned(connection)}
+    return _book(connection, named, at)
+
+
+def _book(connection: Connection, named: Iterable[tuple[str, str | None]], at: datetime) -> int:
+    """Book every month of customers anew, and those of nobody in particular."""
+    record, lines = Joins(connection), 0
+    known = {record.customer(source, spelled) for source, spelled in named} | {NOBODY}
+    held = _Held(connection, at)
+    for customer in sorted(known):
+        lines += _book_one(connection, customer, record, held, at)
+    return lines + _book_subscribers(connection, held, at)
+
+
+class _Held:
+    """Plans, prices and rates as they are on record in one transaction, and plans as they were in each month."""
+
+    def __init__(self, connection: Connection, at: datetime) -> None:
+        self.closed = periods.closed(connection)
+        self._connection, self._at = connection, at
+        self._fx = load_fx(connection)
+        self._prices = {(source, price): plan for source, price, plan in customers.prices(connection)}
+        self._months: dict[str, Known] = {}
+
+    def of(self, month: str) -> Known:
+        """Return what is known for a month: its plans as they were at its end, or when they were first written."""
+        if month not in self._months:
+            listed = plans.at_end_of(self._connection, period_bounds(month)[1])
+            rates = {id_: plan.tax_inclusive_rate for id_, plan in listed.items()}
+            self._months[month] = Known(
+                plans=listed, prices=self._prices, fx=self._fx,
+                tax_rates={id_: rate for id_, rate in rates.items() if rate is not None},
+            )  # fmt: skip
+        return self._months[month]
+
+
+def _book_one(connection: Connection, customer: joins.Known, record: Joins, held: _Held, at: datetime) -> int:
+    """Hold what a customer's items come to against what is booked, and book the difference."""
+    items = _items_of(connection, customer, record)
+    assigned: list[Assignment] = []
+    if customer.matched and customer.id:
+        assigned = [(one.plan, one.valid_from, one.valid_to) for one in customers.plans_of(connection, customer.id)]
+    wanted: list[Line] = []
+    for month in _months(items, assigned, at):
+        since, until = period_bounds(month)
+        told = items if customer.id else _of_nobody(connection, items, since, until)
+        found = month_lines(customer.id, told, since, until, held.of(month), assigned)
+        wanted += [_stored(line, customer, month) for line in found]
+    standing = {
+        row: line for row, line in revenue.standing(connection, [customer.id]).items() if line.source != SUBSCRIBERS
+    }
+    return _difference(connection, wanted, standing, held, at)
+
+
+def _difference(
+    connection: Connection, wanted: Sequence[Line], standing: Mapping[int, Line], held: _Held, at: datetime
+) -> int:
+    left = dict(standing)
+    fresh: list[Line] = []
+    for line in wanted:
+        same = next((row for row, other in left.items() if other == line), None)
+        if same is None:
+            fresh.append(line)
+        else:
+            del left[same]
+    revenue.reverse(connection, left, held.closed, at)
+    revenue.book(connection, fresh, held.closed, at)
+    return len(left) + len(fresh)
+
+
+def _items_of(connection: Connection, customer: joins.Known, record: Joins) -> list[Item]:
+    """Return the items that mean a customer, whatever their sources call it."""
+    if not customer.id:
+        return revenue.of_customers(connection, [(None, None)])
+    spelled: list[tuple[str | None, str | None]] = [(None, customer.id)]
+    if customer.matched:
+        spelled += customers.ids_of(connection, customer.id)
+    found = revenue.of_customers(connection, spelled)
+    return [item for item in found if record.customer(item.source, item.customer) == customer]
+
+
+def _of_nobody(connection: Connection, items: Sequence[Item], since: datetime, until: datetime) -> list[Item]:
+    """Return the items without a customer that may count in a month.
+
+    A source that says what customers owe, or are recognised to have paid, also reports the payments themselves, some of
+    them without a name: what it says of customers goes before, and only the fees and refunds of the rest stay.
+    """
+    named = revenue.kinds_named(connection, since, until)
+
+    def weaker(item: Item) -> bool:
+        kinds = [_STRENGTH.index(Basis(kind)) for kind in named.get(item.source, ()) if kind in _BASES]
+        return item.kind.value in _BASES and bool(kinds) and _STRENGTH.index(Basis(item.kind.value)) > min(kinds)
+
+    return [_fee_only(item) if weaker(item) else item for item in items]
+
+
+_BASES = frozenset(basis.value for basis in Basis)
+
+
+def _fee_only(item: Item) -> Item:
+    """Return what an item cost to be paid, without the item."""
+    return replace(item, kind=Kind.FEE, amount=item.fee or Decimal(0), fee=None, tax=None)
+
+
+def _months(items: Sequence[Item], assigned: Sequence[Assignment], at: datetime) -> list[str]:
+    """Return the months that anything is known of; a plan until further notice counts up to the present month."""
+    found: set[str] = set()
+    for item in items:
+        found |= set(_between(item.start, item.end))
+    _start, now = period_bounds(period_of(at))
+    for _plan, since, until in assigned:
+        end = now if until is None else until
+        if since < end:
+            found |= set(_between(since, end))
+    return sorted(found)
+
+
+def _between(since: datetime, until: datetime | None) -> Iterable[str]:
+    month = period_of(since)
+    yield month
+    if until is None:
+        return
+    month = following(month)
+    while period_bounds(month)[0] < until.astimezone(UTC):
+        yield month
+        month = following(month)
+
+
+def _stored(line: revenue_lines.Line, customer: joins.Known, month: str) -> Line:
+    return Line(
+        customer.id, customer.matched, line.plan, month, line.basis.value, line.source, line.id, line.start, line.end,
+        line.takings, line.tax_unknown, line.unconverted,
+    )  # fmt: skip
+
+
+def _book_subscribers(connection: Connection, held: _Held, at: datetime) -> int:
+    """Book price x subscribers for months of a plan that no customer is known of: the weakest there is to say."""
+    standing = {row: line for row, line in revenue.standing(connection, [""]).items() if line.source == SUBSCRIBERS}
+    wanted: list[Line] = []
+    known = revenue.plans_paid_for(connection, SUBSCRIBERS)
+    for plan, first in plans.counted(connection).items():
+        last = period_of(at)
+        month = period_of(first)
+        while month <= last:
+            now: Plan | None = held.of(month).plans.get(plan)
+            if now is not None and now.subscribers and not now.demo and (plan, month) not in known:
+                wanted += _times(now.subscribers, plan, month, held.of(month))
+            month = following(month)
+    return _difference(connection, wanted, standing, held, at)
+
+
+def _times(subscribers: int, plan: str, month: str, known: Known) -> list[Line]:
+    since, until = period_bounds(month)
+    found = month_lines("", (), since, until, known, [(plan, since, until)])
+    return [
+        _stored(replace(line, source=SUBSCRIBERS, takings=_scaled(line.takings, subscribers)), NOBODY, month)
+        for line in found
+    ]
+
+
+def _scaled(takings: Takings, times: int) -> Takings:
+    return Takings(*(amount * times for amount in takings))

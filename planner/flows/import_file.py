@@ -185,7 +185,7 @@ def _book(
     events = [read.said for read in piece if isinstance(read.said, Event)]
     items = [read.said for read in piece if isinstance(read.said, Item)]
     if items:
-        return earnings.take(connection, items, at=at, by=by, import_id=summary.import_id)
+        return earnings.take(connection, items, at=at, by=by, mutable=chosen.mutable, import_id=summary.import_id)
     stream = Stream(
         summary.source, asked.role or chosen.role, asked.role is not None, asked.account, _feed(chosen.name),
         chosen.mutable,

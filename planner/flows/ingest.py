@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from planner.core.errors import Conflict, NotFound
-from planner.core.event import LARGER, Containment, Event, Judge, Role
+from planner.core.event import LARGER, NO_CACHE, UNKNOWN, Containment, Event, Judge, Role
 from planner.core.money import PICO, pico_text
 from planner.core.posting import Posting
 from planner.core.rating import unreadable
@@ -22,6 +22,10 @@ STORED, KNOWN, EVIDENCE, SAME_REQUEST, NEWER, OLDER, CONFLICT, REFUSED = (
 # More than any single row of usage ever cost: what a column of 64 bits holds.
 USD_MAX = (2**63 - 1) // PICO
 FUTURE_HOURS_MAX = 24
+# Before that there was nothing to pay for: what says so was not dated, or counts its days from 1900.
+AT_MIN = datetime(2000, 1, 1, tzinfo=UTC)
+# Beyond what any row ever counted, and few enough that millions of rows add up in 64 bits.
+COUNT_MAX = 10**13
 
 
 class Result(NamedTuple):
@@ -106,8 +110,12 @@ def _known(connection: Connection, asked: Stream, at: datetime, by: str) -> Stre
     if asked.chosen and not found.chosen:
         found = replace_role(found, asked.role)
         streams.keep(connection, found, at, by)
-    # A stream that was seen before keeps its role and account; how it spells providers is the door's to say.
-    return found._replace(feed=asked.feed or found.feed, mutable=asked.mutable or found.mutable)
+    # A stream that was seen before keeps its role and account; how it spells providers is the door's to say, and is
+    # kept for when its rows are booked anew.
+    told = found._replace(feed=asked.feed or found.feed, mutable=asked.mutable or found.mutable)
+    if told != found:
+        streams.keep(connection, told, at, by)
+    return told
 
 
 def replace_role(stream: Stream, role: Role) -> Stream:
@@ -131,7 +139,8 @@ def _settle(
         found = {provider: judge.verdict() for provider, judge in judges.items()}
     for provider, containment in found.items():
         known = before.get(provider)
-        if containment.includes_cached is None or (known is not None and known.because == LARGER):
+        # That nothing was cached until now says nothing of a row that will be.
+        if containment.because in (UNKNOWN, NO_CACHE) or (known is not None and known.because == LARGER):
             continue
         if known is None or containment.because == LARGER:
             streams.settle(connection, stream.source, provider, containment, at)
@@ -187,6 +196,10 @@ def _settled(batch: _Batch, event: Event, digest: str, old: Stored | str | None)
 def _refusal(batch: _Batch, event: Event) -> Result | None:
     if (event.at - batch.at).total_seconds() > FUTURE_HOURS_MAX * 3600:
         return Result(REFUSED, "at: more than a day from now")
+    if event.at < AT_MIN:
+        return Result(REFUSED, f"at: before {AT_MIN.year}")
+    if event.until is not None and event.until - event.at > usage.LONGEST and batch.stream.role is Role.LEDGER:
+        return Result(REFUSED, f"until: one row is of {usage.LONGEST.days} days at most")
     if event.stated_usd is not None and not 0 <= event.stated_usd <= USD_MAX:
         return Result(REFUSED, f"stated_usd: from 0 to {USD_MAX} is needed")
     return None
@@ -204,6 +217,8 @@ def _judge(batch: _Batch, event: Event) -> Judged | Result:
     wrong = unreadable(event, includes_cached=includes)
     if wrong is not None:
         return Result(REFUSED, wrong)
+    if any(count > COUNT_MAX for count in event.counts.values()):
+        return Result(REFUSED, f"counts: at most {COUNT_MAX} of anything is one row")
     judged = batch.record.judge(event, feed=batch.stream.feed, includes_cached=includes)
     if max(judged.posting.measures.high, judged.posting.measures.list) > USD_MAX * PICO:
         return Result(REFUSED, f"counts: one row that costs more than {USD_MAX} USD is a mistake")
@@ -218,7 +233,7 @@ def _note_days(batch: _Batch) -> None:
     for _row, event, _digest, state, _offer in batch.rows:
         if state == usage.LIVE:
             served = batch.record.tariffs.served(event, batch.stream.feed)
-            last = event.at if event.until is None else event.until
+            last = event.at if event.until is None else event.until - timedelta.resolution
             first_day, last_day = (moment.astimezone(UTC).toordinal() - _EPOCH_DAY for moment in (event.at, last))
             told += [(served.party, day, event.request_id is not None) for day in range(first_day, last_day + 1)]
     days = streams.days_of(told)

@@ -12,7 +12,7 @@ from planner.core.plan_form import read_plan
 from planner.flows import plans as told
 from planner.flows.agreement import fx_known
 from planner.flows.second import By, Reply
-from planner.store import audit, json_text, plans, registry
+from planner.store import audit, json_text, plans, registry, work
 from planner.store.engine import Connection
 from planner.store.revision import bump
 
@@ -103,6 +103,8 @@ def _write(connection: Connection, plan: str, held: Document | None, document: D
         reason=by.reason,
     )  # fmt: skip
     bump(connection, policy=True)
+    # What its subscribers pay, and the tax within it, may be another now.
+    work.add(connection, "revenue", {"plan": plan}, by.at)
     return {
         "plan": plan, "version": version, "tasks": [task.id for task in checked.tasks],
         "alerts": told.review(connection, by.at, plan),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from planner.core.event import Containment, Event, Role
+from planner.core.periods import period_of
 from planner.core.posting import Posting
 from planner.flows import earnings
 from planner.flows.posting import Judged, Record
@@ -35,7 +36,7 @@ def catch_up(store: Store, now: Callable[[], datetime], turns_max: int | None = 
         turns_max: how many turns are taken at most; None: until nothing waits.
     """
     rows = lines = turns = 0
-    while (turns_max is None or turns < turns_max) and _waits(store):
+    while (turns_max is None or turns < turns_max) and _waits(store, now()):
         done = store.tell(lambda connection: turn(connection, now()))
         if done is None:
             break
@@ -44,10 +45,10 @@ def catch_up(store: Store, now: Callable[[], datetime], turns_max: int | None = 
         return Rebooked(rows, lines, behind(connection))
 
 
-def _waits(store: Store) -> bool:
+def _waits(store: Store, at: datetime) -> bool:
     """Tell whether anything waits, without a turn to write: mostly nothing does."""
     with store.read() as connection:
-        return behind(connection) > 0
+        return behind(connection) > 0 or (work.booked_month(connection) or "") < period_of(at)
 
 
 def behind(connection: Connection) -> int:
@@ -59,6 +60,7 @@ def behind(connection: Connection) -> int:
 def turn(connection: Connection, at: datetime) -> Rebooked | None:
     """Do a piece of what waits, in an open write transaction; None: nothing waits."""
     _note_revisions(connection, at)
+    _note_month(connection, at)
     waiting = work.first(connection)
     if waiting is None:
         return None
@@ -85,15 +87,22 @@ def _note_revisions(connection: Connection, at: datetime) -> None:
         return
     was = moved_prices.published_at(connection, rated)
     for offer in usage.offers_used(connection, moved_prices.offers(connection, rated, was)):
-        spans = [span for span in moved_prices.spans(connection, offer, rated, was) if span[0] <= at]
+        # What is to begin later concerns rows too: an aggregate that is not over yet, or a clock that runs fast.
+        spans = moved_prices.spans(connection, offer, rated, was)
         if spans:
             written = [[since.isoformat(), None if until is None else until.isoformat()] for since, until in spans]
             work.add(connection, "price", {"offer": offer, "spans": written}, at)
-    for channel, since in moved_prices.terms(connection, was):
-        work.add(connection, "terms", {"channel": channel, "since": since.isoformat()}, at)
     # A new offer or spelling may say who served rows that nobody knew an offer of.
     work.add(connection, "unserved", {}, at)
     work.rate_through(connection, newest)
+
+
+def _note_month(connection: Connection, at: datetime) -> None:
+    """Turn a new month into the revenue of all who are on a plan until further notice."""
+    month = period_of(at)
+    if (work.booked_month(connection) or "") < month:
+        work.add(connection, "revenue", {"everybody": True}, at)
+        work.book_through(connection, month)
 
 
 def _where(waiting: Work) -> Sequence[usage.Condition]:

@@ -13,7 +13,7 @@ from planner.core.errors import InvalidInput
 from planner.core.event import Event, Role, StatedBy
 from planner.core.money import exactly
 from planner.ledger import cells
-from planner.ledger.format import File, Given, Read, Refused, Row, Skipped
+from planner.ledger.format import File, Format, Given, Read, Refused, Row, Skipped
 from planner.ledger.tables import columns, each, named, table, tags
 
 _COLUMNS = frozenset({"BillingCurrency", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd", "EffectiveCost"})
@@ -68,7 +68,7 @@ class Charges:
         return each(table(file), lambda row: _event(row, given, seen))
 
 
-FORMATS = (Charges(),)
+FORMATS: tuple[Format, ...] = (Charges(),)
 
 
 def _event(row: Row, given: Given, seen: Counter[bytes]) -> Event | Skipped:

@@ -7,7 +7,7 @@ from typing import Any
 
 from planner.core.event import Event, Outcome, Role, StatedBy
 from planner.ledger import cells
-from planner.ledger.format import File, Given, Read, Refused, Row, Skipped
+from planner.ledger.format import File, Format, Given, Read, Refused, Row, Skipped
 from planner.ledger.tables import columns, each, named, table, tags
 
 _COLUMNS = frozenset(
@@ -40,7 +40,7 @@ class Requests:
         return each(table(file), lambda row: _event(row, given))
 
 
-FORMATS = (Requests(),)
+FORMATS: tuple[Format, ...] = (Requests(),)
 
 
 def _event(row: Row, given: Given) -> Event:

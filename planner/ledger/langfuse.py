@@ -7,7 +7,7 @@ from typing import Any
 from planner.core.errors import InvalidInput
 from planner.core.event import Event, Outcome, Role, StatedBy
 from planner.ledger import cells
-from planner.ledger.format import File, Given, Read, Refused, Row, Skipped
+from planner.ledger.format import File, Format, Given, Read, Refused, Row, Skipped
 from planner.ledger.tables import columns, each, label, named, table
 
 _COLUMNS = frozenset({"id", "trace_id", "type", "start_time", "provided_model_name", "usage_details"})
@@ -84,7 +84,7 @@ class Observations:
         return each(table(file), lambda row: _event(row, given))
 
 
-FORMATS = (Observations(),)
+FORMATS: tuple[Format, ...] = (Observations(),)
 
 
 def _event(row: Row, given: Given) -> Event | Skipped:

@@ -8,13 +8,34 @@ from typing import Any
 from planner.core.errors import InvalidInput
 from planner.core.event import Event, Outcome, Role, StatedBy
 from planner.ledger import cells
-from planner.ledger.format import File, Given, Read, Refused, Skipped
+from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
 from planner.ledger.tables import columns, each, named, table, tags
 
 _SPEND_LOGS = frozenset(
     {"request_id", "call_type", "spend", "prompt_tokens", "completion_tokens", "startTime", "custom_llm_provider"}
 )
 _DAILY = frozenset({"date", "spend", "api_requests", "successful_requests", "prompt_tokens", "completion_tokens"})
+# Count, the part of a row it stands in, and its name there. Of two places the first that says anything is believed.
+_PLACES = (
+    ("input_tokens", "row", "prompt_tokens"),
+    ("output_tokens", "row", "completion_tokens"),
+    ("cache_read_tokens", "prompt", "cached_tokens"),
+    ("cache_read_tokens", "usage", "cache_read_input_tokens"),
+    ("cache_write_tokens", "prompt", "cache_creation_tokens"),
+    ("cache_write_tokens", "usage", "cache_creation_input_tokens"),
+    ("cache_write_5m_tokens", "written", "ephemeral_5m_input_tokens"),
+    ("cache_write_1h_tokens", "written", "ephemeral_1h_input_tokens"),
+    ("input_audio_tokens", "prompt", "audio_tokens"),
+    ("input_image_tokens", "prompt", "image_tokens"),
+    ("input_video_tokens", "prompt", "video_tokens"),
+    ("reasoning_tokens", "completion", "reasoning_tokens"),
+    ("output_audio_tokens", "completion", "audio_tokens"),
+    ("output_image_tokens", "completion", "image_tokens"),
+    ("output_video_tokens", "completion", "video_tokens"),
+    ("web_searches", "prompt", "web_search_requests"),
+    ("web_searches", "tools", "web_search_requests"),
+    ("pages", "usage", "pages_processed"),
+)
 
 
 class SpendLogs:
@@ -45,7 +66,7 @@ class SpendLogs:
 class DailySpend:
     """The daily tables, which are known only to be refused."""
 
-    name = "litellm-daily"
+    name = "litellm_daily"
     title = "LiteLLM: the LiteLLM_Daily...Spend tables, which are refused"
     role = Role.EVIDENCE
     mutable = True
@@ -67,7 +88,7 @@ class DailySpend:
         )
 
 
-FORMATS = (SpendLogs(), DailySpend())
+FORMATS: tuple[Format, ...] = (SpendLogs(), DailySpend())
 
 
 def _event(values: Mapping[str, Any], given: Given) -> Event:
@@ -112,31 +133,17 @@ def _usage(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _counts(values: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, int]:
     prompt = cells.json_object(usage, "prompt_tokens_details")
-    completion = cells.json_object(usage, "completion_tokens_details")
-    written = cells.json_object(prompt, "cache_creation_token_details")
-    tools = cells.json_object(usage, "server_tool_use")
-    # One count may be said in more than one place; the first that says anything is taken.
-    stated: dict[str, tuple[tuple[Mapping[str, Any], str], ...]] = {
-        "input_tokens": ((values, "prompt_tokens"),),
-        "output_tokens": ((values, "completion_tokens"),),
-        "cache_read_tokens": ((prompt, "cached_tokens"), (usage, "cache_read_input_tokens")),
-        "cache_write_tokens": ((prompt, "cache_creation_tokens"), (usage, "cache_creation_input_tokens")),
-        "cache_write_5m_tokens": ((written, "ephemeral_5m_input_tokens"),),
-        "cache_write_1h_tokens": ((written, "ephemeral_1h_input_tokens"),),
-        "input_audio_tokens": ((prompt, "audio_tokens"),),
-        "input_image_tokens": ((prompt, "image_tokens"),),
-        "input_video_tokens": ((prompt, "video_tokens"),),
-        "reasoning_tokens": ((completion, "reasoning_tokens"),),
-        "output_audio_tokens": ((completion, "audio_tokens"),),
-        "output_image_tokens": ((completion, "image_tokens"),),
-        "output_video_tokens": ((completion, "video_tokens"),),
-        "web_searches": ((prompt, "web_search_requests"), (tools, "web_search_requests")),
-        "pages": ((usage, "pages_processed"),),
+    parts = {
+        "row": values,
+        "usage": usage,
+        "prompt": prompt,
+        "completion": cells.json_object(usage, "completion_tokens_details"),
+        "written": cells.json_object(prompt, "cache_creation_token_details"),
+        "tools": cells.json_object(usage, "server_tool_use"),
     }
-    found = {}
-    for name, places in stated.items():
-        said = (cells.count(where, key) for where, key in places)
-        number = next((number for number in said if number is not None), None)
+    found: dict[str, int] = {}
+    for name, part, field in _PLACES:
+        number = None if name in found else cells.count(parts[part], field)
         if number is not None:
             found[name] = number
     return found

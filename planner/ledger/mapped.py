@@ -10,7 +10,7 @@ from planner.core.event import Event, Role, StatedBy
 from planner.core.money import exactly
 from planner.core.revenue import Item, Kind
 from planner.ledger import cells
-from planner.ledger.format import File, Given, Read, Refused, Row, Skipped
+from planner.ledger.format import File, Format, Given, Read, Refused, Row, Skipped
 from planner.ledger.mapping import ITEM_TEXTS, ROW, TEXTS, Layout, layout
 from planner.ledger.tables import each, table
 
@@ -52,7 +52,7 @@ class Mapped:
         return _read(file, given, found, unseen)
 
 
-FORMATS = (Mapped(),)
+FORMATS: tuple[Format, ...] = (Mapped(),)
 
 
 def _in_table(file: File, name: str, path: str) -> None:
@@ -72,7 +72,8 @@ def _read(file: File, given: Given, found: Layout, unseen: set[str]) -> Iterator
                 values[name] = value
                 unseen.discard(name)
         if by_place:
-            values["id"] = row.place.removeprefix("line ").removeprefix("row ")
+            # A document that is one row has no place inside itself.
+            values["id"] = row.place.removeprefix("line ").removeprefix("row ") or "1"
         return said_by(values)
 
     yield from each(_rows(file, found.rows), said_of)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from planner.core.errors import Conflict, InvalidInput, NotFound
-from planner.store import audit, json_text
+from planner.store import audit, json_text, work
 from planner.store.known import known
 from planner.store.revision import bump
 from planner.store.tables import channel_payments, channels, contracts, fees, fx_rates, models, providers
@@ -97,7 +97,13 @@ def _add(
         after=_plain(row), reason=reason,
     )  # fmt: skip
     bump(connection, policy=True)
+    _book_anew(connection, row["channel_id"], row["valid_from"], at)
     return id_
+
+
+def _book_anew(connection: sa.Connection, channel: str, since: datetime, at: datetime) -> None:
+    """Say that what was served through a channel costs something else from a moment on; it may be past."""
+    work.add(connection, "terms", {"channel": channel, "since": since.isoformat()}, at)
 
 
 def end(
@@ -127,6 +133,7 @@ def end(
         after=None if made is None else {**_plain(row), "id": made, "valid_to": ends.isoformat()}, reason=reason,
     )  # fmt: skip
     bump(connection, policy=True)
+    _book_anew(connection, row["channel_id"], max(ends, row["valid_from"]), at)
     return made
 
 
@@ -144,6 +151,7 @@ def void(connection: sa.Connection, word: str, id_: int, *, at: datetime, actor:
         reason=reason,
     )  # fmt: skip
     bump(connection, policy=True)
+    _book_anew(connection, row["channel_id"], row["valid_from"], at)
 
 
 def _on_record(connection: sa.Connection, word: str, id_: int) -> tuple[sa.Table, dict[str, Any]]:
@@ -177,6 +185,7 @@ def pay(
         after=[*(_plain(row) for row in before if row["valid_from"] < valid_from), _plain(values)], reason=reason,
     )  # fmt: skip
     bump(connection, policy=True)
+    _book_anew(connection, channel, valid_from, at)
 
 
 def set_fx(connection: sa.Connection, row: Row, *, at: datetime, actor: str, reason: str) -> None:

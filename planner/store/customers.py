@@ -47,6 +47,12 @@ def plans_of(connection: sa.Connection, id_: str) -> list[Assignment]:
     return [Assignment(*row) for row in connection.execute(query.order_by(_p.valid_from))]
 
 
+def assigned(connection: sa.Connection) -> list[str]:
+    """Return the customers that were ever on a plan."""
+    query = sa.select(_p.customer_id).where(_p.recorded_to.is_(None)).distinct().order_by(_p.customer_id)
+    return list(connection.execute(query).scalars())
+
+
 def put(connection: sa.Connection, id_: str, name: str, at: datetime, by: str) -> None:
     """Write a customer."""
     done = connection.execute(sa.update(ledger.customers).where(_c.id == id_).values(name=name))

@@ -150,12 +150,14 @@ ledger_work = sa.Table(
     sa.Column("done_at", UtcTime),
 )
 
-# Through which revision of the catalogue every row is rated.
+# Through which revision of the catalogue every row is rated, and through which month revenue is booked.
 ledger_heads = sa.Table(
     "ledger_heads",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer),  # NULL: nothing was ever told
+    sa.Column("month", sa.Text),
+    sa.CheckConstraint("id = 1", name="single"),
 )
 
 # --- what reports read ------------------------------------------------------------------------------------

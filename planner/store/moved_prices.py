@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from planner.core.changes import differing
 from planner.store import cards
-from planner.store.tables import channel_payments, contracts, fees, price_cards, revisions
+from planner.store.tables import price_cards, revisions
 
 Span = tuple[datetime, datetime | None]
 
@@ -42,18 +42,3 @@ def spans(connection: sa.Connection, offer: str, revision: int, was: datetime) -
     card = price_cards.c
     query = sa.select(card.valid_from, card.valid_to).where(card.offer_id == offer, _moved(revision, was))
     return [(row.valid_from, row.valid_to) for row in connection.execute(query)]
-
-
-def terms(connection: sa.Connection, was: datetime) -> list[tuple[str, datetime]]:
-    """Return the channels whose fees, discounts or way of paying changed after a moment, and since when that holds."""
-    found: dict[str, datetime] = {}
-    for table in (fees, contracts, channel_payments):
-        columns = table.c
-        query = (
-            sa.select(columns.channel_id, sa.func.min(columns.valid_from).label("since"))
-            .where(sa.or_(columns.recorded_from >= was, columns.recorded_to >= was))
-            .group_by(columns.channel_id)
-        )
-        for channel, since in connection.execute(query):
-            found[channel] = min(since, found.get(channel, since))
-    return sorted(found.items())

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from planner.core.errors import NotFound
+from planner.core.periods import slot_start
 from planner.core.plan import Plan
 from planner.core.plan_form import read_plan
 from planner.store import json_text, policies
@@ -29,6 +30,46 @@ def load(connection: sa.Connection, known_at: datetime | None = None) -> dict[st
         found[plan.id] = replace(
             plan, tasks=tasks, policies=assigned.get((plan.id, policies.WHOLE_PLAN), plan.policies)
         )
+    return found
+
+
+def at_end_of(connection: sa.Connection, moment: datetime) -> dict[str, Plan]:
+    """Load each plan as it was just before a moment; one that was written later, as it was first written.
+
+    A plan has no time it is valid from: what it was written as holds from then on, and the first version before too.
+    """
+    c = t.plan_versions.c
+    found: dict[str, Plan] = {}
+    for row in connection.execute(sa.select(t.plan_versions).order_by(c.plan_id, c.version)):
+        began, ended = row.recorded_from, row.recorded_to
+        if row.plan_id not in found or began is None or began < moment:
+            found[row.plan_id] = read_plan(json_text.load(row.document), row.version)
+            if ended is not None and ended < moment and not _followed(connection, row.plan_id, row.version):
+                del found[row.plan_id]
+    return found
+
+
+def _followed(connection: sa.Connection, plan: str, version: int) -> bool:
+    c = t.plan_versions.c
+    return connection.scalar(sa.select(c.version).where(c.plan_id == plan, c.version == version + 1)) is not None
+
+
+def counted(connection: sa.Connection) -> dict[str, datetime]:
+    """Return the live plans, and from when on their subscribers count: since they used something, or are on record."""
+    c, d, f = t.plan_versions.c, t.ledger.usage_dims.c, t.ledger.usage_days.c
+    used = {
+        plan: slot_start(slot)
+        for plan, slot in connection.execute(
+            sa.select(d.plan, sa.func.min(f.slot)).join(t.ledger.usage_dims, d.id == f.dim).group_by(d.plan)
+        )
+    }
+    first = sa.select(c.plan_id, sa.func.min(c.recorded_from)).group_by(c.plan_id)
+    live = set(connection.execute(sa.select(c.plan_id).where(c.recorded_to.is_(None))).scalars())
+    found: dict[str, datetime] = {}
+    for plan, recorded in connection.execute(first):
+        known = [moment for moment in (recorded, used.get(plan)) if moment is not None]
+        if plan in live and known:
+            found[plan] = min(known)
     return found
 
 

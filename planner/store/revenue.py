@@ -1,5 +1,6 @@
 """What customers paid: items as sources said them, and the lines they come to for each customer and month."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -96,6 +97,30 @@ def customers_of(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> l
     return [(row.source, row.customer) for row in connection.execute(query)]
 
 
+def kinds_named(connection: sa.Connection, since: datetime, until: datetime) -> dict[str, set[str]]:
+    """Return which kinds of items each source told of customers in a span of time."""
+    over = sa.or_(sa.and_(_i.end.is_(None), _i.start >= since), _i.end > since)
+    query = (
+        sa.select(_i.source, _i.kind)
+        .where(_i.recorded_to.is_(None), _i.customer.is_not(None), _i.start < until, over)
+        .distinct()
+    )
+    found: dict[str, set[str]] = {}
+    for source, kind in connection.execute(query):
+        found.setdefault(source, set()).add(kind)
+    return found
+
+
+def plans_paid_for(connection: sa.Connection, besides: str) -> set[tuple[str, str]]:
+    """Return (plan, month) of which some line stands that is of another source than this one."""
+    query = (
+        sa.select(_l.plan, _l.month)
+        .where(_l.reverses.is_(None), _l.reversed_at.is_(None), _l.source != besides)
+        .distinct()
+    )
+    return {(row.plan, row.month) for row in connection.execute(query)}
+
+
 def with_price(source: str, price: str) -> sa.ColumnElement[bool]:
     """Return the condition for items that were sold at a price of a source."""
     return sa.and_(_i.source == source, _i.price == price)
@@ -183,6 +208,7 @@ def sums(
         known_at: what was known then; None is now.
     """
     found: dict[Place, Takings] = {}
+    standing: Counter[Place] = Counter()
     first, last = windows[0].start, windows[-1].end
     months = [_l.month, _l.booked_in]
     column = months[booked]
@@ -190,9 +216,14 @@ def sums(
     if known_at is not None:
         where.append(_l.recorded_at <= known_at)
     read = _whole if all(_is_month(window.start) and _is_month(window.end) for window in windows) else _pieces
-    for place, takings in read(connection, windows, where, column, by_customer=by_customer):
+    for place, takings, lines in read(connection, windows, where, column, by_customer=by_customer):
         found[place] = found.get(place, Takings()).plus(takings)
-    return {place: takings for place, takings in found.items() if any(takings) or place.unconverted}
+        standing[place] += lines
+    # A trial is worth nothing and stands there; what was booked and booked back does not.
+    return {place: takings for place, takings in found.items() if any(takings) or standing[place] > 0}
+
+
+_LINES = sa.func.sum(sa.case((_l.reverses.is_(None), 1), else_=-1)).label("lines")
 
 
 def _month(moment: datetime) -> str:
@@ -206,26 +237,26 @@ def _is_month(moment: datetime) -> bool:
 def _whole(
     connection: sa.Connection, windows: Sequence[Window], where: Sequence[sa.ColumnElement[bool]],
     column: sa.ColumnElement[str], *, by_customer: bool,
-) -> Iterator[tuple[Place, Takings]]:  # fmt: skip
+) -> Iterator[tuple[Place, Takings, int]]:  # fmt: skip
     """Sum up whole months where they are stored."""
     heads = [_l[name] for name in _HEADS if by_customer or name != "customer"]
     amounts = [
         sa.func.sum(_l[f"{name}_{part}"]).label(f"{name}_{part}") for name in AMOUNTS for part in ("milli", "pico")
     ]
-    query = sa.select(column.label("m"), *heads, *amounts).where(*where).group_by(column, *heads)
+    query = sa.select(column.label("m"), _LINES, *heads, *amounts).where(*where).group_by(column, *heads)
     numbers = {window.start: number for number, window in enumerate(windows)}
     starts = sorted(numbers)
     for row in connection.execute(query):
         begins = period_bounds(row.m)[0]
         start = max((one for one in starts if one <= begins), default=None)
         if start is not None and begins < windows[numbers[start]].end:
-            yield _place(numbers[start], row, by_customer=by_customer), _takings(row)
+            yield _place(numbers[start], row, by_customer=by_customer), _takings(row), row.lines
 
 
 def _pieces(
     connection: sa.Connection, windows: Sequence[Window], where: Sequence[sa.ColumnElement[bool]],
     column: sa.ColumnElement[str], *, by_customer: bool,
-) -> Iterator[tuple[Place, Takings]]:  # fmt: skip
+) -> Iterator[tuple[Place, Takings, int]]:  # fmt: skip
     """Cut each line at the edges of the windows."""
     for row in connection.execute(sa.select(ledger.revenue_lines, column.label("m")).where(*where)):
         line = _line(row)
@@ -235,7 +266,7 @@ def _pieces(
             if start >= window.end or (start if end_ is None else end_) < window.start:
                 continue
             parts = Takings(*(earned(amount, start, end_, window.start, window.end) for amount in line.takings))
-            yield _place(number, row, by_customer=by_customer), parts
+            yield _place(number, row, by_customer=by_customer), parts, 1 if row.reverses is None else -1
 
 
 def _place(number: int, row: Any, *, by_customer: bool) -> Place:  # noqa: ANN401  # a row of lines

@@ -1,7 +1,7 @@
 """Rows of usage as they were said, and the lines they were booked in."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -91,18 +91,18 @@ def some(
 
 def of_offer(offer: str, spans: Sequence[tuple[datetime, datetime | None]]) -> list[Condition]:
     """Return the condition for rows of an offer that began in one of these spans, or may have run into one."""
-    whens = [sa.and_(_e.at >= since - _LONGEST, *([] if until is None else [_e.at < until])) for since, until in spans]
+    whens = [sa.and_(_e.at >= since - LONGEST, *([] if until is None else [_e.at < until])) for since, until in spans]
     return [_e.offer_id == offer, sa.or_(*whens)]
 
 
-# The longest bucket an aggregate is ever told in: a row that began earlier ended before a span began.
-_LONGEST = period_bounds("2026-01")[1] - period_bounds("2026-01")[0]
+LONGEST = timedelta(days=32)
+"""The longest an aggregate may be, a month in whose days clocks are changed: what began earlier ended before a span."""
 
 
 def of_channel(channel: str, since: datetime) -> list[Condition]:
     """Return the condition for rows that were served through a channel from a moment on."""
     through = sa.select(offers.c.id).where(offers.c.channel_id == channel)
-    return [_e.offer_id.in_(through), _e.at >= since - _LONGEST]
+    return [_e.offer_id.in_(through), _e.at >= since - LONGEST]
 
 
 def of_customers(ids: Sequence[tuple[str | None, str]]) -> list[Condition]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from planner.store import json_text
 from planner.store.tables import ledger
 
-_w = ledger.ledger_work.c
+_w, _h = ledger.ledger_work.c, ledger.ledger_heads.c
 
 
 class Work(NamedTuple):
@@ -51,10 +51,24 @@ def waiting(connection: sa.Connection) -> int:
 
 def rated_revision(connection: sa.Connection) -> int | None:
     """Return the revision of the catalogue through which rows are rated; None: nothing was ever told."""
-    return connection.scalar(sa.select(ledger.ledger_heads.c.revision))
+    return connection.scalar(sa.select(_h.revision))
 
 
 def rate_through(connection: sa.Connection, revision: int) -> None:
     """Write through which revision rows are rated."""
-    if connection.execute(sa.update(ledger.ledger_heads).values(revision=revision)).rowcount == 0:
-        connection.execute(sa.insert(ledger.ledger_heads).values(id=1, revision=revision))
+    _write(connection, revision=revision)
+
+
+def booked_month(connection: sa.Connection) -> str | None:
+    """Return the month through which revenue until further notice is booked; None: there is none yet."""
+    return connection.scalar(sa.select(_h.month))
+
+
+def book_through(connection: sa.Connection, month: str) -> None:
+    """Write through which month revenue until further notice is booked."""
+    _write(connection, month=month)
+
+
+def _write(connection: sa.Connection, **values: int | str) -> None:
+    if connection.execute(sa.update(ledger.ledger_heads).values(**values)).rowcount == 0:
+        connection.execute(sa.insert(ledger.ledger_heads).values(id=1, **values))

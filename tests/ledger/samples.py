@@ -108,7 +108,7 @@ DAILY: dict[str, Any] = {
     "successful_requests": "1",
     "failed_requests": "0",
 }
-TABLES = {"litellm": SPEND_LOG, "langfuse": OBSERVATION, "helicone": HELICONE, "focus": CHARGE, "litellm-daily": DAILY}
+TABLES = {"litellm": SPEND_LOG, "langfuse": OBSERVATION, "helicone": HELICONE, "focus": CHARGE, "litellm_daily": DAILY}
 """A row of each format that is a table, by the format's name."""
 
 

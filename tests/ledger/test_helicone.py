@@ -84,7 +84,13 @@ def test_who_it_was_for_may_be_a_property(tmp_path: Path) -> None:
 
 def test_a_row_that_cannot_be_read_is_refused_by_its_field(tmp_path: Path) -> None:
     """And the others go on."""
-    wrong = ({"response_id": ""}, {"request_created_at": ""}, {"prompt_tokens": "many"}, {"cost": "-1"}, {})
+    wrong: tuple[dict[str, str], ...] = (
+        {"response_id": ""},
+        {"request_created_at": ""},
+        {"prompt_tokens": "many"},
+        {"cost": "-1"},
+        {},
+    )
     body = csv_text(*({**HELICONE, **changes} for changes in wrong))
     found = refused(REQUESTS.read(opened(tmp_path, body), GIVEN))
     assert [reason.partition(":")[0] for _place, reason in found] == [
