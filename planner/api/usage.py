@@ -139,7 +139,7 @@ async def post_usage(request: Request) -> Response:
     for numbers, outcomes in zip(streams.values(), found, strict=True):
         for number, outcome in zip(numbers, outcomes, strict=True):
             results[number] = {**rows[number][0], **result_shape(outcome)}
-    return _answer(results)
+    return answered(results, "usage")
 
 
 def _rows(body: bytes) -> list[tuple[Shape, Event | PlannerError]]:
@@ -192,15 +192,16 @@ def result_shape(result: Result) -> Shape:
     }
 
 
-def _answer(results: Sequence[Shape]) -> Response:
+def answered(results: Sequence[Shape], kind: str) -> Response:
+    """Answer for rows, each for itself; where none was taken the whole answer is a refusal."""
     bad = [result for result in results if result["status"] in _STATUS]
     if len(bad) == len(results):
         # Nothing was taken: who looks at nothing but the status must not believe that something was.
         conflict = next((result for result in bad if result["status"] == CONFLICT), None)
         first = conflict or bad[0]
-        error: PlannerError = InvalidInput("events", str(first["detail"]))
+        error: PlannerError = InvalidInput(kind, str(first["detail"]))
         if conflict is not None:
-            error = Conflict("usage", str(conflict.get("id"))[:80], str(conflict["detail"]))
+            error = Conflict(kind, str(conflict.get("id"))[:80], str(conflict["detail"]))
         answer = refusal(error)
         document = {**strict_json.read(bytes(answer.body)), "code": _code(first, error), "items": list(results)}
         return JSONResponse(document, answer.status_code, media_type=answer.media_type)

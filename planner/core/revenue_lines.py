@@ -154,7 +154,7 @@ def _basis(heard: Sequence[Item], every: Sequence[Item], spans: Sequence[Span], 
     found = next((basis for basis in _STATED if basis in kinds), None)
     if found is not None:
         return Basis(found)
-    months = max((_months(known.plans[span.plan]) for span in spans), default=0)
+    months = max((_months(known.plans[span.plan].period) for span in spans), default=0)
     paid_before = any(
         item.end is None and item.amount > 0 and item.kind.value in _STATED
         and 0 < _month(since) - _month(item.start) < months
@@ -164,8 +164,9 @@ def _basis(heard: Sequence[Item], every: Sequence[Item], spans: Sequence[Span], 
     return Basis.PLAN if spans and not paid_before else Basis.CASH
 
 
-def _months(plan: Plan) -> int:
-    return {"quarter": _QUARTER, "year": _YEAR}.get(plan.period, 1)
+def _months(period: str) -> int:
+    """Return how many calendar months a billing period is for; one that is shorter lies in one."""
+    return {"quarter": _QUARTER, "year": _YEAR}.get(period, 1)
 
 
 def _month(moment: datetime) -> int:
@@ -206,13 +207,12 @@ def _of_item(
     money = Fraction(1) if usd is None else usd
     lines = []
     for plan, start, end in _parts(item, month, known, assignments):
-        takings, tax_unknown = _takings(item, basis, money, known.tax_rates.get(plan))
-        last = start if end is None else end
-        earned_here = takings if end is None else _share(takings, item.start, item.end, start, last)
+        whole, tax_unknown = _takings(item, basis, money, known.tax_rates.get(plan))
+        part = whole if end is None else _share(whole, item.start, item.end, start, end)
         lines.append(
             Line(
                 customer=customer, plan=plan, basis=basis, source=item.source, id=item.id, start=start, end=end,
-                takings=earned_here, tax_unknown=tax_unknown,
+                takings=part, tax_unknown=tax_unknown,
             )
         )  # fmt: skip
     if fee:
@@ -311,7 +311,7 @@ def _billing(period: str, month: tuple[datetime, datetime]) -> tuple[datetime, d
         length = timedelta(days=1) if period == "day" else _WEEK
         times = -((since - until) // length)
         return since, since + times * length, times
-    months = {"quarter": _QUARTER, "year": _YEAR}.get(period, 1)
+    months = _months(period)
     if months == 1:
         return since, until, 1
     first = since.replace(month=(since.month - 1) // months * months + 1)

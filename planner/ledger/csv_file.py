@@ -38,7 +38,7 @@ class CsvFile:
         try:
             with self.source.opened() as stream:
                 found = lines(stream, quotes=True)
-                next(found)
+                next(found, None)
                 for line in found:
                     place = f"line {line.number}"
                     try:

@@ -67,7 +67,7 @@ def _read(file: File, given: Given, found: Layout, unseen: set[str]) -> Iterator
     def said_of(row: Row) -> Event | Item:
         values = {}
         for name, path in found.columns.items():
-            value = at(row.values, path)
+            value = _at(row.values, path)
             if value is not _NOWHERE:
                 values[name] = value
                 unseen.discard(name)
@@ -87,7 +87,7 @@ def _rows(file: File, path: str | None) -> Iterator[Row | Refused]:
         yield from table(file)
         return
     for row in file.rows():
-        listed = at(row.values, path) if isinstance(row, Row) else None
+        listed = _at(row.values, path) if isinstance(row, Row) else None
         if isinstance(row, Refused):
             yield row
         elif isinstance(listed, list):
@@ -98,7 +98,7 @@ def _rows(file: File, path: str | None) -> Iterator[Row | Refused]:
             yield Refused(row.place or "file", "rows: the mapping names a list that is not there")
 
 
-def at(values: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401  # a cell is of any type
+def _at(values: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401  # a cell is of any type
     """Return what stands under a key, or at a path of keys through objects and texts that are objects in JSON.
 
     Raises:

@@ -17,7 +17,7 @@ __all__ = ["JSON_BYTES_MAX", "JSON_VALUES_MAX", "digest", "open_file"]
 
 JSON_BYTES_MAX = 64 * 1024 * 1024
 """The longest JSON document, inflated: it is held in memory. JSON Lines has no such bound."""
-JSON_VALUES_MAX = 4_000_000
+JSON_VALUES_MAX = 2_000_000
 """The most values in one: a document of nothing but brackets would take a hundred times its bytes."""
 
 _BLANK_MAX = 64 * 1024

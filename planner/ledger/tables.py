@@ -24,7 +24,7 @@ def table(file: File) -> Iterator[Row | Refused]:
             yield row
             continue
         for index, found in enumerate(listed):
-            place = f"{row.place}{LIST}[{index}]"
+            place = f"{row.place} {LIST}[{index}]".lstrip()
             yield Row(place, found) if isinstance(found, dict) else Refused(place, "not an object")
 
 

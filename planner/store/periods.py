@@ -26,7 +26,7 @@ def closed(connection: sa.Connection) -> dict[str, str]:
 def closings(connection: sa.Connection) -> dict[str, datetime]:
     """Return when each closed period was closed."""
     query = sa.select(_p.period, _p.changed_at).where(_p.state == "closed")
-    return dict(connection.execute(query).tuples().all())
+    return {row.period: row.changed_at for row in connection.execute(query)}
 
 
 def every(connection: sa.Connection) -> list[dict[str, Any]]:

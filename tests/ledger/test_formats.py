@@ -76,6 +76,25 @@ PAGES = {
             }
         ],
     },
+    "anthropic_usage": {
+        "data": [
+            {
+                "starting_at": "2026-09-03T00:00:00Z",
+                "ending_at": "2026-09-04T00:00:00Z",
+                "results": [
+                    {
+                        "uncached_input_tokens": 1_500,
+                        "cache_creation": {"ephemeral_1h_input_tokens": 1_000, "ephemeral_5m_input_tokens": 500},
+                        "cache_read_input_tokens": 200,
+                        "output_tokens": 500,
+                        "server_tool_use": {"web_search_requests": 10},
+                        "model": "claude-opus-4-6",
+                        "context_window": "0-200k",
+                    }
+                ],
+            }
+        ]
+    },
     "otel_traces": {"resourceSpans": []},
     "otel_metrics": {"resourceMetrics": []},
 }
@@ -97,6 +116,9 @@ RECORDED = {
     "openrouter/generation.json": "openrouter_generation",
     "otel/otlp_metrics_genai.json": "otel_metrics",
     "otel/otlp_traces_genai.json": "otel_traces",
+    "stripe/balance_change_from_activity_itemized_3.csv": "stripe_itemized",
+    "stripe/balance_history.csv": "stripe_balance",
+    "stripe/subscriptions.csv": "stripe_subscriptions",
     "traces/AzureLLMInferenceTrace_code.csv": None,
     "traces/mooncake_synthetic_trace.jsonl": None,
 }

@@ -153,6 +153,7 @@ def test_a_kind_nobody_knows_makes_no_cost(tmp_path: Path) -> None:
     """Its tokens would be missing in it; a kind that counts nothing does not matter."""
     assert usage(tmp_path, input=5, input_holograms=7).rateable is False
     assert usage(tmp_path, input=5, input_holograms=0).rateable is True
+    assert read(tmp_path, usage_details={"input": 5, "output": None, "input_holograms": None}).rateable is True
 
 
 def test_the_providers_own_id_comes_with_opentelemetry(tmp_path: Path) -> None:

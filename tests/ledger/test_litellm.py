@@ -65,7 +65,7 @@ def test_a_row_is_one_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", ["csv", "jsonl", "list", "data"])
 def test_it_is_the_same_in_every_layout(layout: str, tmp_path: Path) -> None:
     """A table of a database, lines of a dump, a list of the API, and a page of it."""
-    row = {**SPEND_LOG, "metadata": {"usage_object": USAGE_OBJECT}, "request_tags": ["feature:search", "plan:team"]}
+    row = {**SPEND_LOG, "metadata": {"usage_object": USAGE_OBJECT}, "request_tags": ["feature:search", "plan:team", 7]}
     bodies = {
         "csv": csv_text(row),
         "jsonl": jsonl_text(row, row),
