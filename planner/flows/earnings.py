@@ -102,8 +102,11 @@ def rebook(connection: Connection, selector: Mapping[str, Any], at: datetime) ->
 
 def _book(connection: Connection, named: Iterable[tuple[str, str | None]], at: datetime) -> int:
     """Book every month of customers anew, and those of nobody in particular."""
-    record, lines = Joins(connection), 0
-    known = {record.customer(source, spelled) for source, spelled in named} | {NOBODY}
+    record, lines, known = Joins(connection), 0, {NOBODY}
+    for source, spelled in named:
+        known.add(record.customer(source, spelled))
+        # Who is known by now was a stranger under this id until now.
+        known |= {joins.Known(spelled, matched=False)} if spelled else set()
     held = _Held(connection, at)
     for customer in sorted(known):
         lines += _book_one(connection, customer, record, held, at)
@@ -144,8 +147,9 @@ def _book_one(connection: Connection, customer: joins.Known, record: Joins, held
         told = items if customer.id else _of_nobody(connection, items, since, until)
         found = month_lines(customer.id, told, since, until, held.of(month), assigned)
         wanted += [_stored(line, customer, month) for line in found]
+    booked = revenue.standing(connection, [customer.id])
     standing = {
-        row: line for row, line in revenue.standing(connection, [customer.id]).items() if line.source != SUBSCRIBERS
+        row: line for row, line in booked.items() if line.source != SUBSCRIBERS and line.matched == customer.matched
     }
     return _difference(connection, wanted, standing, held, at)
 

@@ -46,10 +46,10 @@ class File(Protocol):
     layout: str
     """``csv``, ``json``, ``jsonl`` or ``parquet``."""
     columns: tuple[str, ...]
-    """The columns of a table, or the keys of the first object of JSON Lines or a list; of a document its top keys."""
+    """The columns of a table, the keys of the first object of JSON Lines or a list, or the top keys of a document."""
 
     def rows(self) -> Iterator[Row | Refused]:
-        """Yield the rows of a table, the objects of JSON Lines or of a JSON list, or the one document of a JSON file."""
+        """Yield the rows of a table, the objects of JSON Lines or of a JSON list, or the one document of a file."""
         ...
 
 

@@ -226,13 +226,14 @@ def read_all(body: bytes, *forms: Format) -> None:
 
 
 @given(body=broken())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_whatever_a_file_holds_it_is_read_or_refused(body: bytes) -> None:
     """No other error leaves a reader, whichever format is tried; and reading again gives the same."""
     read_all(body, *FORMATS)
 
 
 @given(data=st.data())
+@settings(max_examples=25)
 def test_a_damaged_parquet_is_read_or_refused(data: st.DataObject, parquet_body: bytes) -> None:
     """Wherever its bytes were changed."""
     body = bytearray(parquet_body)
