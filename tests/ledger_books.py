@@ -101,7 +101,7 @@ def close(store: Store, period: str, at: datetime = NOON) -> None:
 
 
 def asked(
-    heads: tuple[str, ...] = (), *, since: date = SINCE.date(), until: date = date(2027, 1, 1), by: str = "month",
+    heads: tuple[str, ...] = (), *, since: date = date(2026, 1, 1), until: date = date(2027, 1, 1), by: str = "month",
     zone: str = "UTC", basis: str = BOOKED, **more: Any,
 ) -> Asked:  # fmt: skip
     """Ask for sums of the year, by month of UTC unless told otherwise."""

@@ -30,7 +30,7 @@ def import_(
         raise InvalidInput("file", "no such file")
     columns: dict[str, Any] = {}
     if mapping is not None:
-        columns, format_ = _mapping(mapping), format_ or "mapped"
+        columns, format_ = _mapping(mapping), format_ or "mapping"
     asked = Import(
         path=file, name=file.name, words=given, mapping=columns, format=format_, account=account, strict=strict,
         role=None if role is None else Role(role), dry_run=dry_run,

@@ -1,11 +1,12 @@
 """The figures of one line of a report: revenue, costs and what is left, and how much of it is known."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from planner.core.margin import Margin, Markup
-from planner.core.money import PICO, pico_text, ratio_text
+from planner.core.money import PICO, pico_text, plain, ratio_text
 from planner.core.posting import RATED, REPORTED, Measures
 
 
@@ -43,7 +44,7 @@ class Statement:
     free_burn: int = 0
     takings: Takings = Takings()  # noqa: RUF009  # immutable
     tax_unknown: int = 0
-    unconverted: set[str] = field(default_factory=set)
+    unconverted: dict[str, Decimal] = field(default_factory=dict)
     paid: bool = False
 
     def use(self, measures: Measures, basis: str | None, *, reported: bool, free: bool) -> None:
@@ -61,13 +62,14 @@ class Statement:
         self.low, self.high = self.low + low, self.high + high
         self.free_burn += low if free else 0
 
-    def take(self, takings: Takings, *, tax_unknown: bool, unconverted: str) -> None:
-        """Add what came in."""
+    def take(self, takings: Takings, *, tax_unknown: bool, unconverted: str, lines: int = 1) -> None:
+        """Add what came in: so many lines, each of which left an amount such as ``EUR 46.85`` in its own currency."""
         self.paid = True
         self.takings = self.takings.plus(takings)
         self.tax_unknown += takings.revenue if tax_unknown else 0
         if unconverted:
-            self.unconverted.add(unconverted)
+            currency, _, amount = unconverted.partition(" ")
+            self.unconverted[currency] = self.unconverted.get(currency, Decimal(0)) + Decimal(amount) * lines
 
     @property
     def empty(self) -> bool:
@@ -98,7 +100,8 @@ class Statement:
     def margin(self, token_cost: int, *, contribution: bool = False) -> Margin | None:
         """Return the margin at a token cost: after payment fees alone, or after everything. None without revenue."""
         costs = token_cost + self.takings.fee + (0 if contribution else self.takings.other)
-        if self.net <= 0:
+        # Fees that were given back can be more than all others: there is no such share then.
+        if self.net <= 0 or costs < 0:
             return None
         return Margin.of(Fraction(self.net, PICO), Fraction(costs, PICO))
 
@@ -117,13 +120,16 @@ class Statement:
         costs = self.low + takings.fee + takings.other
         most, least = self.margin(self.low), self.margin(self.high)
         known = paid_for and exact
+        bounded = paid_for and not exact and not self.unconverted
         return {
             "revenue_usd": pico_text(self.net) if paid_for else None,
             "gross_revenue_usd": pico_text(takings.revenue + takings.tax) if paid_for else None,
             "refunds_usd": pico_text(takings.refund) if paid_for else None,
             "tax_usd": pico_text(takings.tax) if paid_for else None,
             "tax_unknown_usd": pico_text(self.tax_unknown) if paid_for else None,
-            "unconverted": sorted(self.unconverted) if paid_for else None,
+            "unconverted": {name: plain(amount) for name, amount in sorted(self.unconverted.items())}
+            if paid_for
+            else None,
             "token_cost_usd": pico_text(self.low),
             "token_cost_max_usd": pico_text(self.high) if complete else None,
             "list_cost_usd": pico_text(self.measures.list),
@@ -132,8 +138,8 @@ class Statement:
             "other_costs_usd": pico_text(takings.other) if paid_for else None,
             "gross_profit_usd": pico_text(self.net - costs) if known else None,
             "margin": _ratio(most) if known else None,
-            "margin_max": _ratio(most) if paid_for and not exact else None,
-            "margin_min": _ratio(least) if paid_for and not exact and complete and not self.unconverted else None,
+            "margin_max": _ratio(most) if bounded else None,
+            "margin_min": _ratio(least) if bounded and complete else None,
             "markup": _markup(self.net, costs) if known else None,
             "contribution_usd": pico_text(self.net - self.low - takings.fee) if known else None,
             "contribution_margin": _ratio(self.margin(self.low, contribution=True)) if known else None,

@@ -15,7 +15,7 @@ from planner.core.revenue import Basis, Item, Kind, merge
 from planner.core.revenue_lines import Assignment, Known, month_lines
 from planner.core.statement import Takings
 from planner.flows.ingest import CONFLICT, KNOWN, NEWER, STORED, Result
-from planner.store import customers, joins, periods, plans, revenue
+from planner.store import customers, joins, periods, plans, revenue, work
 from planner.store.engine import Connection
 from planner.store.joins import Joins
 from planner.store.load import load_fx
@@ -27,6 +27,7 @@ SUBSCRIBERS = "subscribers"
 """The source of lines that no item and no customer said, but the plan's own count of subscribers."""
 
 _STRENGTH = tuple(Basis)
+_OF_ALL = (Kind.RECOGNISED, Kind.INVOICE)
 
 
 def take(
@@ -60,6 +61,9 @@ def take(
     revenue.insert(connection, fresh, import_id, at, by)
     if fresh:
         _book(connection, {(item.source, item.customer) for item in fresh}, at)
+    if any(item.customer is None and item.kind in _OF_ALL for item in fresh):
+        # What a source says of all goes before the weaker it said of each.
+        work.add(connection, "revenue", {"everybody": True}, at)
     return [results[number] for number in range(len(items))]
 
 
@@ -122,6 +126,7 @@ class _Held:
         self._fx = load_fx(connection)
         self._prices = {(source, price): plan for source, price, plan in customers.prices(connection)}
         self._months: dict[str, Known] = {}
+        self._others: dict[tuple[str, bool], dict[str, set[str]]] = {}
 
     def of(self, month: str) -> Known:
         """Return what is known for a month: its plans as they were at its end, or when they were first written."""
@@ -134,6 +139,13 @@ class _Held:
             )  # fmt: skip
         return self._months[month]
 
+    def others(self, month: str, *, named: bool) -> dict[str, set[str]]:
+        """Return which kinds each source told in a month, of customers or of nobody in particular."""
+        place = month, named
+        if place not in self._others:
+            self._others[place] = revenue.kinds(self._connection, *period_bounds(month), named=named)
+        return self._others[place]
+
 
 def _book_one(connection: Connection, customer: joins.Known, record: Joins, held: _Held, at: datetime) -> int:
     """Hold what a customer's items come to against what is booked, and book the difference."""
@@ -144,7 +156,7 @@ def _book_one(connection: Connection, customer: joins.Known, record: Joins, held
     wanted: list[Line] = []
     for month in _months(items, assigned, at):
         since, until = period_bounds(month)
-        told = items if customer.id else _of_nobody(connection, items, since, until)
+        told = _that_count(items, held.others(month, named=not customer.id))
         found = month_lines(customer.id, told, since, until, held.of(month), assigned)
         wanted += [_stored(line, customer, month) for line in found]
     booked = revenue.standing(connection, [customer.id])
@@ -157,14 +169,12 @@ def _book_one(connection: Connection, customer: joins.Known, record: Joins, held
 def _difference(
     connection: Connection, wanted: Sequence[Line], standing: Mapping[int, Line], held: _Held, at: datetime
 ) -> int:
-    left = dict(standing)
-    fresh: list[Line] = []
-    for line in wanted:
-        same = next((row for row, other in left.items() if other == line), None)
-        if same is None:
-            fresh.append(line)
-        else:
-            del left[same]
+    rows: dict[Line, list[int]] = {}
+    for row, line in standing.items():
+        rows.setdefault(line, []).append(row)
+    # What stands already is left alone; pop takes one line for one, where two are equal.
+    fresh = [line for line in wanted if not (rows.get(line) and rows[line].pop())]
+    left = {row: standing[row] for same in rows.values() for row in same}
     revenue.reverse(connection, left, held.closed, at)
     revenue.book(connection, fresh, held.closed, at)
     return len(left) + len(fresh)
@@ -181,16 +191,19 @@ def _items_of(connection: Connection, customer: joins.Known, record: Joins) -> l
     return [item for item in found if record.customer(item.source, item.customer) == customer]
 
 
-def _of_nobody(connection: Connection, items: Sequence[Item], since: datetime, until: datetime) -> list[Item]:
-    """Return the items without a customer that may count in a month.
+def _that_count(items: Sequence[Item], others: Mapping[str, set[str]]) -> list[Item]:
+    """Return the items of a month without those that the same source tells more strongly of others.
 
-    A source that says what customers owe, or are recognised to have paid, also reports the payments themselves, some of
-    them without a name: what it says of customers goes before, and only the fees and refunds of the rest stay.
+    A report of payments names no customers, and one of recognised revenue may be by product: beside what the source
+    says of each customer they are the same money once more. The weaker gives way, and only its fees and refunds stay.
+
+    Args:
+        items: of one customer, or of nobody in particular.
+        others: which kinds each source told in that month: of nobody for a customer's items, of customers for nobody's.
     """
-    named = revenue.kinds_named(connection, since, until)
 
     def weaker(item: Item) -> bool:
-        kinds = [_STRENGTH.index(Basis(kind)) for kind in named.get(item.source, ()) if kind in _BASES]
+        kinds = [_STRENGTH.index(Basis(kind)) for kind in others.get(item.source, ()) if kind in _BASES]
         return item.kind.value in _BASES and bool(kinds) and _STRENGTH.index(Basis(item.kind.value)) > min(kinds)
 
     return [_fee_only(item) if weaker(item) else item for item in items]
@@ -255,10 +268,18 @@ def _times(subscribers: int, plan: str, month: str, known: Known) -> list[Line]:
     since, until = period_bounds(month)
     found = month_lines("", (), since, until, known, [(plan, since, until)])
     return [
-        _stored(replace(line, source=SUBSCRIBERS, takings=_scaled(line.takings, subscribers)), NOBODY, month)
+        _stored(
+            replace(
+                line, source=SUBSCRIBERS, takings=Takings(*(amount * subscribers for amount in line.takings)),
+                unconverted=_scaled(line.unconverted, subscribers),
+            ),
+            NOBODY,
+            month,
+        )
         for line in found
-    ]
+    ]  # fmt: skip
 
 
-def _scaled(takings: Takings, times: int) -> Takings:
-    return Takings(*(amount * times for amount in takings))
+def _scaled(unconverted: str, times: int) -> str:
+    currency, _, amount = unconverted.partition(" ")
+    return f"{currency} {plain(Decimal(amount) * times)}" if unconverted else ""

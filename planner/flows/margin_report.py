@@ -186,7 +186,7 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
         connection, pieces, by_customer="customer" in asked.heads, booked=asked.basis == BOOKED, known_at=asked.known_at
     )
     attributed = frozenset(asked.heads) <= _PAID_FOR
-    for place, takings in taken.items():
+    for place, (takings, lines) in taken.items():
         said = {"plan": place.plan, "customer": place.customer}
         touched = [groups.total]
         if attributed:
@@ -194,7 +194,7 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
         if not place.matched:
             touched.append(groups.unmatched)
         for sums in touched:
-            sums.take(takings, tax_unknown=place.tax_unknown, unconverted=place.unconverted)
+            sums.take(takings, tax_unknown=place.tax_unknown, unconverted=place.unconverted, lines=lines)
         key = place.basis, place.source
         groups.bases[key] = groups.bases.get(key, Takings()).plus(takings)
     return groups

@@ -97,14 +97,11 @@ def customers_of(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> l
     return [(row.source, row.customer) for row in connection.execute(query)]
 
 
-def kinds_named(connection: sa.Connection, since: datetime, until: datetime) -> dict[str, set[str]]:
-    """Return which kinds of items each source told of customers in a span of time."""
+def kinds(connection: sa.Connection, since: datetime, until: datetime, *, named: bool) -> dict[str, set[str]]:
+    """Return which kinds of items each source told in a span of time, of customers or of nobody in particular."""
+    told = _i.customer.is_not(None) if named else _i.customer.is_(None)
     over = sa.or_(sa.and_(_i.end.is_(None), _i.start >= since), _i.end > since)
-    query = (
-        sa.select(_i.source, _i.kind)
-        .where(_i.recorded_to.is_(None), _i.customer.is_not(None), _i.start < until, over)
-        .distinct()
-    )
+    query = sa.select(_i.source, _i.kind).where(_i.recorded_to.is_(None), told, _i.start < until, over).distinct()
     found: dict[str, set[str]] = {}
     for source, kind in connection.execute(query):
         found.setdefault(source, set()).add(kind)
@@ -196,8 +193,8 @@ _HEADS = ("plan", "customer", "matched", "basis", "source", "tax_unknown", "unco
 
 def sums(
     connection: sa.Connection, windows: Sequence[Window], *, by_customer: bool, booked: bool, known_at: datetime | None
-) -> dict[Place, Takings]:
-    """Return what came in in each window.
+) -> dict[Place, tuple[Takings, int]]:
+    """Return what came in in each window, and in how many lines.
 
     Args:
         connection: one consistent read.
@@ -220,7 +217,9 @@ def sums(
         found[place] = found.get(place, Takings()).plus(takings)
         standing[place] += lines
     # A trial is worth nothing and stands there; what was booked and booked back does not.
-    return {place: takings for place, takings in found.items() if any(takings) or standing[place] > 0}
+    return {
+        place: (takings, standing[place]) for place, takings in found.items() if any(takings) or standing[place] > 0
+    }
 
 
 _LINES = sa.func.sum(sa.case((_l.reverses.is_(None), 1), else_=-1)).label("lines")

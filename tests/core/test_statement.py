@@ -80,7 +80,7 @@ def test_revenue_that_is_not_in_dollars_leaves_no_margin() -> None:
     found = statement((used(5), RATED))
     found.take(Takings(), tax_unknown=True, unconverted="EUR 30")
     shown = found.shape()
-    assert (shown["margin"], shown["margin_min"], shown["unconverted"]) == (None, None, ["EUR 30"])
+    assert (shown["margin"], shown["margin_min"], shown["unconverted"]) == (None, None, {"EUR": "30"})
 
 
 @pytest.mark.parametrize("takings", [{"revenue": 0}, {"revenue": 5, "refund": 5}, {"revenue": 5, "refund": 6}])
@@ -135,3 +135,19 @@ def test_takings_are_added_and_taken_away(revenue: int, refund: int, fee: int, t
     """One by one."""
     one = Takings(revenue, refund, fee, tax, 1)
     assert one.plus(one).plus(one, -1) == one
+
+
+def test_more_fees_given_back_than_paid_leave_no_margin() -> None:
+    """A cost below nothing is no share of revenue."""
+    sums = Statement()
+    sums.take(Takings(revenue=10 * PICO, fee=-PICO), tax_unknown=False, unconverted="")
+    assert (sums.shape()["margin"], sums.shape()["markup"], sums.shape()["gross_profit_usd"]) == (None, None, "11")
+
+
+def test_amounts_without_a_rate_add_up_by_currency() -> None:
+    """Two customers who owe the same are two."""
+    sums = Statement()
+    sums.take(Takings(), tax_unknown=False, unconverted="EUR 20", lines=2)
+    sums.take(Takings(), tax_unknown=False, unconverted="JPY 3000")
+    assert sums.shape()["unconverted"] == {"EUR": "40", "JPY": "3000"}
+    assert sums.shape()["margin_max"] is None
