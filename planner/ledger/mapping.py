@@ -23,7 +23,8 @@ Further columns of usage: ``until`` (the end of an aggregate), ``total_tokens``,
 ``project``, ``key``. All of them from ``offer`` on may be constants instead, and ``stated_by`` is a constant only:
 ``provider``, ``gateway`` or ``estimate``. Where no cached tokens are counted, nobody knows what was cached, and a cost
 has bounds only, unless ``cache_stated = true`` says that nothing was. ``at_start = "2026-09-01T00:00:00Z"`` is where
-the ticks of an epoch format are counted from, if that is not 1970. ``rows = "result.items"`` is where the list of rows
+the ticks of an epoch format are counted from, if that is not 1970. ``at_shift_days = 1096`` moves every moment by whole
+days, to play a recorded trace as usage of another time. ``rows = "result.items"`` is where the list of rows
 stands in a JSON document; left out, it is the document itself or its ``data``.
 
 Revenue, here in the smallest unit of each currency, as payment providers have it::
@@ -48,7 +49,7 @@ Further columns of revenue: ``item_kind``, ``fee``, ``tax``, ``plan``, ``price``
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -69,21 +70,26 @@ ITEM_TEXTS = ("item_kind", "customer", "currency", "plan", "price")
 
 _TICKS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_ns": 1_000_000_000}
 _FORMATS = ("rfc3339", *_TICKS)
-_SHARED = ("kind", "rows", "id", "at_format", "at_zone", "at_start", "constants")
+_SHARED = ("kind", "rows", "id", "at_format", "at_zone", "at_start", "at_shift_days", "constants")
 _USAGE = ("at", "until", "total_tokens", "stated_usd", "request_id", *TEXTS)
 _REVENUE = ("start", "end", "amount", "fee", "tax", *ITEM_TEXTS)
 _USAGE_KEYS = (*_SHARED, *_USAGE, "includes_cached", "cache_stated", "counts")
 _REVENUE_KEYS = (*_SHARED, *_REVENUE, "amount_unit")
 _CONSTANTS_MAX = 400
+_SHIFT_DAYS_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How moments are written: as RFC 3339 has it, or in ticks of which ``ticks`` make a second, from ``start`` on."""
+    """How moments are written: as RFC 3339 has it, or in ticks of which ``ticks`` make a second, from ``start`` on.
+
+    ``shift`` is added to each.
+    """
 
     ticks: int | None
     zone: tzinfo | None
     start: datetime
+    shift: timedelta = timedelta()
 
     def read(self, values: Mapping[str, Any], name: str) -> datetime | None:
         """Read a moment, or None where nothing was said.
@@ -92,8 +98,10 @@ class Clock:
             InvalidInput: no moment.
         """
         if self.ticks is None:
-            return cells.moment(values, name, self.zone)
-        return cells.epoch(values, name, self.ticks, self.start)
+            found = cells.moment(values, name, self.zone)
+        else:
+            found = cells.epoch(values, name, self.ticks, self.start)
+        return None if found is None else found + self.shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +182,20 @@ def _clock(mapping: Mapping[str, Any]) -> Clock:
         except (KeyError, ValueError, OSError):
             raise InvalidInput("at_zone", "a zone of the IANA data base is needed, such as Europe/Berlin") from None
     if "at_start" not in mapping:
-        return Clock(ticks, zone, cells.EPOCH)
+        return Clock(ticks, zone, cells.EPOCH, _shift(mapping))
     if ticks is None:
         raise InvalidInput("at_start", "only ticks are counted from a start; at_format says there are none")
     value = mapping["at_start"]
     # TOML has moments of its own; one of them may be written without quotes.
     stated = {"at_start": value.isoformat() if isinstance(value, datetime) else value}
-    return Clock(ticks, zone, cells.needed(cells.moment(stated, "at_start", zone), "at_start"))
+    return Clock(ticks, zone, cells.needed(cells.moment(stated, "at_start", zone), "at_start"), _shift(mapping))
+
+
+def _shift(mapping: Mapping[str, Any]) -> timedelta:
+    days = mapping.get("at_shift_days", 0)
+    if type(days) is not int or abs(days) > _SHIFT_DAYS_MAX:
+        raise InvalidInput("at_shift_days", f"a whole number of at most {_SHIFT_DAYS_MAX} days is needed")
+    return timedelta(days=days)
 
 
 def _known(mapping: Mapping[str, Any], allowed: tuple[str, ...], what: str) -> None:

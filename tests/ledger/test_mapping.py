@@ -290,6 +290,7 @@ def test_without_a_mapping_nothing_is_read(tmp_path: Path) -> None:
         (AZURE.replace("[constants]", "[counts.x]"), "x"),
         (AZURE.replace("at_zone", 'provider = "p"\n    at_zone'), "provider"),
         (AZURE.replace("at_zone", 'at_start = "2026-09-01"\n    at_zone'), "at_start"),
+        (AZURE.replace("at_zone", "at_shift_days = 1.5\n    at_zone"), "at_shift_days"),
         (AZURE.replace("at_zone", 'includes_cached = "yes"\n    at_zone'), "includes_cached"),
         (AZURE.replace("at_zone", "cache_stated = 1\n    at_zone"), "cache_stated"),
         (AZURE.replace("at_zone", 'at_format = "epoch"\n    at_zone'), "at_format"),
@@ -350,3 +351,11 @@ def test_the_traces_of_mooncake(name: str, rows: int, prompt: int, answer: int) 
     assert round(fmean(event.counts["output_tokens"] for event in found)) == answer
     assert found[0].at == datetime(2026, 9, 1, tzinfo=UTC)
     assert max(event.at for event in found) < datetime(2026, 9, 1, 2, tzinfo=UTC)
+
+
+def test_a_trace_is_played_at_another_time(tmp_path: Path) -> None:
+    """Every moment moves by the same whole days."""
+    file = opened(tmp_path, "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03,10,5\n")
+    shifted = AZURE.replace("at_zone", "at_shift_days = 1096\n    at_zone")
+    (event,) = by(shifted, file)
+    assert event.at == datetime(2026, 11, 16, 18, 17, 3, tzinfo=UTC)
