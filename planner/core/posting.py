@@ -66,11 +66,12 @@ class Measures(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """One kind of token or other unit: how many, and what they cost at least and at most, in 1e-12 USD."""
+    """One kind of token or other unit: how many, what they cost at least, at most, and at list price, in 1e-12 USD."""
 
     quantity: int = 0
     cost: int = 0
     high: int = 0
+    list: int = 0
 
 
 class Posting(NamedTuple):
@@ -100,7 +101,9 @@ class Posting(NamedTuple):
         tokens = _tokens(rated)
         amounts = (rated.low_pico, rated.high_pico, rated.list_pico) if priced else (0, 0, 0)
         measures = Measures(1, counts.get("requests", 1), *tokens, *amounts, stated)
-        units = tuple((one.unit.value, Counted(one.quantity, one.low_pico, one.high_pico)) for one in rated.units)
+        units = tuple(
+            (one.unit.value, Counted(one.quantity, one.low_pico, one.high_pico, one.list_pico)) for one in rated.units
+        )
         return cls(booked, measures, units)
 
     def form(self) -> dict[str, Any]:

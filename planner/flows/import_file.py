@@ -148,7 +148,10 @@ def import_file(
 
 
 def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> None:
+    """See whether every row can be read, and what the prompts of each provider contain."""
     judges: dict[str, Judge] = {}
+    # Whether counts contradict each other depends on what the prompts contain, which the last row may decide.
+    doubtful: list[tuple[str, Event]] = []
     for read in chosen.read(opened, given):
         summary.rows += 1
         if isinstance(read, Refused):
@@ -156,14 +159,19 @@ def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> Non
         elif isinstance(read, Skipped):
             summary.skipped[read.reason] += 1
         elif isinstance(read.said, Event):
-            judges.setdefault(read.said.provider or "", Judge(given.includes_cached)).see(read.said)
+            event = read.said
+            if any(event.counts.get(name) for name in ("input_tokens", "output_tokens", "cache_read_tokens")):
+                judges.setdefault(event.provider or "", Judge(given.includes_cached)).see(event)
+            wrong = (unreadable(event, includes_cached=inside) for inside in (True, False))
+            if any(wrong):
+                doubtful.append((read.place, event))
     summary.containment = {provider: judge.verdict() for provider, judge in judges.items()}
-    for read in chosen.read(opened, given) if judges else ():
-        if isinstance(read, Read) and isinstance(read.said, Event):
-            found = summary.containment[read.said.provider or ""]
-            wrong = unreadable(read.said, includes_cached=found.includes_cached is not False)
-            if wrong is not None and found.because != UNKNOWN:
-                summary.refuse(Refused(read.place, wrong))
+    for place, event in doubtful:
+        found = summary.containment.get(event.provider or "")
+        if found is None or found.because != UNKNOWN:
+            problem = unreadable(event, includes_cached=found is None or found.includes_cached is not False)
+            if problem is not None:
+                summary.refuse(Refused(place, problem))
 
 
 def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:

@@ -226,6 +226,7 @@ usage_fact_units = sa.Table(
     sa.Column("quantity", _BIG, nullable=False),
     *amount_columns("cost"),
     *amount_columns("high"),
+    *amount_columns("list"),
     _late("usage_fact_units"),
     sqlite_with_rowid=False,
 )
@@ -244,6 +245,7 @@ usage_day_units = sa.Table(
     sa.Column("quantity", _BIG, nullable=False),
     *amount_columns("cost"),
     *amount_columns("high"),
+    *amount_columns("list"),
     _late("usage_day_units"),
     sqlite_with_rowid=False,
 )

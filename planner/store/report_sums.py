@@ -162,7 +162,7 @@ def _measures(row: Any) -> Measures:  # noqa: ANN401  # a row of sums
 
 
 def _counted(row: Any) -> tuple[str, Counted]:  # noqa: ANN401  # a row of sums
-    return row.unit, Counted(int(row.quantity or 0), _amount(row, "cost"), _amount(row, "high"))
+    return row.unit, Counted(int(row.quantity or 0), _amount(row, "cost"), _amount(row, "high"), _amount(row, "list"))
 
 
 def _since(connection: sa.Connection, asked: Asked) -> Iterator[tuple[Place, Posting, int]]:

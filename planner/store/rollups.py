@@ -58,11 +58,11 @@ def _fact(cell: tuple[int, int, Dims], ids: dict[Dims, int], measures: Measures)
 
 def _unit(place: tuple[int, int, Dims, str], ids: dict[Dims, int], counted: Counted) -> dict[str, Any]:
     slot, booked, dims, unit = place
-    (cost_milli, cost_pico), (high_milli, high_pico) = split(counted.cost), split(counted.high)
-    return {
-        "slot": slot, "booked_slot": booked, "dim": ids[dims], "unit": unit, "quantity": counted.quantity,
-        "cost_milli": cost_milli, "cost_pico": cost_pico, "high_milli": high_milli, "high_pico": high_pico,
-    }  # fmt: skip
+    row: dict[str, Any] = {"slot": slot, "booked_slot": booked, "dim": ids[dims], "unit": unit}
+    row["quantity"] = counted.quantity
+    for name, value in (("cost", counted.cost), ("high", counted.high), ("list", counted.list)):
+        row[f"{name}_milli"], row[f"{name}_pico"] = split(value)
+    return row
 
 
 def _add(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:

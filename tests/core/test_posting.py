@@ -40,7 +40,7 @@ def test_a_rated_row_is_booked_with_its_price() -> None:
     assert found.measures == Measures(
         rows=1, requests=1, input_tokens=1_000, output_tokens=300, cost=8 * 10**8, high=8 * 10**8, list=16 * 10**8,
     )  # fmt: skip
-    assert dict(found.units)["cache_read_token"] == Counted(400, 2 * 10**8, 2 * 10**8)
+    assert dict(found.units)["cache_read_token"] == Counted(400, 2 * 10**8, 2 * 10**8, 4 * 10**8)
 
 
 def test_an_unpriced_row_has_no_cost_and_all_its_tokens() -> None:
@@ -142,7 +142,7 @@ def test_sums_gather_cells() -> None:
     sums.add(5, 5, second)
     assert set(sums.facts) == {(5, 5, first.dims), (5, 9, first.dims), (5, 5, second.dims)}
     assert sums.facts[5, 5, first.dims] == first.measures + first.measures
-    assert sums.units[5, 5, first.dims, "cache_read_token"] == Counted(800, 2 * 4 * 10**8, 2 * 4 * 10**8)
+    assert sums.units[5, 5, first.dims, "cache_read_token"] == Counted(800, 2 * 4 * 10**8, 2 * 4 * 10**8, 2 * 4 * 10**8)
     for booked in (5, 5, 9):
         sums.add(5, booked, first, -1)
     sums.add(5, 5, second, -1)
