@@ -1,4 +1,4 @@
-"""One world's rows through a database: taken in, in any order and any pieces, booked anew, and held against fractions."""
+"""One world's rows through a database: taken in in any order and pieces, booked anew, and held against fractions."""
 
 import json
 import random
@@ -170,7 +170,7 @@ def units_found(store: Store) -> str:
         units = report_sums.units(connection, question)
     return _text(
         [
-            [question.windows[n].label, *named, unit, one.quantity, pico_text(one.cost), pico_text(one.high)]
+            [question.windows[n].label, *named, unit, one.quantity, *map(pico_text, one[1:])]
             for (n, named, unit), one in units.items()
         ]
     )

@@ -173,13 +173,13 @@ def _prices(dice: random.Random) -> dict[str, PlainPrice]:
     whens = [when for when in _whens(dice) if dice.random() < 0.35]
     made = {"input_token": _price(dice, prompt, per, whens), "output_token": _price(dice, answer, per, whens)}
     for unit, share in (("cache_read_token", "0.1"), ("cache_write_5m_token", "1.25"), ("cache_write_1h_token", "2")):
-        if dice.random() < 0.75:
+        if dice.random() < 0.9:
             made[unit] = _price(dice, str(Decimal(prompt) * Decimal(share)), per, whens)
     for unit, usd, of in (
         ("reasoning_token", answer, per), ("input_audio_token", "40", MTOK), ("request", "0.3", 1_000),
         ("web_search", "10", 1_000),
     ):  # fmt: skip
-        if dice.random() < 0.5:
+        if dice.random() < 0.8:
             made[unit] = _price(dice, usd, of, whens)
     return made
 
@@ -307,11 +307,12 @@ def _counts(dice: random.Random, *, inclusive: bool) -> dict[str, int]:
     text, read = dice.randrange(12_000), dice.choice((0, 0, dice.randrange(20_000), 250_000))
     write, hour = dice.choice((0, 0, dice.randrange(3_000))), dice.choice((0, 0, 0, dice.randrange(900)))
     audio, thought = dice.choice((0,) * 9 + (500,)), dice.choice((0, 0, dice.randrange(900)))
-    lifetimes = {"cache_write_tokens": write} if dice.random() < 0.5 else {"cache_write_5m_tokens": write}
-    written = write + hour if "cache_write_5m_tokens" in lifetimes else max(write, hour)
+    # Some say how much was written for how long, some how much in all, of which a part for an hour.
+    written = write + hour
+    lifetimes = {"cache_write_5m_tokens": write} if dice.random() < 0.5 else {"cache_write_tokens": written}
     counts = {
         "input_tokens": text + audio + (read + written if inclusive else 0), "cache_read_tokens": read, **lifetimes,
-        "cache_write_1h_tokens": min(hour, written), "input_audio_tokens": audio,
+        "cache_write_1h_tokens": hour, "input_audio_tokens": audio,
         "output_tokens": thought + dice.randrange(2_000), "reasoning_tokens": thought,
         "web_searches": dice.choice((0,) * 12 + (2,)),
     }  # fmt: skip

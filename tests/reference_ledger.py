@@ -22,11 +22,11 @@ HEADS = (
 
 
 class Booked(NamedTuple):
-    """What is booked for one row: the values of `HEADS` and `MEASURES`, and each unit's quantity, least and most."""
+    """What is booked for one row: the values of `HEADS` and `MEASURES`, and each unit's count, least, most and list."""
 
     heads: tuple[Any, ...]
     measures: tuple[int, ...]
-    units: tuple[tuple[str, int, int, int], ...]
+    units: tuple[tuple[str, int, int, int, int], ...]
 
 
 class Entry(NamedTuple):
@@ -55,7 +55,7 @@ class Books:
         reason = priced if isinstance(priced, str) else ""
         amounts = {} if isinstance(priced, str) else priced
         reason = why_not if reason == "no_price" and why_not else reason
-        units = tuple((unit, count, *amounts.get(unit, (0, 0, 0))[:2]) for unit, count in parts.items())
+        units = tuple((unit, count, *amounts.get(unit, (0, 0, 0))) for unit, count in parts.items())
         sums = [sum(amount[place] for amount in amounts.values()) for place in range(3)]
         stated = 0 if row.stated_usd is None else round(Fraction(row.stated_usd) * PICO)
         measures = 1, row.counts.get("requests", 1), prompt, row.counts.get("output_tokens", 0), *sums, stated

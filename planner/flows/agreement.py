@@ -8,7 +8,7 @@ from planner.core.errors import InvalidInput
 from planner.core.fx import FxRate
 from planner.core.money import parse_decimal
 from planner.flows import plans
-from planner.store import agreements
+from planner.store import agreements, work
 from planner.store.engine import Connection, Store
 from planner.store.load import load_contracts, load_fees
 
@@ -118,10 +118,12 @@ def void(connection: Connection, word: str, id_: int, *, at: datetime, actor: st
 
 
 def set_fx(connection: Connection, row: agreements.Row, *, at: datetime, actor: str, reason: str) -> None:
-    """Record the exchange rate of a day, and ask every plan anew.
+    """Record the exchange rate of a day, let revenue be booked by it, and ask every plan anew.
 
     Raises:
         InvalidInput: not a rate above 0, or one of the dollar itself.
     """
     agreements.set_fx(connection, row, at=at, actor=actor, reason=reason)
+    # Revenue of that currency may have waited for it.
+    work.add(connection, "revenue", {"everybody": True}, at)
     plans.review(connection, at)

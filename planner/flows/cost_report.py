@@ -1,16 +1,12 @@
 """What tokens cost, by kind of token and every other head: the same sums as the margin report, without revenue."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any
 
-from planner.core.errors import InvalidInput
 from planner.core.money import pico_text
-from planner.core.periods import UNITS, Window, windows, zone_of
+from planner.core.periods import UNITS, Window
 from planner.core.posting import RATED, Counted, Measures
-from planner.export.focus import Cell
 from planner.flows.margin_report import Question
-from planner.store import json_text, offers_of_costs, report_sums, work
+from planner.store import json_text, report_sums, work
 from planner.store.engine import Connection
 from planner.store.report_sums import Asked
 
@@ -83,32 +79,3 @@ def _measured(measures: Measures, basis: str) -> dict[str, Any]:
         "list_usd": pico_text(measures.list) if priced else None,
         "stated_usd": pico_text(measures.stated),
     }
-
-
-_FOCUS_HEADS = (
-    "provider", "offer", "model", "price_version", "cost_basis", "service_tier", "region", "plan", "task", "project",
-    "key",
-)  # fmt: skip
-_DAYS_MAX = 400
-
-
-def focus_cells(connection: Connection, since: datetime, until: datetime) -> Iterator[Cell]:
-    """Yield what every meter cost on every day of UTC, for FOCUS.
-
-    Raises:
-        InvalidInput: no range of whole days, or more than 400 of them.
-    """
-    if until - since > timedelta(days=_DAYS_MAX):
-        raise InvalidInput("to", f"at most {_DAYS_MAX} days are written at once")
-    pieces = windows(since.date(), until.date(), "day", zone_of("UTC"))
-    found = report_sums.units(connection, Asked(windows=pieces, heads=_FOCUS_HEADS))
-    channels = offers_of_costs.channels(connection, {values[1] for _number, values, _unit in found})
-    for (number, values, unit), counted in sorted(found.items()):
-        yield _cell(pieces[number], dict(zip(_FOCUS_HEADS, values, strict=True)), unit, counted, channels)
-
-
-def _cell(window: Window, said: dict[str, str], unit: str, counted: Counted, channels: dict[str, str]) -> Cell:
-    raise NotImplementedError
-
-
-__all__ = ["cost_report"]

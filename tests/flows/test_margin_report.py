@@ -13,8 +13,8 @@ from planner.core.event import Event, Role
 from planner.core.offer import OfferFacts
 from planner.core.price import RateTable
 from planner.core.revenue import Item, Kind
+from planner.flows import agreement, earnings, joining, rebook
 from planner.flows import close as closing
-from planner.flows import earnings, joining, rebook
 from planner.flows.ingest import ingest
 from planner.flows.margin_report import Question, margin_report, statement_digest
 from planner.flows.second import By
@@ -246,3 +246,17 @@ def test_a_head_nobody_knows_is_refused(by: Sequence[str]) -> None:
     """Or one that stands there twice."""
     with pytest.raises(Exception, match="by"):
         Question(by=tuple(by), since=date(2026, 9, 1), until=date(2026, 10, 1))
+
+
+def test_revenue_without_a_rate_waits_for_one(priced_store: Store) -> None:
+    """Shown in its own currency, never as 0 dollars; converted once somebody enters the rate of its day."""
+    paid(priced_store, SEPTEMBER, subscription("c1", "20", currency="EUR"))
+    total = report(priced_store, "customer")["total"]
+    assert (total["revenue_usd"], total["unconverted"], total["margin_max"]) == ("0", {"EUR": "20"}, None)
+    rate = {"currency": "EUR", "day": date(2026, 9, 1), "usd": "1.1", "source": "test", "source_url": "https://t.test"}
+    priced_store.tell(
+        lambda connection: agreement.set_fx(connection, rate, at=OCTOBER, actor="test", reason="the rate of the day")
+    )
+    caught_up(priced_store, OCTOBER)
+    total = report(priced_store, "customer")["total"]
+    assert (total["revenue_usd"], total["unconverted"]) == ("22", {})

@@ -1,0 +1,156 @@
+"""Reports on the command line: margins and costs as tables, JSON, CSV, XLSX or FOCUS."""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from planner.api.asked import moment
+from planner.api.shapes import Shape
+from planner.cli import show
+from planner.cli.governing import read
+from planner.cli.opened import now
+from planner.core.errors import InvalidInput
+from planner.flows.cost_report import UNIT, cost_report
+from planner.flows.margin_report import Question, margin_report
+
+_LEFT, _RIGHT = "left", "right"
+_SHOWN = ("revenue_usd", "token_cost_usd", "payment_fees_usd", "other_costs_usd", "gross_profit_usd", "margin",
+          "contribution_margin", "coverage")  # fmt: skip
+_PRICES_SHOWN = 10
+
+
+def _day(field: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(field, "a day such as 2026-09-01 is needed") from None
+
+
+def _question(asked: Mapping[str, Any]) -> tuple[Question, bool]:
+    """Return what is asked, and whether units are told apart."""
+    heads = [name for name in asked["by"].split(",") if name]
+    known_at = asked["known_at"]
+    if known_at is not None:
+        try:
+            known_at = moment(known_at)
+        except ValueError as error:
+            raise InvalidInput("known_at", str(error)) from None
+        known_at = None if known_at >= now() else known_at
+    more = {name: asked[name] for name in ("cost_basis", "reporting_currency") if name in asked}
+    question = Question(
+        by=tuple(name for name in heads if name != UNIT), since=_day("from", asked["from"]),
+        until=_day("to", asked["to"]), tz=asked["tz"], basis=asked["basis"], known_at=known_at, **more,
+    )  # fmt: skip
+    return question, UNIT in heads
+
+
+def margin(asked: Mapping[str, Any], output: Path | None, *, as_json: bool) -> None:
+    """Print the margin report, or write it to a file."""
+    question, by_unit = _question(asked)
+    if by_unit:
+        raise InvalidInput("by", "units have no margin; ask planner report costs")
+    document = read(lambda connection: margin_report(connection, question))
+    if output is not None:
+        _write(document, output)
+    if as_json:
+        show.json_out(document)
+    elif output is None:
+        _print(document)
+
+
+def _write(document: Shape, output: Path) -> None:
+    from planner.export.report_csv import csv_text
+    from planner.export.report_xlsx import xlsx_bytes
+
+    kind = output.suffix.lower()
+    if kind == ".csv":
+        output.write_bytes(csv_text(document).encode())
+    elif kind == ".xlsx":
+        output.write_bytes(xlsx_bytes(document))
+    elif kind == ".json":
+        output.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    else:
+        raise InvalidInput("output", "a file ending in .csv, .xlsx or .json is needed")
+    show.note(f"wrote {output.name}: {len(document['rows'])} rows")
+
+
+def _print(document: Shape) -> None:
+    by = document["by"]
+    zone = "" if document["tz"] == "UTC" else f" in {document['tz']}"
+    title = f"margin from {document['from']} to {document['to']}{zone}, {document['basis']}, USD"
+    columns = [*((name, _LEFT) for name in by), *((_heading(name), _RIGHT) for name in _SHOWN)]
+    rows = [[*(row[name] for name in by), *map(_figure(row), _SHOWN)] for row in document["rows"]]
+    total = document["total"]
+    show.table(title, columns, [*rows, [*(["total"] + [""] * (len(by) - 1))[: len(by)], *map(_figure(total), _SHOWN)]])
+    show.line("")
+    if total["unpriced_rows"]:
+        show.line(
+            f"unpriced   {total['unpriced_rows']} rows with {total['unpriced_tokens']} tokens; margins are bounds"
+        )
+    for one in document["evidence"]["unpriced"]:
+        show.line(f"           {one['rows']} of {one['provider']} {one['model']}: {one['reason']}")
+    for currency, amount in (total["unconverted"] or {}).items():
+        show.line(f"no rate    {amount} {currency} are not in the revenue; enter one: planner fx set")
+    if total["tax_unknown_usd"] not in (None, "0"):
+        show.line(f"tax        of {total['tax_unknown_usd']} USD nobody said how much is tax")
+    unmatched = document["unmatched"]
+    if unmatched["rows"] or unmatched["revenue_usd"] != "0":
+        cost, revenue = unmatched["token_cost_usd"], unmatched["revenue_usd"]
+        show.line(
+            f"unmatched  {cost} USD of cost and {revenue} USD of revenue are of strangers: planner customers unmapped"
+        )
+    for one in document["evidence"]["revenue"]:
+        show.line(f"revenue    {one['revenue_usd']} USD by {one['basis']} of {one['source']}")
+    for one in document["evidence"]["prices"][:_PRICES_SHOWN]:
+        evidence = f"{one['source']}, observed {one['observed_at']}"
+        show.line(
+            f"price      {one['offer']}: {one['token_cost_usd']} USD at version {one['price_version']}, {evidence}"
+        )
+    later = len(document["evidence"]["lines"])
+    if later:
+        show.line(f"later      {later} lines changed what was booked: planner ledger lines --deltas")
+    if document["pending_work"]:
+        show.line(f"waiting    {document['pending_work']} pieces of work: planner ledger catch-up")
+
+
+def _heading(name: str) -> str:
+    return name.removesuffix("_usd").replace("_", " ")
+
+
+def _figure(row: Mapping[str, Any]) -> Any:  # noqa: ANN401  # a function of a name
+    def of(name: str) -> object:
+        if name == "margin" and row["margin"] is None and row["margin_max"] is not None:
+            return f"<= {row['margin_max']}"
+        if name == "token_cost_usd" and row["token_cost_max_usd"] not in (None, row["token_cost_usd"]):
+            return f"{row['token_cost_usd']} to {row['token_cost_max_usd']}"
+        return row[name]
+
+    return of
+
+
+def costs(asked: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print the cost report."""
+    question, by_unit = _question(asked)
+    document = read(lambda connection: cost_report(connection, question, by_unit=by_unit))
+    if as_json:
+        show.json_out(document)
+        return
+    rows = document["rows"]
+    names = list(rows[0]) if rows else []
+    numbers = {name for name in names if name not in (*document["by"], "cost_basis")}
+    columns = [(_heading(name), _RIGHT if name in numbers else _LEFT) for name in names]
+    show.table(f"costs from {document['from']} to {document['to']}, USD", columns, [list(row.values()) for row in rows])
+
+
+def focus(since: str, until: str, output: Path, *, as_json: bool) -> None:
+    """Write costs in FOCUS."""
+    from planner.flows.focus_report import focus_report
+
+    text, counts = read(lambda connection: focus_report(connection, _day("from", since), _day("to", until)))
+    output.write_bytes(text.encode())
+    if as_json:
+        show.json_out(counts)
+    else:
+        show.line(f"{output.name}: {counts['written']} rows; {counts['unpriced']} without a price were left out")
