@@ -7,22 +7,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
+
 from planner.core.event import Event, Role
 from planner.core.money import pico_text
 from planner.core.posting import Posting
 from planner.store import report_sums, usage
+from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.report_sums import BOOKED, USAGE
 from planner.store.streams import Stream
 from tests.ledger_books import NOON, asked, catch_up, close, take
 from tests.ledger_worlds import CLOSED, Late, World, begin, later, learn, rows, world
-from tests.reference_ledger import HEADS, Booked, Books, Entry, dollars, entries, label_of, summed
+from tests.reference_ledger import HEADS, Booked, Books, Entry, dollars, entries, label_of, summed, summed_units
 
 SINCE, UNTIL = date(2026, 7, 25), date(2026, 12, 1)
 ZONES = (
     "UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "America/New_York", "Pacific/Kiritimati",
 )  # fmt: skip
-QUESTIONS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
+Question = tuple[tuple[str, ...], str, str, str]
+"""Heads, unit of time, zone, and by which time."""
+
+QUESTIONS: tuple[Question, ...] = (
     (HEADS, "month", "UTC", BOOKED),
     (HEADS, "month", "UTC", USAGE),
     (("plan",), "month", "UTC", BOOKED),
@@ -35,7 +41,11 @@ QUESTIONS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         for basis in (USAGE, BOOKED)
     ),
 )
-"""Heads, unit of time, zone, and by which time."""
+
+UNIT_QUESTIONS: tuple[Question, ...] = (
+    (("plan", "offer"), "month", "UTC", BOOKED), (("customer",), "week", "America/St_Johns", BOOKED),
+    (("provider",), "day", "Asia/Kathmandu", USAGE),
+)  # fmt: skip
 
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
@@ -121,27 +131,49 @@ def as_booked(posting: Posting) -> Booked:
     return Booked(heads, tuple(posting.measures), tuple((unit, *counted) for unit, counted in posting.units))
 
 
-def differences(store: Store, books: Books) -> tuple[int, list[str]]:
-    """Return how many rows are on record, and those whose booking is not the reference's."""
-    count, wrong = 0, []
+Rows = dict[tuple[str, str], list[Entry]]
+"""What each row adds to the books, by its stream and its id."""
+
+
+def expected(given: Told, show: Progress = silent) -> Rows:
+    """Return what the reference books for every row."""
+    before, after = Books(given.known), Books(given.late.world)
+    late = {id(row) for row in given.rest}
+    listed = [*given.first, *given.rest]
+    return {
+        (row.source, row.id): entries(row, None if id(row) in late else before, after)
+        for row in show(listed, "fractions", len(listed))
+    }
+
+
+def differences(store: Store, rows_: Rows) -> list[str]:
+    """Return the rows that are booked otherwise than the reference has them, that are missing, or that are too many."""
+    wrong, seen = [], set()
     for row, posting in on_record(store):
-        count += 1
-        expected = books.book(row)
+        place = row.source, row.id
+        what = rows_[place][-1].what if place in rows_ and place not in seen else None
         found = None if posting is None else as_booked(posting)
-        if found is None or found[:2] != expected[:2] or sorted(found.units) != sorted(expected.units):
-            wrong.append(f"{row.source} {row.id}: {found} is not {expected}")
-    return count, wrong
-
-
-def expected(given: Told, before: Books, after: Books) -> list[Entry]:
-    """Return everything the reference adds to the books."""
-    return list(entries(given.first, before, after, given.rest))
+        if found is None or what is None or found[:2] != what[:2] or sorted(found.units) != sorted(what.units):
+            wrong.append(f"{place}: {found} is not {what}")
+        seen.add(place)
+    return [*wrong, *(f"{place} is missing" for place in rows_.keys() - seen)]
 
 
 def sums_found(store: Store) -> list[str]:
     """Return the sums a database answers with, one JSON text for each question."""
     found = []
     with store.read() as connection:
+        for heads, unit, zone, basis in UNIT_QUESTIONS:
+            question = asked(heads, since=SINCE, until=UNTIL, by=unit, zone=zone, basis=basis)
+            units = report_sums.units(connection, question)
+            found.append(
+                _text(
+                    [
+                        [question.windows[n].label, *named, name, one.quantity, *map(pico_text, one[1:])]
+                        for (n, named, name), one in units.items()
+                    ]
+                )
+            )
         for heads, unit, zone, basis in QUESTIONS:
             question = asked(heads, since=SINCE, until=UNTIL, by=unit, zone=zone, basis=basis)
             sums = report_sums.facts(connection, question)
@@ -153,27 +185,36 @@ def sums_found(store: Store) -> list[str]:
     return found
 
 
-def sums_expected(listed: Sequence[Entry], show: Progress = silent) -> list[str]:
+def sums_expected(rows_: Rows, show: Progress = silent) -> list[str]:
     """Return what the reference says of each question, as the same text."""
+    listed = [entry for each in rows_.values() for entry in each]
     found = []
-    for heads, unit, zone, basis in show(QUESTIONS, "fractions", len(QUESTIONS)):
+    for heads, unit, zone, basis in UNIT_QUESTIONS:
+        units = summed_units(listed, heads, label_of(unit, zone), used=basis == USAGE)
+        found.append(
+            _text(
+                [[label, *named, name, one[0], *map(dollars, one[1:])] for (label, named, name), one in units.items()]
+            )
+        )
+    for heads, unit, zone, basis in show(QUESTIONS, "sums of fractions", len(QUESTIONS)):
         sums = summed(listed, heads, label_of(unit, zone), used=basis == USAGE)
-        rows_ = [[label, *named, *one[:4], *map(dollars, one[4:])] for (label, named), one in sums.items()]
-        found.append(_text(rows_))
+        found.append(_text([[label, *named, *one[:4], *map(dollars, one[4:])] for (label, named), one in sums.items()]))
     return found
 
 
-def units_found(store: Store) -> str:
-    """Return the sums of each kind of token and other unit by month, plan and card, as JSON text."""
-    question = asked(("plan", "price_version", "band"), since=SINCE, until=UNTIL)
-    with store.read() as connection:
-        units = report_sums.units(connection, question)
-    return _text(
-        [
-            [question.windows[n].label, *named, unit, one.quantity, *map(pico_text, one[1:])]
-            for (n, named, unit), one in units.items()
-        ]
+def lines_found(store: Store) -> str:
+    """Return what was booked for every row, line by line with its cards and bands, as JSON text.
+
+    Which line came first is the order in which rows came; all else is the same for every order.
+    """
+    line, row = t.ledger.ledger_lines.c, t.ledger.usage_events.c
+    query = (
+        sa.select(row.source, row.event_id, line.kind, line.booked_in, line.booked_slot, line.delta_usd, line.new)
+        .join(t.ledger.usage_events, row.id == line.event)
+        .order_by(row.source, row.event_id, line.id)
     )
+    with store.read() as connection:
+        return _text([list(one) for one in connection.execute(query)])
 
 
 def _text(listed: list[list[Any]]) -> str:

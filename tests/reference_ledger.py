@@ -114,7 +114,7 @@ class Books:
                 return "no_tier_price"
         factor = self._factor(offer, row.at)
         found: dict[str, tuple[int, int, int]] = {}
-        ranges = [self._range(offer, span, row, prompt) for span in spans]
+        ranges = [self._range(offer, span, row, prompt, UNITS if row.until else tuple(parts)) for span in spans]
         for unit, count in parts.items():
             low, high = min(one[unit][0] for one in ranges), max(one[unit][1] for one in ranges)
             found[unit] = _pico(count * low * factor), _pico(count * high * factor), _pico(count * low)
@@ -127,9 +127,14 @@ class Books:
         return kept * (1 + Fraction(percent) / 100) if since <= at else kept
 
     def _range(
-        self, offer: PlainOffer, span: tuple[datetime, datetime | None, PlainCard], row: Event, prompt: int
+        self,
+        offer: PlainOffer,
+        span: tuple[datetime, datetime | None, PlainCard],
+        row: Event,
+        prompt: int,
+        units: tuple[str, ...],
     ) -> dict[str, tuple[Fraction, Fraction]]:
-        """Return the least and the greatest rate of every unit in a stretch of one card, each quarter hour tried."""
+        """Return the least and the greatest rate of units in a stretch of one card, each quarter hour tried."""
         since, until, card = span
         shortest = longest = prompt
         if until is not None:
@@ -149,7 +154,7 @@ class Books:
                     for length in lengths
                     for rate in [_rate(card, name, row.service_tier, region, length, at)]
                 ]
-                for unit in UNITS
+                for unit in units
             }
             found = {unit: (min(listed), max(listed)) for unit, listed in rates.items() if listed}
             found.setdefault("request", (Fraction(), Fraction()))
@@ -282,24 +287,17 @@ def _pico(usd: Fraction) -> int:
 # --- sums -------------------------------------------------------------------------------------------------------------
 
 
-def entries(rows: Iterable[Event], before: Books, after: Books | None, late: Iterable[Event] = ()) -> Iterator[Entry]:
-    """Yield what rows add to the books: as known first, then what became known late, then rows that came late.
+def entries(row: Event, before: Books | None, after: Books) -> list[Entry]:
+    """Return what a row adds to the books: as it was known first, then what became known late; the last is what stands.
 
-    Once something is known late, the first month is closed: what concerns it is booked when the next one begins.
+    Once something is known late, the first month is closed: what concerns it is booked when the next one begins. A row
+    that comes after that was never known otherwise: ``before`` is None.
     """
-    for row in rows:
-        was = before.book(row)
-        yield Entry(row.at, row.at, was)
-        now = was if after is None else after.book(row)
-        if now != was:
-            yield Entry(row.at, _open(row.at), was, -1)
-            yield Entry(row.at, _open(row.at), now)
-    for row in late:
-        yield Entry(row.at, _open(row.at), (before if after is None else after).book(row))
-
-
-def _open(at: datetime) -> datetime:
-    return REOPENS if f"{at:%Y-%m}" == CLOSED else at
+    now = Entry(row.at, REOPENS if f"{row.at:%Y-%m}" == CLOSED else row.at, after.book(row))
+    if before is None:
+        return [now]
+    was = Entry(row.at, row.at, before.book(row))
+    return [was] if was.what == now.what else [was, now._replace(what=was.what, sign=-1), now]
 
 
 def label_of(unit: str, zone: str) -> Callable[[datetime], str]:
@@ -326,6 +324,21 @@ def summed(listed: Iterable[Entry], heads: tuple[str, ...], label: Callable[[dat
         sums = found.setdefault(key, [0] * len(MEASURES))
         for place, value in enumerate(entry.what.measures):
             sums[place] += entry.sign * value
+    return {key: sums for key, sums in found.items() if any(sums)}
+
+
+def summed_units(
+    listed: Iterable[Entry], heads: tuple[str, ...], label: Callable[[datetime], str], *, used: bool
+) -> dict[tuple[str, tuple[Any, ...], str], list[int]]:
+    """Add each unit up, as `summed` does: its count, least, most and list price."""
+    places = [HEADS.index(name) for name in heads]
+    found: dict[tuple[str, tuple[Any, ...], str], list[int]] = {}
+    for entry in listed:
+        key = label(entry.used if used else entry.booked), tuple(entry.what.heads[place] for place in places)
+        for unit, *values in entry.what.units:
+            sums = found.setdefault((*key, unit), [0] * len(values))
+            for place, value in enumerate(values):
+                sums[place] += entry.sign * value
     return {key: sums for key, sums in found.items() if any(sums)}
 
 

@@ -18,7 +18,7 @@ from planner.core.money import pico_text, plain
 from planner.core.posting import REPORTED, Measures
 from planner.flows.import_file import Import, Summary, import_file
 
-router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
+router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
 
 _REFUSALS = documented(errors.Conflict, errors.TooLarge, errors.EncodedBody)
 _MEDIA = ("text/csv", "application/json", "application/jsonl", "application/vnd.apache.parquet", "application/gzip")

@@ -22,7 +22,7 @@ from planner.store import customers
 from planner.store.customers import Assignment, Stranger
 from planner.store.json_text import time_text
 
-router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
+router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
 
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge, errors.EncodedBody)
 CustomerId = Annotated[str, Path(max_length=200, description="the id a customer is known by here")]

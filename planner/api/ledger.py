@@ -22,7 +22,7 @@ from planner.store.engine import Connection
 from planner.store.json_text import time_text
 from planner.store.streams import Stream
 
-router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
+router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
 
 _REFUSALS = documented(errors.NotFound, errors.Conflict, errors.Changed, errors.TooLarge, errors.EncodedBody)
 # What a write makes necessary is done before it is answered, up to so many pieces; the rest follows on the timer.

@@ -16,9 +16,10 @@ from planner.core import errors
 from planner.export.report_csv import csv_text
 from planner.export.report_xlsx import xlsx_bytes
 from planner.flows.cost_report import UNIT, cost_report
+from planner.flows.focus_report import focus_report
 from planner.flows.margin_report import Question, margin_report
 
-router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
+router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
@@ -101,3 +102,15 @@ def get_costs(
     with request.app.state.store.read() as connection:
         document = cost_report(connection, asked, by_unit=UNIT in heads)
     return written_report(document, format_)
+
+
+@router.get("/reports/focus", responses={**_REFUSALS, **files.given(CSV)}, response_class=Response)
+def get_focus(request: Request, since: From, until: To) -> Response:
+    """Costs in FOCUS 1.4 with the token keys of 1.5, one row per day of UTC, offer and meter, for what has a price."""
+    with request.app.state.store.read() as connection:
+        text, counts = focus_report(connection, since, until)
+    headers = {
+        "Content-Disposition": f'attachment; filename="focus_{since}_{until}.csv"',
+        "Planner-Unpriced-Meters": str(counts["unpriced"]),
+    }
+    return Response(text, media_type=CSV, headers=headers)

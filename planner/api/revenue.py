@@ -21,7 +21,7 @@ from planner.core.revenue import Item, Kind
 from planner.flows import earnings
 from planner.flows.ingest import REFUSED, Result
 
-router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
+router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
 
 _REFUSALS = documented(errors.Conflict, errors.TooLarge, errors.EncodedBody)
 

@@ -184,7 +184,14 @@ def test_amounts_stand_beside_dollars_in_another_currency(client: TestClient) ->
     """At the rate of the last day, which somebody entered; without one nothing is converted."""
     sent(client, event(at="2026-09-10T12:00:00Z"))
     assert client.get("/v1/reports/margin", params={**SEPTEMBER, "reporting_currency": "EUR"}).status_code == 404
-    rate = {"currency": "EUR", "day": "2026-09-01", "usd": "1.25", "source_url": "https://t.test", "reason": "ECB"}
+    rate = {
+        "currency": "EUR",
+        "day": "2026-09-01",
+        "usd": "1.25",
+        "source": "ECB",
+        "source_url": "https://t.test",
+        "reason": "daily",
+    }
     assert client.post("/v1/fx", json=rate).status_code in (200, 201)
     document = margin(client, by="plan", reporting_currency="EUR")
     assert document["rows"][0]["reporting"] == {
