@@ -12,7 +12,20 @@ from typer.testing import CliRunner
 
 from planner.api.problem import STATUS, status_of
 from planner.app import build
-from planner.cli import affording, asking, evidencing, exporting, paths, probing, sizing, weighing
+from planner.cli import (
+    administering,
+    affording,
+    asking,
+    bookkeeping,
+    evidencing,
+    exporting,
+    importing,
+    paths,
+    probing,
+    reporting,
+    sizing,
+    weighing,
+)
 from planner.cli.main import cli
 from planner.client import Planner
 from planner.core import doubt, errors, guards
@@ -22,10 +35,16 @@ from planner.settings import Settings
 from planner.store import holds
 from planner.store.engine import Store
 from tests.conftest import NOW
+from tests.data import shared
 from tests.test_door import within
 
 KEY = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 PATIENCE_SECONDS = 120
+# Those that ask the clock.
+MODULES = (
+    administering, affording, asking, bookkeeping, evidencing, exporting, importing, paths, probing, reporting, sizing,
+    weighing,
+)  # fmt: skip
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
 EXAMPLES = re.findall(r"```console\n\$ planner ([^\n]+)\n(.*?)\n```", README, re.DOTALL)
@@ -36,7 +55,7 @@ def reader(installed: Store, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPa
     """Somebody with the bundled catalogue, a minute after the moment the examples ask about."""
     monkeypatch.setenv("PLANNER_DATABASE_URL", installed.url)
     monkeypatch.setenv("PLANNER_KEY_PEPPER", "pepper")
-    for module in (affording, asking, evidencing, exporting, paths, probing, sizing, weighing):
+    for module in MODULES:
         monkeypatch.setattr(module, "now", lambda: NOW + timedelta(minutes=1))
     return monkeypatch
 
@@ -68,6 +87,35 @@ def test_programs_print_what_the_readme_says(
         program = program.replace("last-good.json", str(tmp_path / "last-good.json"))
         exec(program, {"url": url, "key": KEY})  # noqa: S102  # the README is ours
     assert capsys.readouterr().out == printed
+
+
+SESSION = re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL)[0]
+
+
+def steps(session: str) -> list[tuple[str, str]]:
+    """Return the commands of a session, each with what it printed."""
+    return [
+        (command, printed.strip("\n"))
+        for command, _, printed in (part.partition("\n") for part in session.split("$ planner ")[1:])
+    ]
+
+
+def test_the_finance_example_prints_what_the_readme_says(
+    installed_copy: Store, reader: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two real traces as the usage of two plans, step by step, with the files the chapter shows."""
+    for trace in ("code", "conv"):
+        name = f"AzureLLMInferenceTrace_{trace}.csv"
+        (tmp_path / name).symlink_to(shared("usage", "traces", name))
+    for body in re.findall(r"```toml\n(.*?)```", README, re.DOTALL):
+        name = body.partition("\n")[0].removeprefix("# ")
+        if name.endswith(".toml"):
+            (tmp_path / name).write_text(body, "utf-8")
+    reader.setenv("PLANNER_DATABASE_URL", installed_copy.url)
+    reader.chdir(tmp_path)
+    assert len(steps(SESSION)) == 5
+    for command, printed in steps(SESSION):
+        assert run(command) == printed
 
 
 @pytest.mark.usefixtures("reader")

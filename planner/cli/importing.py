@@ -13,7 +13,7 @@ from planner.cli.administering import actor
 from planner.cli.bookkeeping import booked_anew
 from planner.cli.opened import file_bytes, now, read_settings, store_of
 from planner.core.errors import InvalidInput
-from planner.core.event import Role
+from planner.core.event import NO_CACHE, Role
 from planner.flows.import_file import Import, import_file
 
 EXIT_STOPPED = 1
@@ -66,6 +66,8 @@ def _print(shape: Shape) -> None:
     if shape["repeats_import"] is not None:
         show.line(f"known      exactly this file was imported before, as number {shape['repeats_import']}")
     for one in shape["containment"]:
+        if one["because"] == NO_CACHE:
+            continue
         inside = {True: "contain", False: "do not contain", None: "may or may not contain"}[one["includes_cached"]]
         show.line(f"prompts    of {one['provider'] or 'no named provider'} {inside} cached tokens ({one['because']})")
     show.line(f"rows       {shape['rows']}: {_counts(shape['outcomes'])}")

@@ -125,7 +125,9 @@ def test_an_aggregate_has_no_band_of_its_own() -> None:
 
 
 def test_an_aggregate_too_small_for_a_long_prompt_is_exact() -> None:
-    """No prompt is longer than all of them together."""
+    """No prompt is longer than all of them together; one token more, and it may have been a single long one."""
+    one = event(MONDAY, until=MONDAY + DAY, input_tokens=200_000, requests=40)
+    assert usd(at_list(one, LONG_FROM)) == ("0.2", "0.4")
     day = event(MONDAY, until=MONDAY + DAY, input_tokens=199_999, requests=40)
     assert (usd(at_list(day, LONG_FROM)), at_list(day, LONG_FROM).band) == (("0.199999", "0.199999"), "base")
     declared = event(MONDAY, until=MONDAY + DAY, input_tokens=199_999, prompt_max=10**6, requests=40)
@@ -149,9 +151,14 @@ def test_the_hour_in_utc_decides_by_the_clock() -> None:
     paid = [at_list(event(at, input_tokens=MTOK), NIGHT).low_pico / 10**12 for at in said]
     assert paid == [0.5, 0.5, 1, 1, 0.5, 0.5]
     kolkata = timezone(timedelta(hours=5, minutes=30))
-    evening = event((MONDAY + timedelta(hours=17)).astimezone(kolkata), input_tokens=MTOK)
-    found = at_list(evening, NIGHT)
-    assert (found.low_pico, found.band) == (5 * 10**11, "utc=16:30-00:30")
+    for hour, paid_there in ((12, "1"), (19, "0.5")):
+        there = (MONDAY + hour * HOUR).astimezone(kolkata)
+        assert usd(at_list(event(there, input_tokens=MTOK), NIGHT))[0] == paid_there
+        unsure = at_list(event(there, input_tokens=MTOK, cache_stated=False), NIGHT)
+        assert usd(unsure) == (paid_there, paid_there)
+        hour_there = event(there, input_tokens=MTOK, until=there + HOUR)
+        assert usd(at_list(hour_there, NIGHT)) == (paid_there, paid_there)
+    assert at_list(event(MONDAY, input_tokens=1), NIGHT).band == "utc=16:30-00:30"
 
 
 def test_weekdays_are_part_of_a_band() -> None:
@@ -174,9 +181,18 @@ def test_an_aggregate_by_the_hour_is_exact_inside_a_window() -> None:
 
 
 def test_an_aggregate_of_days_knows_its_weekdays() -> None:
-    """Monday to Friday is dear, Friday to Sunday either, and a week from Sunday ends before it repeats."""
+    """Monday to Friday is dear, Friday to Sunday either; a week shows every day, and its first one twice."""
     table = banded((When(weekdays=frozenset({6, 7})), "0.5"))
-    for first, days, expected in ((0, 5, ("1", "1")), (4, 2, ("0.5", "1")), (6, 7, ("0.5", "1")), (5, 2, ("0.5",) * 2)):
+    early = banded((When(weekdays=frozenset({1}), utc_start=0, utc_end=360), "0.5"))
+    for days, expected in ((6, ("1", "1")), (7, ("0.5", "1")), (31, ("0.5", "1"))):
+        assert usd(at_list(event(NOON, until=NOON + days * DAY, input_tokens=MTOK), early)) == expected
+    for first, days, expected in (
+        (0, 5, ("1", "1")),
+        (0, 7, ("0.5", "1")),
+        (4, 2, ("0.5", "1")),
+        (6, 7, ("0.5", "1")),
+        (5, 2, ("0.5",) * 2),
+    ):
         begins = MONDAY + first * DAY
         assert usd(at_list(event(begins, until=begins + days * DAY, input_tokens=MTOK), table)) == expected
 
@@ -196,8 +212,12 @@ def test_an_aggregate_over_two_cards_lies_between_them() -> None:
     assert (usd(whole), whole.price_version) == (("1", "2"), "o#2")
     early = rated(event(MONDAY, until=MONDAY + DAY, input_tokens=MTOK), *cards)
     assert usd(early) == ("1", "9")
-    later = make.card("o", rates("2"), SINCE, NOON + HOUR, 1), make.card("o", night, NOON + HOUR, None, 2)
-    assert usd(rated(event(NOON, until=NOON + 2 * HOUR, input_tokens=MTOK), *later)) == ("1", "2")
+    seven = MONDAY + 7 * HOUR
+    later = make.card("o", rates("2"), SINCE, seven, 1), make.card("o", night, seven, None, 2)
+    assert usd(rated(event(seven - 2 * HOUR, until=seven + HOUR, input_tokens=MTOK), *later)) == ("1", "2")
+    evening = banded((When(utc_start=18 * 60, utc_end=20 * 60), "9"))
+    ended = make.card("o", evening, SINCE, NOON, 1), make.card("o", rates("2"), NOON, None, 2)
+    assert usd(rated(event(NOON - HOUR, until=NOON + 7 * HOUR, input_tokens=MTOK), *ended)) == ("1", "2")
 
 
 def test_a_request_fee_on_one_of_two_cards_may_be_none() -> None:
