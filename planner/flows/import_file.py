@@ -83,6 +83,7 @@ class Summary:
     evidence_usd: Decimal = Decimal(0)
     revenue: dict[tuple[str, str], str] = field(default_factory=dict)
     stopped: str | None = None
+    told: tuple[tuple[Event, dict[int, bool]], ...] = ()
 
     def refuse(self, refused: Refused) -> None:
         """Count a row that cannot be read, and name it while there are few."""
@@ -132,6 +133,8 @@ def import_file(
             "includes_cached",
             f"it is not known whether prompts of {', '.join(undecided)} contain their cached part: say",
         )
+    with store.read() as connection:
+        ingest.refuse_overlap(connection, _stream(summary, chosen, asked), summary.told)
     opened = reading.open_file(asked.path, lambda done: progress("booking", done, size))
     if asked.dry_run:
         _preview(store, opened, chosen, asked, given, summary, now(), by)
@@ -147,11 +150,47 @@ def import_file(
     return summary
 
 
+class _Survey:
+    """What all rows of a file show together: what prompts contain, who was paid on which days, what is impossible."""
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._judges: dict[str, Judge] = {}
+        # Whether counts contradict each other depends on what the prompts contain, which the last row may decide.
+        self._doubtful: list[tuple[str, str, dict[bool, str | None]]] = []
+        self._told: dict[tuple[str | None, ...], tuple[Event, dict[int, bool]]] = {}
+
+    def see(self, place: str, event: Event) -> None:
+        """Note what one row shows."""
+        provider = event.provider or ""
+        if any(event.counts.get(name) for name in _TOKENS):
+            self._judges.setdefault(provider, Judge(self._given.includes_cached)).see(event)
+        problems = {inside: unreadable(event, includes_cached=inside) for inside in (True, False)}
+        # A row that is impossible one way only says which way it is, and that is the judge's to weigh.
+        if problems[False] is not None:
+            self._doubtful.append((place, provider, problems))
+        named = event.request_id is not None
+        _event, days = self._told.setdefault((event.offer, event.channel, provider, event.model), (event, {}))
+        for day in ingest.days_of(event):
+            days[day] = days.get(day, True) and named
+
+    def end(self, summary: Summary) -> None:
+        """Write what was found."""
+        summary.containment = {provider: judge.verdict() for provider, judge in self._judges.items()}
+        for place, provider, problems in self._doubtful:
+            found = summary.containment.get(provider)
+            problem = problems[found is None or found.includes_cached is not False]
+            if problem is not None:
+                summary.refuse(Refused(place, problem))
+        summary.told = tuple(self._told.values())
+
+
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens")
+
+
 def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> None:
-    """See whether every row can be read, and what the prompts of each provider contain."""
-    judges: dict[str, Judge] = {}
-    # Whether counts contradict each other depends on what the prompts contain, which the last row may decide.
-    doubtful: list[tuple[str, Event]] = []
+    """See whether every row can be read, and what they show together."""
+    survey = _Survey(given)
     for read in chosen.read(opened, given):
         summary.rows += 1
         if isinstance(read, Refused):
@@ -159,19 +198,8 @@ def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> Non
         elif isinstance(read, Skipped):
             summary.skipped[read.reason] += 1
         elif isinstance(read.said, Event):
-            event = read.said
-            if any(event.counts.get(name) for name in ("input_tokens", "output_tokens", "cache_read_tokens")):
-                judges.setdefault(event.provider or "", Judge(given.includes_cached)).see(event)
-            wrong = (unreadable(event, includes_cached=inside) for inside in (True, False))
-            if any(wrong):
-                doubtful.append((read.place, event))
-    summary.containment = {provider: judge.verdict() for provider, judge in judges.items()}
-    for place, event in doubtful:
-        found = summary.containment.get(event.provider or "")
-        if found is None or found.because != UNKNOWN:
-            problem = unreadable(event, includes_cached=found is None or found.includes_cached is not False)
-            if problem is not None:
-                summary.refuse(Refused(place, problem))
+            survey.see(read.place, read.said)
+    survey.end(summary)
 
 
 def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:
@@ -194,13 +222,17 @@ def _book(
     items = [read.said for read in piece if isinstance(read.said, Item)]
     if items:
         return earnings.take(connection, items, at=at, by=by, mutable=chosen.mutable, import_id=summary.import_id)
-    stream = Stream(
-        summary.source, asked.role or chosen.role, asked.role is not None, asked.account, _feed(chosen.name),
-        chosen.mutable,
-    )  # fmt: skip
+    stream = _stream(summary, chosen, asked)
     return ingest.ingest(
         connection, stream, events, at=at, by=by, containments=_known(summary), import_id=summary.import_id
     )
+
+
+def _stream(summary: Summary, chosen: Format, asked: Import) -> Stream:
+    return Stream(
+        summary.source, asked.role or chosen.role, asked.role is not None, asked.account, _feed(chosen.name),
+        chosen.mutable,
+    )  # fmt: skip
 
 
 def _feed(format_: str) -> str:

@@ -1,6 +1,6 @@
 """Usage comes in: each row is counted once, priced at its own time, and booked, all in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from planner.flows.posting import Judged, Record
 from planner.store import periods, rollups, streams, usage, work
 from planner.store.engine import Connection
 from planner.store.streams import Stream
+from planner.store.tariffs import Tariffs
 from planner.store.usage import Change, Stored
 
 STORED, KNOWN, EVIDENCE, SAME_REQUEST, NEWER, OLDER, CONFLICT, REFUSED = (
@@ -232,19 +233,50 @@ def _note_days(batch: _Batch) -> None:
     told = []
     for _row, event, _digest, state, _offer in batch.rows:
         if state == usage.LIVE:
-            served = batch.record.tariffs.served(event, batch.stream.feed)
-            last = event.at if event.until is None else event.until - timedelta.resolution
-            first_day, last_day = (moment.astimezone(UTC).toordinal() - _EPOCH_DAY for moment in (event.at, last))
-            told += [(served.party, day, event.request_id is not None) for day in range(first_day, last_day + 1)]
+            party = batch.record.tariffs.served(event, batch.stream.feed).party
+            told += [(party, day, event.request_id is not None) for day in days_of(event)]
     days = streams.days_of(told)
-    other = None if batch.stream.chosen else streams.told_twice(batch.connection, batch.stream, days)
+    _refuse(batch.connection, batch.stream, days)
+    streams.note_days(batch.connection, batch.stream, days)
+
+
+def days_of(event: Event) -> range:
+    """Return the days of UTC a row is about, counted from 1970."""
+    last = event.at if event.until is None else event.until - timedelta.resolution
+    first_day, last_day = (moment.astimezone(UTC).toordinal() - _EPOCH_DAY for moment in (event.at, last))
+    return range(first_day, last_day + 1)
+
+
+def refuse_overlap(connection: Connection, stream: Stream, told: Iterable[tuple[Event, Mapping[int, bool]]]) -> None:
+    """Refuse rows that another stream may have told, before any of them is taken in.
+
+    Args:
+        connection: one consistent read.
+        stream: the stream as it is asked for.
+        told: one row for each way of naming who served it, and for each day whether all its rows name the request.
+
+    Raises:
+        Conflict: a person has to choose which stream counts.
+    """
+    found = streams.find(connection, stream.source)
+    stream = stream if found is None or stream.chosen else found
+    if stream.role is Role.EVIDENCE:
+        return
+    tariffs = Tariffs(connection)
+    days = streams.days_of(
+        (tariffs.served(event, stream.feed).party, day, named) for event, days in told for day, named in days.items()
+    )
+    _refuse(connection, stream, days)
+
+
+def _refuse(connection: Connection, stream: Stream, days: Mapping[streams.Day, bool]) -> None:
+    other = None if stream.chosen else streams.told_twice(connection, stream, days)
     if other is not None:
         raise Conflict(
-            "stream_overlap", batch.stream.source[:80],
+            "stream_overlap", stream.source[:80],
             f"{other} tells of the same provider and day, and not both name the provider's request ids: "
             "choose with role=ledger or role=evidence",
         )  # fmt: skip
-    streams.note_days(batch.connection, batch.stream, days)
 
 
 _EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
