@@ -288,7 +288,7 @@ def upgrade() -> None:
         sa.Column("new", sa.Text(), nullable=True),
         sa.Column("price_version_old", sa.Text(), nullable=True),
         sa.Column("price_version_new", sa.Text(), nullable=True),
-        sa.Column("delta_usd", sa.Text(), nullable=False),
+        sa.Column("delta_usd", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["event"], ["usage_events.id"], name=op.f("fk_ledger_lines_event_usage_events")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_lines")),
     )

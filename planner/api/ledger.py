@@ -155,7 +155,8 @@ _WHY = {"reason": "the books of September are done"}
 def post_close(request: Request, id: PeriodId, body: Annotated[WhyIn, Depends(body_of(WhyIn))]) -> Response:
     """Close a month: what becomes known of it later is booked in the next open one, and its report stays what it is."""
     who = by(request, body.reason)
-    caught_up(request)
+    # Nothing may wait when the books are closed.
+    rebook.catch_up(request.app.state.store, request.app.state.current.now)
 
     def story(connection: Connection) -> Shape:
         return period_shape(closing.close(connection, id, who, statement_digest(connection, id)))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from planner.core.event import Event, Outcome, StatedBy
@@ -11,14 +12,15 @@ from planner.core.money import plain
 _MOMENTS = ("at", "until", "updated_at")
 _DEFAULT = Event(source="-", id="-", at=datetime(1970, 1, 1, tzinfo=UTC), counts={})
 _FIELDS = tuple(_DEFAULT.__slots__)
+_values = attrgetter(*_FIELDS)
+_DEFAULTS = _values(_DEFAULT)
 
 
 def write_event(event: Event) -> dict[str, Any]:
     """Return an event as JSON; what is left out is the default."""
     form: dict[str, Any] = {}
-    for name in _FIELDS:
-        value = getattr(event, name)
-        if name in ("source", "id", "counts") or value != getattr(_DEFAULT, name):
+    for name, value, default in zip(_FIELDS, _values(event), _DEFAULTS, strict=True):
+        if value != default or name in ("source", "id"):
             form[name] = _put(value)
     form["counts"] = {name: count for name, count in event.counts.items() if count or name == "requests"}
     return form

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from operator import add, sub
 from typing import Any, NamedTuple, Self
 
 from planner.core.event import Event, StatedBy
@@ -59,10 +60,10 @@ class Measures(NamedTuple):
     stated: int = 0
 
     def __add__(self, other: tuple[Any, ...]) -> "Measures":
-        return Measures(*map(sum, zip(self, other, strict=True)))
+        return Measures._make(map(add, self, other))
 
     def __sub__(self, other: "Measures") -> "Measures":
-        return Measures(*(one - two for one, two in zip(self, other, strict=True)))
+        return Measures._make(map(sub, self, other))
 
 
 class Counted(NamedTuple):
@@ -72,6 +73,15 @@ class Counted(NamedTuple):
     cost: int = 0
     high: int = 0
     list: int = 0
+
+    def __add__(self, other: tuple[Any, ...]) -> "Counted":
+        return Counted._make(map(add, self, other))
+
+    def __sub__(self, other: "Counted") -> "Counted":
+        return Counted._make(map(sub, self, other))
+
+
+_NOTHING, _NONE = Measures(), Counted()
 
 
 class Posting(NamedTuple):
@@ -153,13 +163,12 @@ class Sums:
 
     def add(self, slot: int, booked_slot: int, posting: Posting, sign: int = 1) -> None:
         """Add a posting, or with -1 take it away."""
+        change = add if sign > 0 else sub
         cell = slot, booked_slot, posting.dims
-        had = self.facts.get(cell, Measures())
-        self.facts[cell] = had + posting.measures if sign > 0 else had - posting.measures
+        self.facts[cell] = change(self.facts.get(cell, _NOTHING), posting.measures)
         for unit, counted in posting.units:
             place = (*cell, unit)
-            had_unit = self.units.get(place, Counted())
-            self.units[place] = Counted(*(a + sign * b for a, b in zip(had_unit, counted, strict=True)))
+            self.units[place] = change(self.units.get(place, _NONE), counted)
 
     def take(self, cells: Iterable[tuple[Cell, Measures]]) -> None:
         """Add sums that were made elsewhere."""

@@ -6,7 +6,8 @@ from planner.core.money import pico_text
 from planner.core.periods import UNITS, Window
 from planner.core.posting import RATED, Counted, Measures
 from planner.flows.margin_report import Question
-from planner.store import json_text, report_sums, work
+from planner.flows.rebook import behind
+from planner.store import json_text, report_sums
 from planner.store.engine import Connection
 from planner.store.report_sums import Asked
 
@@ -45,7 +46,7 @@ def cost_report(connection: Connection, asked: Question, *, by_unit: bool) -> di
         "tz": asked.tz,
         "basis": asked.basis,
         "known_at": json_text.time_text(asked.known_at),
-        "pending_work": work.waiting(connection),
+        "pending_work": behind(connection),
         "rows": rows,
     }
 

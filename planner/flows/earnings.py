@@ -91,8 +91,22 @@ def count(found: dict[tuple[str, str], str], item: Item) -> None:
         found[place] = plain(Decimal(found.get(place, "0")) + amount)
 
 
-def rebook(connection: Connection, selector: Mapping[str, Any], at: datetime) -> int:
-    """Book revenue anew that something new is known of, and return how many lines that made."""
+CUSTOMERS_AT_ONCE = 200
+"""Customers booked anew in one transaction; the others wait that long for their turn."""
+
+
+def rebook(connection: Connection, selector: Mapping[str, Any], after: int, at: datetime) -> tuple[int, int | None]:
+    """Book revenue anew that something new is known of, some customers at a time.
+
+    Args:
+        connection: an open write transaction.
+        selector: which customers: ``ids`` (source, id there), ``prices`` of a source, or ``everybody``.
+        after: how many of them are done.
+        at: when this is recorded.
+
+    Returns:
+        How many lines that made, and how many customers are done now; None: all of them.
+    """
     named: set[tuple[str, str | None]] = set()
     for source, spelled in selector.get("ids", ()):
         named.add((source or "", spelled))
@@ -101,7 +115,10 @@ def rebook(connection: Connection, selector: Mapping[str, Any], at: datetime) ->
     if "plan" in selector or "everybody" in selector:
         named |= set(revenue.customers_of(connection))
         named |= {("", id_) for id_ in customers.assigned(connection)}
-    return _book(connection, named, at)
+    ordered = sorted(named, key=lambda one: (one[0], one[1] or ""))
+    piece = ordered[after : after + CUSTOMERS_AT_ONCE]
+    lines = _book(connection, piece, at)
+    return lines, None if after + len(piece) >= len(ordered) else after + len(piece)
 
 
 def _book(connection: Connection, named: Iterable[tuple[str, str | None]], at: datetime) -> int:

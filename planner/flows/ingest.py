@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from planner.core.errors import Conflict, NotFound
+from planner.core.errors import Conflict, InvalidInput, NotFound
 from planner.core.event import LARGER, NO_CACHE, UNKNOWN, Containment, Event, Judge, Role
 from planner.core.money import PICO, pico_text
 from planner.core.posting import Posting
@@ -15,7 +15,7 @@ from planner.store import periods, rollups, streams, usage, work
 from planner.store.engine import Connection
 from planner.store.streams import Stream
 from planner.store.tariffs import Tariffs
-from planner.store.usage import Change, Stored
+from planner.store.usage import Change, New, Stored
 
 STORED, KNOWN, EVIDENCE, SAME_REQUEST, NEWER, OLDER, CONFLICT, REFUSED = (
     "stored", "duplicate", "evidence", "same_request", "superseded", "outdated", "conflict", "invalid",
@@ -47,9 +47,16 @@ class _Batch:
     import_id: int | None
     record: Record
     containments: dict[str, Containment]
-    rows: list[tuple[int, Event, str, str, str | None]]
+    rows: list[New]
     changes: list[Change]
     next_row: int
+
+
+class _Fresh(NamedTuple):
+    """A row of this batch that was taken in: what it says, and what is booked for it."""
+
+    digest: str
+    posting: Posting | None
 
 
 def ingest(
@@ -87,13 +94,15 @@ def ingest(
         connection, stream, at, by, import_id, Record(connection), streams.containments(connection, stream.source),
         [], [], usage.next_row(connection),
     )  # fmt: skip
-    known: dict[str, Stored | str] = dict(usage.by_ids(connection, stream.source, [event.id for event in events]))
+    batch.record.expect(events)
+    known: dict[str, Stored | _Fresh] = dict(usage.by_ids(connection, stream.source, [event.id for event in events]))
     requests = usage.by_requests(connection, [event.request_id for event in events if event.request_id])
     results = [_take(batch, event, known, requests) for event in events]
     if stream.role is Role.LEDGER:
         _note_days(batch)
-    usage.insert(connection, batch.rows, import_id, at, by)
-    rollups.apply(connection, usage.book(connection, batch.changes, periods.closed(connection), at))
+    usage.insert(connection, batch.rows, usage.numbered(connection, batch.changes), import_id, at, by)
+    fresh = {new.row for new in batch.rows}
+    rollups.apply(connection, usage.book(connection, batch.changes, periods.closed(connection), at, fresh))
     if batch.changes and work.rated_revision(connection) is None:
         work.rate_through(connection, batch.record.tariffs.revision)
     return results
@@ -149,8 +158,10 @@ def _settle(
                 work.add(connection, "stream", {"source": stream.source, "provider": provider}, at)
 
 
-def _take(batch: _Batch, event: Event, known: dict[str, Stored | str], requests: dict[str, tuple[str, str]]) -> Result:
-    digest, old = usage.digest_of(event), known.get(event.id)
+def _take(
+    batch: _Batch, event: Event, known: dict[str, Stored | _Fresh], requests: dict[str, tuple[str, str]]
+) -> Result:
+    (document, digest), old = usage.written(event), known.get(event.id)
     settled = _refusal(batch, event) or _settled(batch, event, digest, old)
     if settled is not None:
         return settled
@@ -169,8 +180,8 @@ def _take(batch: _Batch, event: Event, known: dict[str, Stored | str], requests:
         if old.posting is not None:
             batch.changes.append(Change("superseded", old.row, old.event.at, old.posting, None))
     row, batch.next_row = batch.next_row, batch.next_row + 1
-    batch.rows.append((row, event, digest, state, judged.served.offer))
-    known[event.id] = digest
+    batch.rows.append(New(row, event, document, digest, state, judged.served.offer))
+    known[event.id] = _Fresh(digest, judged.posting if state == usage.LIVE else None)
     if state != usage.LIVE:
         return Result(status, detail, ttl_assumed=judged.ttl_assumed)
     batch.changes.append(Change("usage", row, event.at, None, judged.posting))
@@ -179,14 +190,14 @@ def _take(batch: _Batch, event: Event, known: dict[str, Stored | str], requests:
     return Result(status, detail, judged.posting, judged.ttl_assumed)
 
 
-def _settled(batch: _Batch, event: Event, digest: str, old: Stored | str | None) -> Result | None:
+def _settled(batch: _Batch, event: Event, digest: str, old: Stored | _Fresh | None) -> Result | None:
     """Return what there is to say of a row whose id is known, or None where it is new or takes the old one's place."""
     if old is None:
         return None
-    if isinstance(old, str):
-        return Result(KNOWN) if old == digest else Result(CONFLICT, "this id is in the batch twice, with two bodies")
     if old.digest == digest:
         return Result(KNOWN, posting=old.posting)
+    if isinstance(old, _Fresh):
+        return Result(CONFLICT, "this id was sent at the same time with another body")
     if not batch.stream.mutable or old.state == usage.VOIDED:
         return Result(CONFLICT, "this id was sent before with another body")
     if event.updated_at and old.event.updated_at and event.updated_at <= old.event.updated_at:
@@ -215,12 +226,12 @@ def _judge(batch: _Batch, event: Event) -> Judged | Result:
                 REFUSED, "includes_cached: the stream does not say if input_tokens contain what a cache served"
             )
         includes = True
-    wrong = unreadable(event, includes_cached=includes)
-    if wrong is not None:
-        return Result(REFUSED, wrong)
+    try:
+        judged = batch.record.judge(event, feed=batch.stream.feed, includes_cached=includes)
+    except InvalidInput as error:
+        return Result(REFUSED, unreadable(event, includes_cached=includes) or f"{error.field}: {error.problem}")
     if any(count > COUNT_MAX for count in event.counts.values()):
         return Result(REFUSED, f"counts: at most {COUNT_MAX} of anything is one row")
-    judged = batch.record.judge(event, feed=batch.stream.feed, includes_cached=includes)
     if max(judged.posting.measures.high, judged.posting.measures.list) > USD_MAX * PICO:
         return Result(REFUSED, f"counts: one row that costs more than {USD_MAX} USD is a mistake")
     return judged
@@ -231,10 +242,10 @@ _CACHED = ("cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "
 
 def _note_days(batch: _Batch) -> None:
     told = []
-    for _row, event, _digest, state, _offer in batch.rows:
-        if state == usage.LIVE:
-            party = batch.record.tariffs.served(event, batch.stream.feed).party
-            told += [(party, day, event.request_id is not None) for day in days_of(event)]
+    for new in batch.rows:
+        if new.state == usage.LIVE:
+            party = batch.record.tariffs.served(new.event, batch.stream.feed).party
+            told += [(party, day, new.event.request_id is not None) for day in days_of(new.event)]
     days = streams.days_of(told)
     _refuse(batch.connection, batch.stream, days)
     streams.note_days(batch.connection, batch.stream, days)

@@ -14,7 +14,8 @@ from planner.core.money import pico_text, usd_text
 from planner.core.periods import UNITS, Window, period_bounds, period_of, windows, zone_of
 from planner.core.posting import RATED, REPORTED, Measures
 from planner.core.statement import Statement, Takings
-from planner.store import evidence_of_costs, json_text, periods, plans, report_sums, revenue, usage, work
+from planner.flows.rebook import behind
+from planner.store import evidence_of_costs, json_text, periods, plans, report_sums, revenue, usage
 from planner.store.engine import Connection
 from planner.store.load import load_fx
 from planner.store.report_sums import BOOKED, HEADS, Asked
@@ -116,7 +117,7 @@ def margin_report(connection: Connection, asked: Question) -> dict[str, Any]:
         "reporting_currency": asked.reporting_currency,
         "closed": known.closed,
         # What still waits may change an open month, and a closed one never.
-        "pending_work": 0 if known.closed else work.waiting(connection),
+        "pending_work": 0 if known.closed else behind(connection),
         "rows": rows,
         "total": {**groups.total.shape(), **_reported(asked, rows)},
         "unmatched": {

@@ -1,5 +1,6 @@
 """What is to be booked for a row, from everything on record now: who served it, at what price, for which customer."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from planner.core.event import Event
@@ -25,6 +26,10 @@ class Record:
         """Open it; what is not asked for is not read."""
         self.tariffs = Tariffs(connection)
         self.joins = Joins(connection)
+
+    def expect(self, events: Iterable[Event]) -> None:
+        """Read together who the customers of rows are, before each row is judged."""
+        self.joins.expect((event.source, event.customer) for event in events if event.customer)
 
     def judge(self, event: Event, *, feed: str, includes_cached: bool) -> Judged:
         """Return what is to be booked for a row.

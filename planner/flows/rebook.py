@@ -65,8 +65,11 @@ def turn(connection: Connection, at: datetime) -> Rebooked | None:
     if waiting is None:
         return None
     if waiting.kind == "revenue":
-        lines = earnings.rebook(connection, waiting.selector, at)
-        work.done(connection, waiting, at)
+        lines, after = earnings.rebook(connection, waiting.selector, waiting.after, at)
+        if after is None:
+            work.done(connection, waiting, at)
+        else:
+            work.go_on(connection, waiting, after)
         return Rebooked(0, lines, 0)
     if waiting.kind == "role":
         found, lines = _turn_role(connection, waiting, at)

@@ -120,7 +120,7 @@ ledger_lines = sa.Table(
     sa.Column("new", sa.Text),
     sa.Column("price_version_old", sa.Text),
     sa.Column("price_version_new", sa.Text),
-    sa.Column("delta_usd", sa.Text, nullable=False),  # a decimal; of the lower bound where there are two
+    sa.Column("delta_usd", sa.Text),  # a decimal; NULL: it has no price, and had none before
     sa.Index("ix_ledger_lines_event", "event"),
     sa.Index("ix_ledger_lines_recorded", "recorded_at"),
     sa.Index("ix_ledger_lines_booked", "booked_in", "kind"),

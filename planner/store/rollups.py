@@ -15,6 +15,7 @@ from planner.store.tables import ledger
 
 MEASURES = Measures._fields
 _AMOUNTS = ("cost", "high", "list", "stated")
+_NOTHING, _NONE = Measures(), Counted()
 
 
 def apply(connection: sa.Connection, sums: Sums) -> None:
@@ -31,13 +32,13 @@ def apply(connection: sa.Connection, sums: Sums) -> None:
 def _by_day(sums: Sums) -> tuple[dict[tuple[int, int, Dims], Measures], dict[tuple[int, int, Dims, str], Counted]]:
     days: dict[tuple[int, int, Dims], Measures] = {}
     units: dict[tuple[int, int, Dims, str], Counted] = {}
+    nobodys = {dims: dims._replace(customer="") for _slot, _booked, dims in sums.facts}
     for (slot, booked, dims), measures in sums.facts.items():
-        cell = _day(slot), _day(booked), dims._replace(customer="")
-        days[cell] = days.get(cell, Measures()) + measures
+        cell = _day(slot), _day(booked), nobodys[dims]
+        days[cell] = days.get(cell, _NOTHING) + measures
     for (slot, booked, dims, unit), counted in sums.units.items():
-        place = _day(slot), _day(booked), dims._replace(customer=""), unit
-        had = units.get(place, Counted())
-        units[place] = Counted(*(a + b for a, b in zip(had, counted, strict=True)))
+        place = _day(slot), _day(booked), nobodys[dims], unit
+        units[place] = units.get(place, _NONE) + counted
     return days, units
 
 

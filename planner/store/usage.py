@@ -1,6 +1,6 @@
 """Rows of usage as they were said, and the lines they were booked in."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from planner.core.event import Event
 from planner.core.event_form import read_event, write_event
 from planner.core.money import pico_text
 from planner.core.periods import period_bounds, period_of, slot_of
-from planner.core.posting import Posting, Sums
+from planner.core.posting import RATED, Posting, Sums
 from planner.store import json_text
 from planner.store.recall import BATCH
 from planner.store.tables import ledger, offers
@@ -50,11 +50,12 @@ def _query(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(*_COLUMNS).select_from(joined).where(*where)
 
 
-def digest_of(event: Event) -> str:
-    """Return the digest of what a row says; when it was last touched is no part of that."""
+def written(event: Event) -> tuple[str, str]:
+    """Return a row as it is stored, and the digest of what it says; when it was last touched is no part of that."""
     form = write_event(event)
-    form.pop("updated_at", None)
-    return json_text.digest(json_text.dump(form))
+    document = json_text.dump(form)
+    said = document if form.pop("updated_at", None) is None else json_text.dump(form)
+    return document, json_text.digest(said)
 
 
 def by_ids(connection: sa.Connection, source: str, ids: Iterable[str]) -> dict[str, Stored]:
@@ -145,7 +146,16 @@ class Change(NamedTuple):
     new: Posting | None
 
 
-def book(connection: sa.Connection, changes: Sequence[Change], closed: Mapping[str, str], at: datetime) -> Sums:
+def numbered(connection: sa.Connection, changes: Sequence[Change]) -> dict[int, int]:
+    """Return the number that the line of each change gets, by row."""
+    first = (connection.scalar(sa.select(sa.func.max(_l.id))) or 0) + 1
+    return {change.row: number for number, change in enumerate(changes, start=first)}
+
+
+def book(
+    connection: sa.Connection, changes: Sequence[Change], closed: Mapping[str, str], at: datetime,
+    fresh: Container[int] = (),
+) -> Sums:  # fmt: skip
     """Add a line for each change, in its own period or the first open one after it, and return what they sum up to.
 
     Args:
@@ -153,37 +163,46 @@ def book(connection: sa.Connection, changes: Sequence[Change], closed: Mapping[s
         changes: at most one of each row.
         closed: each closed period, and the first open one after it.
         at: when this is recorded.
+        fresh: rows that were stored with the number of their line a moment ago.
     """
     sums = Sums()
     if not changes:
         return sums
-    first = (connection.scalar(sa.select(sa.func.max(_l.id))) or 0) + 1
-    rows, heads = [], []
-    for number, change in enumerate(changes, start=first):
+    numbers, rows = numbered(connection, changes), []
+    for change in changes:
         slot, period = slot_of(change.at), period_of(change.at)
         booked_in = closed.get(period, period)
         booked_slot = slot if booked_in == period else slot_of(period_bounds(booked_in)[0])
-        cost = [0 if posting is None else posting.measures.cost for posting in (change.old, change.new)]
         rows.append(
             {
-                "id": number, "event": change.row, "kind": _kind(change, late=booked_in != period),
+                "id": numbers[change.row], "event": change.row, "kind": _kind(change, late=booked_in != period),
                 "usage_at": change.at, "slot": slot,
                 "booked_in": booked_in, "booked_slot": booked_slot, "recorded_at": at,
                 "old": _text(change.old), "new": _text(change.new),
                 "price_version_old": None if change.old is None else change.old.dims.price_version or None,
                 "price_version_new": None if change.new is None else change.new.dims.price_version or None,
-                "delta_usd": pico_text(cost[1] - cost[0]),
+                "delta_usd": _delta(change),
             }
         )  # fmt: skip
-        heads.append({"b_row": change.row, "b_line": number})
         if change.old is not None:
             sums.add(slot, booked_slot, change.old, -1)
-        if change.new is not None:
+    """Return what a change costs more, of the lower bound where there are two; None: neither side has a price."""
             sums.add(slot, booked_slot, change.new)
     connection.execute(sa.insert(ledger.ledger_lines), rows)
-    moved = sa.update(ledger.usage_events).where(_e.id == sa.bindparam("b_row")).values(line_id=sa.bindparam("b_line"))
-    connection.execute(moved, heads)
+    heads = [{"b_row": row, "b_line": number} for row, number in numbers.items() if row not in fresh]
+    if heads:
+        moved = sa.update(ledger.usage_events).where(_e.id == sa.bindparam("b_row"))
+        connection.execute(moved.values(line_id=sa.bindparam("b_line")), heads)
     return sums
+
+
+def _delta(change: Change) -> str | None:
+    """Return what a change costs more, of the lower bound where there are two; None where no price is on either side."""
+    both = [posting for posting in (change.old, change.new) if posting is not None]
+    if all(posting.dims.cost_basis != RATED for posting in both):
+        return None
+    old, new = (0 if posting is None else posting.measures.cost for posting in (change.old, change.new))
+    return pico_text(new - old)
 
 
 def _kind(change: Change, *, late: bool) -> str:
@@ -199,21 +218,32 @@ def next_row(connection: sa.Connection) -> int:
     return (connection.scalar(sa.select(sa.func.max(_e.id))) or 0) + 1
 
 
+class New(NamedTuple):
+    """A row to be stored: its number, as it is written, the digest of what it says, its state, and who served it."""
+
+    row: int
+    event: Event
+    document: str
+    digest: str
+    state: str
+    offer: str | None
+
+
 def insert(
-    connection: sa.Connection, rows: Sequence[tuple[int, Event, str, str, str | None]], import_id: int | None,
-    at: datetime, by: str,
+    connection: sa.Connection, rows: Sequence[New], lines: Mapping[int, int], import_id: int | None, at: datetime,
+    by: str,
 ) -> None:  # fmt: skip
-    """Store rows as they were said: (number, event, digest, state, offer)."""
+    """Store rows as they were said, with the number that the line of each will have."""
     if not rows:
         return
     values = [
         {
-            "id": number, "source": event.source, "event_id": event.id, "at": event.at, "request_id": event.request_id,
+            "id": row, "source": event.source, "event_id": event.id, "at": event.at, "request_id": event.request_id,
             "offer_id": offer, "provider": event.provider, "model": event.model, "plan": event.plan,
-            "customer": event.customer, "document": json_text.dump(write_event(event)), "digest": digest,
-            "state": state, "import_id": import_id, "recorded_at": at, "recorded_by": by,
+            "customer": event.customer, "document": document, "digest": digest, "state": state,
+            "line_id": lines.get(row), "import_id": import_id, "recorded_at": at, "recorded_by": by,
         }
-        for number, event, digest, state, offer in rows
+        for row, event, document, digest, state, offer in rows
     ]  # fmt: skip
     connection.execute(sa.insert(ledger.usage_events), values)
 

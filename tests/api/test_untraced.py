@@ -19,6 +19,7 @@ from planner.store import keys, terms
 from planner.store import tables as t
 from planner.store.engine import Store
 from tests import make
+from tests.api import finance_writes
 from tests.api.test_policies import ADMIN, PEPPER, WHY, open_client
 from tests.conftest import NOW
 from tests.loopback import Feed, listing
@@ -96,7 +97,7 @@ QUESTIONS: dict[tuple[str, str], Call] = {
 
 
 # What a backend's meter says is no decision of a person, and leaves no entry.
-METERED = {("POST", "/v1/customers/{id}/spend")}
+METERED = {("POST", "/v1/customers/{id}/spend")} | finance_writes.TOLD
 
 
 def writes(made: Made) -> dict[tuple[str, str], Call]:
@@ -179,6 +180,7 @@ def writes(made: Made) -> dict[tuple[str, str], Call]:
     }
     return {
         **{("POST", path): call for path, call in posts.items()},
+        **{route: Call(path, body) for route, (path, body) in finance_writes.CALLS.items()},
         ("PUT", "/v1/policies/{name}/draft"): Call("/v1/policies/fresh/draft", _policy({"deny_training": True})),
         ("PUT", "/v1/plans/{plan}"): Call("/v1/plans/fresh", {"name": "Fresh", "price_usd": "5.00", **WHY}),
         ("PUT", "/v1/plans/{plan}/tasks/{task}"): Call(
@@ -262,6 +264,7 @@ def _prepare(client: TestClient, store: Store) -> Made:
     for login in ("ada", "bob", "cy", "dee", "eve", "fay"):
         post("/v1/people", _person(login))
     post("/v1/people/cy/disable", WHY)
+    finance_writes.prepare(client, store, KEY)
     ada, fay = (_signed_in(client, login) for login in ("ada", "fay"))
     return Made(holds, fees, contracts, hooks, _rows(store), _proposals(store), made, ada, fay)
 

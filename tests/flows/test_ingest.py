@@ -153,6 +153,8 @@ def test_streams_whose_rows_name_their_requests_stand_side_by_side(books: Store)
     """Then the same request is known by its name; one row without a name on either side is enough to ask."""
     take(books, event("1", source="log", request_id="r1"), stream=LOG)
     assert statuses(take(books, event("1", source="gateway", request_id="r2"), stream=GATEWAY)) == ["stored"]
+    with pytest.raises(Conflict):
+        take(books, event("3", source="gateway", request_id="r3"), event("4", source="gateway"), stream=GATEWAY)
     take(books, event("2", source="log"), stream=LOG._replace(chosen=True))
     with pytest.raises(Conflict):
         take(books, event("2", source="gateway", request_id="r3"), stream=GATEWAY)

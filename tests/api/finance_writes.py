@@ -1,0 +1,41 @@
+"""What finance changes by hand, as requests that work: each has to leave its trace."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from planner.flows.rebook import catch_up
+from planner.store.engine import Store
+from tests.api.test_policies import WHY
+
+EVENT = {
+    "id": "m1", "source": "meter", "at": "2026-08-10T12:00:00Z", "offer": "self-hosted:gpus/a",
+    "usage": {"input_tokens": 10}, "plan": "pro",
+}  # fmt: skip
+CUSTOMER = {"name": "Acme", "external_ids": [{"source": "stripe", "id": "cus_1"}], **WHY}
+# What is told here is its own record: a stream of rows, each with who sent it and when.
+TOLD = frozenset(
+    {("POST", "/v1/usage"), ("POST", "/v1/otlp/v1/traces"), ("POST", "/v1/imports"), ("POST", "/v1/revenue")}
+)
+# Two bodies of one kind: a month that may be closed, and one that is.
+CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("POST", "/v1/usage/{source}/{id:path}/void"): ("/v1/usage/meter/m1/void", WHY),
+    ("PUT", "/v1/streams/{source}"): ("/v1/streams/meter", {"role": "evidence", **WHY}),
+    ("POST", "/v1/periods/{id}/close"): ("/v1/periods/2026-07/close", WHY),
+    ("POST", "/v1/periods/{id}/reopen"): ("/v1/periods/2026-08/reopen", WHY),
+    ("POST", "/v1/price-plans"): ("/v1/price-plans", {"source": "stripe", "price": "price_pro", "plan": "pro", **WHY}),
+    ("PUT", "/v1/customers/{id}"): ("/v1/customers/fresh", CUSTOMER),
+    ("POST", "/v1/customers/{id}/plans"): (
+        "/v1/customers/known/plans", {"plan": "pro", "valid_from": "2026-09-01T00:00:00Z", **WHY},
+    ),
+}  # fmt: skip
+
+
+def prepare(client: TestClient, store: Store, headers: dict[str, str]) -> None:
+    """Tell of one row of usage, close its month, and register a customer."""
+    assert client.post("/v1/usage", json={"events": [EVENT]}, headers=headers).status_code == 200
+    assert client.put("/v1/customers/known", json={"name": "Known", **WHY}, headers=headers).status_code == 200
+    catch_up(store, lambda: datetime.now(UTC))  # noqa: TID251  # the server's clock is the real one
+    closed = client.post("/v1/periods/2026-08/close", json=WHY, headers=headers)
+    assert closed.status_code == 200, closed.text
