@@ -186,7 +186,7 @@ def book(
         )  # fmt: skip
         if change.old is not None:
             sums.add(slot, booked_slot, change.old, -1)
-    """Return what a change costs more, of the lower bound where there are two; None: neither side has a price."""
+        if change.new is not None:
             sums.add(slot, booked_slot, change.new)
     connection.execute(sa.insert(ledger.ledger_lines), rows)
     heads = [{"b_row": row, "b_line": number} for row, number in numbers.items() if row not in fresh]
@@ -197,7 +197,7 @@ def book(
 
 
 def _delta(change: Change) -> str | None:
-    """Return what a change costs more, of the lower bound where there are two; None where no price is on either side."""
+    """Return what a change costs more, of the lower bound where there are two; None: neither side has a price."""
     both = [posting for posting in (change.old, change.new) if posting is not None]
     if all(posting.dims.cost_basis != RATED for posting in both):
         return None
