@@ -5,7 +5,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-
 # Made once: `json.dumps` would make another one for every row of usage.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 

@@ -102,7 +102,8 @@ def test_a_row_is_taken_back_once_and_its_id_stays_used(client: TestClient) -> N
 
 def test_nothing_beside_events_is_taken(client: TestClient) -> None:
     """A misspelt field must not be lost in silence."""
-    for body in ({}, {"events": []}, {"events": [event()], "more": 1}, {"events": {}}, []):
+    bodies: tuple[Any, ...] = ({}, {"events": []}, {"events": [event()], "more": 1}, {"events": {}}, [])
+    for body in bodies:
         assert client.post("/v1/usage", json=body).status_code == 422
 
 
