@@ -37,7 +37,8 @@ QUESTIONS: tuple[Question, ...] = (
     *(
         (("plan", "cost_basis"), unit, zone, basis)
         for zone in ZONES
-        for unit, basis in (("day", USAGE), ("month", BOOKED))
+        for unit in ("day", "month")
+        for basis in (USAGE, BOOKED)
     ),
 )
 

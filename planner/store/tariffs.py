@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from planner.core.agreement import Contract, Fee, discount, gross_up
+from planner.core.agreement import discount, gross_up
 from planner.core.event import Event
 from planner.core.identity import OPENROUTER, canonical_model
 from planner.core.offer import OfferFacts, offer_id
@@ -16,8 +16,6 @@ from planner.store import cards
 from planner.store import tables as t
 from planner.store.load import facts_of, load_contracts, load_fees
 from planner.store.revision import read_heads
-
-_LIST_PRICE = Fraction(1)
 
 
 class Served(NamedTuple):
@@ -50,7 +48,6 @@ class Tariffs:
         self._cards: dict[str, tuple[PriceCard, ...]] = {}
         self._fees = load_fees(connection)
         self._contracts = load_contracts(connection)
-        self._terms: dict[tuple[str, str, str], tuple[list[Contract], list[Fee]]] = {}
 
     def served(self, event: Event, feed: str = "") -> Served:
         """Return who served a row. Ids are compared byte for byte, and spellings only by curated rows.
@@ -84,15 +81,8 @@ class Tariffs:
 
     def factor(self, served: Served, at: datetime) -> Fraction:
         """Return list price -> what is paid: after a negotiated discount, with the channel's fee."""
-        key = served.channel, served.provider, served.model
-        if key not in self._terms:
-            contracts = [contract for contract in self._contracts if contract.covers(*key)]
-            self._terms[key] = contracts, [fee for fee in self._fees if fee.channel == served.channel]
-        contracts, fees = self._terms[key]
-        if not contracts and not fees:
-            return _LIST_PRICE
-        off, _contract = discount(contracts, *key, at)
-        return gross_up(fees, served.channel, at, 1 - off)
+        off, _contract = discount(self._contracts, served.channel, served.provider, served.model, at)
+        return gross_up(self._fees, served.channel, at, 1 - off)
 
     def _by_id(self, offer: str) -> Served:
         row = self._connection.execute(sa.select(t.offers.c.facts).where(t.offers.c.id == offer)).first()
