@@ -1,55 +1,65 @@
-"""Costs in FOCUS 1.4 with the token keys of the 1.5 draft: one row per day, offer and meter.
+"""Costs in FOCUS 1.4 with the token keys and the credentials of the 1.5 draft: a row for each day, offer and meter.
 
-The exact amount of a row stands in ``x_PicoUsd``. Whoever checks the file multiplies a unit price by a quantity in
-doubles and allows for no difference, so unit prices are written where that product is the cost, and are left empty,
-which the specification allows for rows without one price, where it is not: where a day saw several rates.
+Costs. ListCost is the cost before discount and fee. What the account has agreed with who bills it, discount and fee
+together, are its negotiated terms: ContractedCost. Nothing here is paid in advance or amortised, so that BilledCost and
+EffectiveCost are the same. They are what is expected to be billed: a bill itself, where there is one, is the better
+source, and this file is not to be added to it. The exact amount stands in ``x_PicoUsd`` too, in 1e-12 USD.
 
-Source: https://github.com/FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec, 1.4 of June 2026; examples of the 1.5 draft.
+Who. The service provider runs the model; the invoice issuer is the broker whose channel was used, or the provider.
+
+Prices. See `planner.export.focus_prices`. Where what was booked says that a closed month cost less, or other than its
+quantity explains, the row is a correction; if no price that is not negative explains it, it has no SkuPriceId, and then
+no price, details and quantities, as the specification asks for. ``x_Quantity`` has the quantity in any case.
+
+Source: github.com/FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec, Cost and Usage of 1.4 (June 2026), and of the 1.5 draft
+SkuPriceDetails, CredentialId and the example of a service resold through a marketplace.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Context, Decimal, Inexact
 
-from planner.core.money import pico_text, plain
+from planner.core.money import pico_text
 from planner.core.sheet import guarded
-from planner.core.units import REGISTRY, Dimension, Unit
+from planner.core.units import REGISTRY, Dimension, Direction, Unit
+from planner.export.focus_prices import priced
 
-MTOK = 1_000_000
-_PLACES_MAX = 12
-_EXACT = Context(prec=60)
-_CONSUMED = {
+_NOUNS = {
     Dimension.TOKEN: "Tokens", Dimension.EVENT: "Requests", Dimension.PICTURE: "Images", Dimension.PIXEL: "Pixels",
     Dimension.SECOND: "Seconds", Dimension.CHARACTER: "Characters", Dimension.PAGE: "Pages",
 }  # fmt: skip
-_CACHE = {
-    Unit.INPUT: "Uncached", Unit.INPUT_AUDIO: "Uncached", Unit.INPUT_IMAGE: "Uncached", Unit.INPUT_VIDEO: "Uncached",
-    Unit.CACHE_READ: "Read", Unit.CACHE_READ_AUDIO: "Read", Unit.CACHE_READ_IMAGE: "Read",
-    Unit.CACHE_READ_VIDEO: "Read", Unit.CACHE_WRITE_5M: "Write", Unit.CACHE_WRITE_1H: "Write",
-}  # fmt: skip
+# Price lists say what a million tokens cost, and what one of anything else does.
+_TOKEN_SCALES, _OTHER_SCALES = (6, 3, 0), (0, 3, 6)
 COLUMNS = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
     "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart",
-    "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "HostProviderName",
-    "InvoiceIssuerName", "ListCost", "ListUnitPrice", "PricingCategory", "PricingCurrency", "PricingQuantity",
-    "PricingUnit", "RegionId", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory", "ServiceSubcategory",
-    "ServiceName", "ServiceProviderName", "SkuId", "SkuMeter", "SkuPriceDetails", "SkuPriceId", "SubAccountId",
-    "CredentialId", "Tags", "x_Channel", "x_Customer", "x_Offer", "x_PicoUsd", "x_Plan", "x_PriceVersion",
-    "x_ServiceTier", "x_Task",
+    "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "ContractedUnitPrice", "CredentialId", "EffectiveCost",
+    "HostProviderName", "InvoiceIssuerName", "ListCost", "ListUnitPrice", "PricingCategory", "PricingCurrency",
+    "PricingQuantity", "PricingUnit", "RegionId", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory",
+    "ServiceName", "ServiceProviderName", "ServiceSubcategory", "SkuId", "SkuMeter", "SkuPriceDetails", "SkuPriceId",
+    "SubAccountId", "Tags", "x_Channel", "x_Customer", "x_Offer", "x_PicoUsd", "x_Plan", "x_PriceVersion", "x_Quantity",
+    "x_ServiceTier", "x_Task", "x_Unit",
 )  # fmt: skip
+# Written as they are; every other column is a text that a spreadsheet must not run.
 _FIGURES = frozenset(
     {"BilledCost", "ConsumedQuantity", "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "ListCost",
-     "ListUnitPrice", "PricingQuantity", "x_PicoUsd"}
+     "ListUnitPrice", "PricingQuantity", "x_PicoUsd", "x_Quantity"}
 )  # fmt: skip
+DIRECT = "direct"
+_STANDARD = "standard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What one meter of an offer counted on one day, and cost at list price and after discount and fee (1e-12 USD)."""
+    """What one meter of an offer counted on one day, and what that cost; "" is what nobody said.
+
+    ``list_pico`` is the cost at list price, ``cost_pico`` after discount and fee, in 1e-12 USD; None: it has no price.
+    All moments are in UTC: the day of the charge, and the month it is billed in. ``channel`` is ``direct``, or the
+    broker. ``model`` is canonical, such as ``openai/gpt-4.1``.
+    """
 
     period_start: datetime
     period_end: datetime
@@ -62,10 +72,10 @@ class Cell:
     offer: str
     unit: Unit
     quantity: int
-    list_pico: int
-    cost_pico: int
+    list_pico: int | None
+    cost_pico: int | None
     price_version: str
-    service_tier: str = "standard"
+    service_tier: str = _STANDARD
     region: str = ""
     plan: str = ""
     customer: str = ""
@@ -74,97 +84,155 @@ class Cell:
     key: str = ""
 
 
-def focus_csv(cells: Iterable[Cell]) -> tuple[str, int]:
+@dataclass(slots=True)
+class Counts:
+    """How many rows were written, and how many cells were left out because they have no price."""
+
+    rows: int = 0
+    unpriced: int = 0
+
+
+def focus_csv(cells: Iterable[Cell]) -> tuple[str, Counts]:
     """Return cells as CSV, and how many rows they are."""
-    out, count = io.StringIO(), 0
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    lines, counts = focus_lines(cells)
+    return "".join(lines), counts
+
+
+def focus_lines(cells: Iterable[Cell]) -> tuple[Iterator[str], Counts]:
+    """Return the lines of the file, one at a time, and counts that are complete once the last line was taken."""
+    counts = Counts()
+    return _lines(cells, counts), counts
+
+
+def _lines(cells: Iterable[Cell], counts: Counts) -> Iterator[str]:
+    yield _line(COLUMNS)
     for cell in cells:
-        row = _row(cell)
-        writer.writerow([row[name] if name in _FIGURES else guarded(row[name]) for name in COLUMNS])
-        count += 1
-    return out.getvalue(), count
+        if cell.list_pico is None or cell.cost_pico is None:
+            counts.unpriced += 1
+            continue
+        counts.rows += 1
+        row = _row(cell, cell.list_pico, cell.cost_pico)
+        yield _line([_written(name, row.get(name, "")) for name in COLUMNS])
 
 
-def _row(cell: Cell) -> dict[str, str]:
-    facts = REGISTRY[cell.unit]
-    token = facts.dimension is Dimension.TOKEN
-    per = MTOK if token else 1
-    consumed = _CONSUMED[facts.dimension]
-    meter = cell.unit.value.replace("_", " ")
-    details = {
-        "ModelDeveloper": cell.model.partition("/")[0],
-        "ModelId": cell.model,
-        **({"TokenDirection": facts.direction.value.capitalize()} if token else {}),
-        **({"TokenCacheAction": _CACHE[cell.unit]} if cell.unit in _CACHE else {}),
-    }
-    quantity = Decimal(cell.quantity).scaleb(-6, _EXACT) if token else Decimal(cell.quantity)
+def _written(name: str, value: str) -> str:
+    return value if name in _FIGURES else guarded(value)
+
+
+def _line(values: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(values)
+    return out.getvalue()
+
+
+def _row(cell: Cell, list_pico: int, cost_pico: int) -> dict[str, str]:
+    cost = pico_text(cost_pico)
+    issuer = cell.provider if cell.channel == DIRECT else cell.channel
+    corrects = cell.quantity <= 0 or list_pico < 0 or cost_pico < 0
+    meter = _meter(cell.unit)
     return {
-        # What is billed, contracted and effective are one here: discount and fee are in the cost, nothing is amortised.
-        "BilledCost": pico_text(cell.cost_pico),
+        "BilledCost": cost,
         "BillingAccountId": cell.account,
         "BillingAccountName": cell.account,
         "BillingCurrency": "USD",
         "BillingPeriodEnd": _time(cell.billing_end),
         "BillingPeriodStart": _time(cell.billing_start),
         "ChargeCategory": "Usage",
-        "ChargeClass": "",
+        "ChargeClass": "Correction" if corrects else "",
         "ChargeDescription": f"{meter} of {cell.model}",
         "ChargeFrequency": "Usage-Based",
         "ChargePeriodEnd": _time(cell.period_end),
         "ChargePeriodStart": _time(cell.period_start),
-        "ConsumedQuantity": str(cell.quantity),
-        "ConsumedUnit": consumed,
-        "ContractedCost": pico_text(cell.cost_pico),
-        "ContractedUnitPrice": _unit_price(cell.cost_pico, quantity),
-        "EffectiveCost": pico_text(cell.cost_pico),
+        "ContractedCost": cost,
+        "CredentialId": cell.key,
+        "EffectiveCost": cost,
         "HostProviderName": cell.provider,
-        "InvoiceIssuerName": cell.provider if cell.channel == "direct" else cell.channel,
-        "ListCost": pico_text(cell.list_pico),
-        "ListUnitPrice": _unit_price(cell.list_pico, quantity),
-        "PricingCategory": "Standard",
+        "InvoiceIssuerName": issuer,
+        "ListCost": pico_text(list_pico),
         "PricingCurrency": "USD",
-        "PricingQuantity": plain(quantity),
-        "PricingUnit": f"{per} {consumed}" if token else consumed,
         "RegionId": cell.region,
         "ResourceId": cell.offer,
         "ResourceName": cell.model,
-        "ResourceType": "LLM offer",
+        "ResourceType": "Model Endpoint",
         "ServiceCategory": "AI and Machine Learning",
-        "ServiceSubcategory": "Generative AI",
         "ServiceName": f"{cell.provider} API",
-        "ServiceProviderName": cell.provider if cell.channel == "direct" else cell.channel,
+        "ServiceProviderName": cell.provider,
+        "ServiceSubcategory": "Generative AI",
         "SkuId": f"{cell.offer}#{cell.unit.value}",
         "SkuMeter": meter,
-        "SkuPriceDetails": json.dumps(details, sort_keys=True),
-        "SkuPriceId": f"{cell.offer}#{cell.unit.value}#{cell.price_version}",
         "SubAccountId": cell.project,
-        "CredentialId": cell.key,
-        "Tags": json.dumps({"plan": cell.plan, "task": cell.task}, sort_keys=True),
+        "Tags": _json({"plan": cell.plan, "customer": cell.customer, "task": cell.task}),
         "x_Channel": cell.channel,
         "x_Customer": cell.customer,
         "x_Offer": cell.offer,
-        "x_PicoUsd": str(cell.cost_pico),
+        "x_PicoUsd": str(cost_pico),
         "x_Plan": cell.plan,
         "x_PriceVersion": cell.price_version,
+        "x_Quantity": str(cell.quantity),
         "x_ServiceTier": cell.service_tier,
         "x_Task": cell.task,
+        "x_Unit": cell.unit.value,
+        **_sku_price(cell, (list_pico, cost_pico)),
     }
 
 
-def _unit_price(pico: int, quantity: Decimal) -> str:
-    """Return the price of one pricing unit where its product with the quantity is the cost, also in doubles."""
-    if not quantity:
-        return ""
-    context = _EXACT.copy()
-    cost = Decimal(pico).scaleb(-12, context)
-    price = context.divide(cost, quantity)
-    if context.flags[Inexact]:
-        return ""
-    text = plain(price)
-    places = len(text.partition(".")[2])
-    product = float(text) * float(quantity)
-    return text if places <= _PLACES_MAX and product == float(cost) else ""
+def _sku_price(cell: Cell, costs: tuple[int, int]) -> dict[str, str]:
+    """Return the columns that are all empty, as the specification asks for, where no price explains the costs."""
+    dimension = REGISTRY[cell.unit].dimension
+    noun = _NOUNS[dimension]
+    scales = _TOKEN_SCALES if dimension is Dimension.TOKEN else _OTHER_SCALES
+    found = priced(cell.quantity, noun, costs, scales)
+    if found is None:
+        return {}
+    tier = "" if cell.service_tier == _STANDARD else cell.service_tier
+    return {
+        "ConsumedQuantity": str(cell.quantity),
+        "ConsumedUnit": noun,
+        "ContractedUnitPrice": found.contracted,
+        "ListUnitPrice": found.listed,
+        "PricingCategory": "Standard",
+        "PricingQuantity": found.quantity,
+        "PricingUnit": found.unit,
+        "SkuPriceDetails": _details(cell),
+        # The same in every month, whatever the price: a version of a price has no place in it.
+        "SkuPriceId": "#".join(part for part in (cell.offer, cell.unit.value, tier, cell.region) if part),
+    }
+
+
+def _details(cell: Cell) -> str:
+    facts = REGISTRY[cell.unit]
+    token = facts.dimension is Dimension.TOKEN
+    developer, slash, _name = cell.model.partition("/")
+    return _json(
+        {
+            "ModelDeveloper": developer if slash else "",
+            "ModelId": cell.model,
+            "TokenCacheAction": _cache_action(cell.unit) if token and facts.direction is Direction.INPUT else "",
+            "TokenDirection": facts.direction.value.capitalize() if token else "",
+            "x_ServiceTier": cell.service_tier,
+            "x_Unit": cell.unit.value,
+        }
+    )
+
+
+def _cache_action(unit: Unit) -> str:
+    """Return what a cache did with tokens of a request; counts of units are disjoint, so the others were not in one."""
+    if unit in (Unit.CACHE_WRITE_5M, Unit.CACHE_WRITE_1H):
+        return "Write"
+    return "Read" if unit.value.startswith("cache_read") else "Uncached"
+
+
+def _meter(unit: Unit) -> str:
+    """Return what a meter is called: ``Cache Read Tokens``."""
+    *words, last = unit.value.split("_")
+    plural = f"{last[:-1]}ies" if last.endswith("y") else f"{last}es" if last.endswith("h") else f"{last}s"
+    return " ".join(word[:1].upper() + word[1:] for word in (*words, plural))
+
+
+def _json(facts: dict[str, str]) -> str:
+    """Write what is known as JSON; empty where nothing is."""
+    known = {name: text for name, text in facts.items() if text}
+    return json.dumps(known, sort_keys=True, ensure_ascii=False) if known else ""
 
 
 def _time(moment: datetime) -> str:

@@ -1,120 +1,226 @@
-"""A report as a workbook: its figures, the evidence for them, and what each of them means."""
+"""A report as a workbook: its figures, a sheet for each kind of evidence, and what every figure means."""
 
 import io
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from enum import Enum, auto
+from typing import Any, NamedTuple
 
-import xlsxwriter
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
-from planner.export.report_csv import Document, cell, columns, is_figure, title
+from planner.core.errors import InvalidInput
+from planner.export.meanings import FIGURES, PARAMETERS
+from planner.export.report_csv import Column, Document, columns, lines, number_of, plain_number, title, value_of
 
-_MADE = datetime(2026, 1, 1)  # noqa: DTZ001  # the property of a file that has no zone; the same bytes every time
-_WIDTH_MAX = 60
-# What a spreadsheet's double holds exactly.
+# The library would write the time of writing. A file of the same report has the same bytes.
+_MADE = datetime(2026, 1, 1, tzinfo=UTC)
+_WIDTH_MIN, _WIDTH_MAX = 10, 60
+# Room for the button of a filter, and for commas between thousands.
+_MARGIN = 3
+# A spreadsheet shows and keeps 15 digits of a number; the double behind it holds some with 16 or 17, not all.
 _DIGITS_MAX = 15
-
-_BLOCKS = (("prices", "Prices"), ("unpriced", "Unpriced"), ("revenue", "Revenue"), ("lines", "Changes"))
-_MEANING = (
-    ("revenue_usd", "what came in, net of tax and refunds, USD"),
-    ("token_cost_usd", "what tokens cost at the price of the moment of use, after discount and fee, USD"),
-    ("token_cost_max_usd", "the most they cost, where some rows only have bounds, USD"),
-    ("list_cost_usd", "the same at list price, USD"),
-    ("reported_cost_usd", "what who bills it stated, USD"),
-    ("payment_fees_usd", "what payments cost, USD"),
-    ("other_costs_usd", "what else the customers of a plan cost, as the plan says, USD"),
-    ("gross_profit_usd", "revenue - token cost - payment fees - other costs, USD"),
-    ("margin", "gross profit / revenue; empty where something is unknown or nothing came in"),
-    ("margin_max", "the margin at most, where some costs are unknown or have bounds"),
-    ("margin_min", "the margin at least, where costs have an upper bound"),
-    ("markup", "gross profit / costs: not the margin"),
-    ("contribution_usd", "revenue - token cost - payment fees, USD"),
-    ("contribution_margin", "contribution / revenue"),
-    ("coverage", "share of tokens whose cost is known; coverage_rows is the share of rows"),
-    ("free_burn_usd", "token cost of plans without a price, USD"),
+_EXACTNESS = (
+    "A spreadsheet keeps 15 digits of a number. An amount that has more stands as a text, with all its digits, on the "
+    "right of its cell, and sums of the spreadsheet leave it out; the totals here are exact."
 )
+_SHEETS = {
+    "prices": ("Prices", "each version of a price that was used: where it comes from, and what was booked by it"),
+    "unpriced": ("Unpriced", "usage without a price of ours, and why; reported_usd is what who bills it stated"),
+    "revenue": ("Revenue", "revenue by how it was recognised and where it comes from"),
+    "lines": ("Changes", "what came late, or was priced again after it was booked"),
+}
+
+
+class _Kind(Enum):
+    """What is written in a cell, and so in which format."""
+
+    TEXT = auto()
+    NOTE = auto()
+    LONG = auto()
+    AMOUNT = auto()
+    SHARE = auto()
+    COUNT = auto()
+
+
+_FORMATS: dict[_Kind, dict[str, object]] = {
+    _Kind.TEXT: {"num_format": "@"},
+    _Kind.NOTE: {"num_format": "@", "text_wrap": True, "valign": "top"},
+    _Kind.LONG: {"num_format": "@", "align": "right"},
+    _Kind.AMOUNT: {"num_format": "#,##0.00##########"},
+    _Kind.SHARE: {"num_format": "0.00%"},
+    _Kind.COUNT: {"num_format": "#,##0"},
+}
+
+
+class _Cell(NamedTuple):
+    """The text of a cell, and its number where it is written as one."""
+
+    text: str
+    number: Decimal | None
+    kind: _Kind
+
+
+class _Styles:
+    """The formats of a workbook, each made once."""
+
+    def __init__(self, book: Workbook) -> None:
+        self._book = book
+        self._made: dict[tuple[_Kind, bool], Any] = {}
+
+    def of(self, kind: _Kind, *, bold: bool = False) -> Any:  # noqa: ANN401  # the library has no types
+        if (kind, bold) not in self._made:
+            self._made[kind, bold] = self._book.add_format({**_FORMATS[kind], "bold": bold})
+        return self._made[kind, bold]
 
 
 def xlsx_bytes(document: Document) -> bytes:
-    """Return a report as a workbook with the same bytes every time.
+    """Return a report as a workbook, with the same bytes every time; a text is a text, whatever it begins with.
 
-    A spreadsheet keeps numbers as doubles. An amount that one cannot hold to the last digit stands there as text.
+    Raises:
+        InvalidInput: more rows, or a longer text, than a sheet holds.
     """
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(out, options) as book:
-        book.set_properties({"title": f"{document['title']} report", "created": _MADE})
-        bold = book.add_format({"bold": True})
-        _report(book, bold, document)
-        for key, name in _BLOCKS:
-            _block(book, bold, name, document["evidence"][key])
-        _about(book, bold, document)
+    with Workbook(out, options) as book:
+        book.set_properties({"title": f"{document['title']} report", "created": _made(document)})
+        styles = _Styles(book)
+        _report(book, styles, document)
+        for key, rows in document.get("evidence", {}).items():
+            _evidence(book, styles, _sheet(key)[0], rows)
+        _about(book, styles, document)
     return out.getvalue()
 
 
-def _report(book: Any, bold: Any, document: Document) -> None:  # noqa: ANN401  # the library has no types
+def _made(document: Document) -> datetime:
+    said = document.get("as_of")
+    return _MADE if said is None else datetime.fromisoformat(said).astimezone(UTC)
+
+
+def _report(book: Workbook, styles: _Styles, document: Document) -> None:
     sheet = book.add_worksheet("Report")
     found = columns(document)
-    _header(sheet, bold, [title(column) for column in found])
-    rows = [*document["rows"], *([document["total"]] if "total" in document else [])]
-    for number, row in enumerate(rows, start=1):
-        style = bold if number > len(document["rows"]) else None
-        for place, column in enumerate(found):
-            _write(sheet, number, place, cell(row, column), style, figure=is_figure(document, column))
-    if "total" in document and document["by"]:
-        sheet.write_string(len(rows), 0, "total", bold)
-    sheet.freeze_panes(1, len(document["by"]))
-    sheet.autofilter(0, 0, max(len(document["rows"]), 1), max(len(found) - 1, 0))
+    rows = [[_figure(document, column, line) for column in found] for line in lines(document)]
+    _table(sheet, styles, [title(column) for column in found], rows, last=len(document["rows"]))
+    heads = len(document["by"])
+    sheet.freeze_panes(1, heads)
+    if heads:
+        sheet.repeat_columns(0, heads - 1)
 
 
-def _block(book: Any, bold: Any, name: str, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401
+def _figure(document: Document, column: Column, line: Mapping[str, Any]) -> _Cell | None:
+    value = value_of(line, column)
+    if value is None:
+        return None
+    kind = _Kind.SHARE
+    if isinstance(value, int):
+        kind = _Kind.COUNT
+    elif len(column) > 1 or title(column).endswith("_usd"):
+        kind = _Kind.AMOUNT
+    return _cell(str(value), number_of(document, column, value), kind)
+
+
+def _sheet(key: str) -> tuple[str, str]:
+    """Return the name of the sheet for a kind of evidence, and what it holds."""
+    return _SHEETS.get(key, (key.capitalize(), ""))
+
+
+def _evidence(book: Workbook, styles: _Styles, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     sheet = book.add_worksheet(name)
     if not rows:
-        sheet.write_string(0, 0, "none", bold)
+        sheet.write_string(0, 0, "none")
         return
     names = list(rows[0])
-    _header(sheet, bold, names)
-    for number, row in enumerate(rows, start=1):
-        for place, key in enumerate(names):
-            figure = key.endswith("_usd") or isinstance(row[key], int)
-            _write(sheet, number, place, row[key], None, figure=figure)
+    _table(sheet, styles, names, [[_said(key, row[key]) for key in names] for row in rows], last=len(rows))
+    sheet.freeze_panes(1, 0)
+    sheet.fit_to_pages(1, 0)
 
 
-def _about(book: Any, bold: Any, document: Document) -> None:  # noqa: ANN401  # the library has no types
-    sheet = book.add_worksheet("About")
-    sheet.set_column(0, 0, 24)
-    sheet.set_column(1, 1, _WIDTH_MAX * 2)
-    said = ("from", "to", "tz", "basis", "cost_basis", "known_at", "reporting_currency")
-    lines = [(name, _plain(document.get(name))) for name in said]
-    lines += [
-        ("exactness", "amounts that a spreadsheet cannot hold to the last digit stand as text"),
-        *_MEANING,
-    ]
-    for number, (name, text) in enumerate(lines):
-        sheet.write_string(number, 0, name, bold)
-        sheet.write_string(number, 1, text)
-
-
-def _plain(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def _header(sheet: Any, bold: Any, names: Sequence[str]) -> None:  # noqa: ANN401  # the library has no types
-    for place, name in enumerate(names):
-        sheet.write_string(0, place, name, bold)
-        sheet.set_column(place, place, min(max(len(name) + 2, 12), _WIDTH_MAX))
-
-
-def _write(sheet: Any, row: int, place: int, value: object, style: Any, *, figure: bool) -> None:  # noqa: ANN401
+def _said(key: str, value: str | int | None) -> _Cell | None:
+    """Return a cell of evidence: a count, an amount, or a text such as a version, whatever digits it has."""
     if value is None:
-        return
-    number = Decimal(str(value)) if figure and not isinstance(value, bool) else None
-    if number is not None and _exact(number):
-        sheet.write_number(row, place, float(number), style)
+        return None
+    amount = key.endswith("_usd")
+    number = plain_number(value) if amount or type(value) is int else None
+    return _cell(str(value), number, _Kind.AMOUNT if amount else _Kind.COUNT)
+
+
+def _cell(text: str, number: Decimal | None, kind: _Kind) -> _Cell:
+    if number is None:
+        return _Cell(text, None, _Kind.TEXT)
+    if Decimal(f"{number:.{_DIGITS_MAX}g}") != number:
+        return _Cell(text, None, _Kind.LONG)
+    return _Cell(text, number, kind)
+
+
+def _table(
+    sheet: Worksheet, styles: _Styles, names: Sequence[str], rows: Sequence[Sequence[_Cell | None]], last: int
+) -> None:
+    """Write a header and rows; those after the ``last`` one are totals: bold, and no part of the filter."""
+    for place, name in enumerate(names):
+        _write(sheet, (0, place), _Cell(name, None, _Kind.TEXT), styles.of(_Kind.TEXT, bold=True))
+        longest = max([len(name), *(len(cell.text) for row in rows if (cell := row[place]) is not None)])
+        sheet.set_column(place, place, min(max(longest + _MARGIN, _WIDTH_MIN), _WIDTH_MAX))
+    for number, row in enumerate(rows, start=1):
+        for place, cell in enumerate(row):
+            if cell is not None:
+                _write(sheet, (number, place), cell, styles.of(cell.kind, bold=number > last))
+    if names:
+        sheet.autofilter(0, 0, last, len(names) - 1)
+    # On paper, the header stands on every page.
+    sheet.set_landscape()
+    sheet.repeat_rows(0)
+
+
+def _write(sheet: Worksheet, place: tuple[int, int], cell: _Cell, style: object) -> None:
+    # The library leaves out what does not fit and says so in a number.
+    if cell.number is None:
+        failed = sheet.write_string(*place, cell.text, style)
     else:
-        sheet.write_string(row, place, str(value), style)
+        failed = sheet.write_number(*place, float(cell.number), style)
+    if failed:
+        raise InvalidInput("format", "a sheet holds 1048576 rows and 32767 characters a cell; CSV holds more")
 
 
-def _exact(number: Decimal) -> bool:
-    return len(number.normalize().as_tuple().digits) <= _DIGITS_MAX
+def _about(book: Workbook, styles: _Styles, document: Document) -> None:
+    sheet = book.add_worksheet("About")
+    for place, width in enumerate((28, 28, 100)):
+        sheet.set_column(place, place, width)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    for number, (*said, heading) in enumerate(_words(document)):
+        for place, text in enumerate(said):
+            cell = _Cell(text, None, _Kind.NOTE)
+            _write(sheet, (number, place), cell, styles.of(cell.kind, bold=heading or not place))
+
+
+def _words(document: Document) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield the lines of the last sheet; true: a heading."""
+    yield "Parameter", "Value", "Meaning", True
+    for name, value in _parameters(document):
+        yield name, value, PARAMETERS.get(name, ""), False
+    yield "", "", "", False
+    yield "Figure", "Unit", "Meaning", True
+    for column in columns(document):
+        found = FIGURES.get(title(column))
+        if found is not None:
+            yield title(column), *found, False
+    yield "", "", "", False
+    yield "Sheet", "", "Meaning", True
+    for key in document.get("evidence", {}):
+        name, text = _sheet(key)
+        yield name, "", text, False
+    yield "", "", "", False
+    yield "Exactness", "", _EXACTNESS, False
+
+
+def _parameters(document: Document, before: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what a report says of itself besides rows, total and evidence."""
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            if name not in ("total", "evidence"):
+                yield from _parameters(value, f"{name}_")
+        elif name != "rows" or before:
+            text = ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+            yield before + name, text

@@ -34,8 +34,8 @@ def focus_report(connection: Connection, since: date, until: date) -> tuple[str,
         key: counted for key, counted in found.items() if dict(zip(_HEADS, key[1], strict=True))["cost_basis"] == RATED
     }
     channels = offers_of_costs.channels(connection, {values[1] for _number, values, _unit in priced})
-    text, rows = focus_csv(_cells(pieces, priced, channels))
-    return text, {"rows": rows, "unpriced": len(found) - len(priced)}
+    text, counts = focus_csv(_cells(pieces, priced, channels))
+    return text, {"rows": counts.rows, "unpriced": len(found) - len(priced)}
 
 
 def _cells(

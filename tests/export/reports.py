@@ -1,0 +1,62 @@
+"""Reports in the shape finance gets them, with figures of the real statement."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from planner.core.posting import RATED, UNPRICED, Measures
+from planner.core.statement import Statement, Takings
+
+Document = dict[str, Any]
+DOLLAR = 10**12
+"""In 1e-12 USD."""
+
+
+def statement(*, cost: int = 7 * DOLLAR, revenue: int = 20 * DOLLAR, fee: int = 0, unpriced: bool = False) -> Statement:
+    """Return the sums of one line; amounts in 1e-12 USD."""
+    sums = Statement()
+    sums.use(
+        Measures(3, 5, 1_000, 200, cost, cost, cost, 0), UNPRICED if unpriced else RATED, reported=False, free=False
+    )
+    sums.take(Takings(revenue=revenue, fee=fee), tax_unknown=False, unconverted="")
+    return sums
+
+
+def report(
+    *lines: tuple[Sequence[str | None], Statement], by: Sequence[str] = ("plan", "month"), **changes: Any
+) -> Document:
+    """Return a margin report of some lines: what stands under the heads, and the sums. The total is one of its own."""
+    document = {
+        "title": "margin",
+        "by": list(by),
+        "from": "2026-09-01",
+        "to": "2026-10-01",
+        "tz": "Asia/Kolkata",
+        "basis": "booked",
+        "cost_basis": "best",
+        "known_at": None,
+        "reporting_currency": "USD",
+        "closed": False,
+        "pending_work": 0,
+        "rows": [{**dict(zip(by, heads, strict=True)), **sums.shape()} for heads, sums in lines],
+        "total": statement(cost=42 * DOLLAR, revenue=100 * DOLLAR).shape(),
+        "unmatched": {"rows": 2, "token_cost_usd": "1.2", "revenue_usd": "0"},
+        "evidence": {
+            "prices": [
+                {
+                    "price_version": "41", "offer": "direct:openai/gpt-4.1", "source": "openai",
+                    "source_url": "https://openai.com/api/pricing", "observed_at": "2026-09-01T00:00:00Z",
+                    "valid_from": "2026-09-01T00:00:00Z", "rows": 3, "token_cost_usd": "7",
+                }
+            ],
+            "unpriced": [],
+            "revenue": [{"basis": "recognised", "source": "stripe", "revenue_usd": "20"}],
+            "lines": [
+                {
+                    "kind": "repriced", "usage_at": "2026-09-02T10:00:00Z", "booked_in": "2026-10",
+                    "recorded_at": "2026-10-02T00:00:00Z", "source": "litellm", "id": "007",
+                    "price_version_old": "41", "price_version_new": "42", "delta_usd": "-0.28",
+                }
+            ],
+        },
+    }  # fmt: skip
+    return {**document, **changes}
