@@ -126,6 +126,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     # Routes are tried in their order, so fixed paths of offers stand before those that take any id.
     for router in (
         health.router,
+        usage.router,
         questions.router,
         paths.router,
         selfhost.router,
@@ -136,7 +137,6 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         own.router,
         policies.router,
         planning.router,
-        usage.router,
         imports.router,
         revenue.router,
         reports.router,

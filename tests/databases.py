@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -50,9 +51,42 @@ def cut_off(store: Store) -> None:
         )
 
 
+class PostgresServer:
+    """A PostgreSQL server on one local port, which a test may stop and start again; ``url`` names no database."""
+
+    def __init__(self, command: list[object], port: int, log: Path, user: str | None) -> None:
+        """Remember how it is started; nothing runs yet."""
+        self.url = f"postgresql://planner@127.0.0.1:{port}"
+        self._command, self._log, self._user = [str(word) for word in command], log, user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> bool:
+        """Start it, and tell whether it answers; what was not written when it stopped is recovered first."""
+        with self._log.open("ab") as file:
+            self._process = subprocess.Popen(self._command, stdout=file, stderr=file, user=self._user)
+        return _answers(self._process, self.url)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Stop it: by itself when everybody has gone, with SIGQUIT at once, as a machine that fails does."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(START_SECONDS)
+
+
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Run a PostgreSQL server on a free local port and yield its URL without a database name.
+
+    Raises:
+        RuntimeError: no server binaries, or the server does not start.
+    """
+    with running_postgres() as server:
+        yield server.url
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server on a free local port and yield it.
 
     Raises:
         RuntimeError: no server binaries, or the server does not start. It never skips: a test run without
@@ -69,12 +103,11 @@ def postgres_server() -> Iterator[str]:
             owner = pwd.getpwnam(user)
             os.chown(data, owner.pw_uid, owner.pw_gid)
         _run([binaries / "initdb", "-D", data, "-U", "planner", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], user)
-        server, url = _start(binaries, data, home / "log", user)
+        server = _start(binaries, data, home / "log", user)
         try:
-            yield url
+            yield server
         finally:
-            server.terminate()
-            server.wait(START_SECONDS)
+            server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -83,12 +116,17 @@ def postgres_server() -> Iterator[str]:
 def postgres_database(server: str) -> Iterator[str]:
     """Create an empty database on a server, yield its URL, and drop it."""
     name = f"t{secrets.token_hex(6)}"
+    _command(server, f"CREATE DATABASE {name}")
+    try:
+        yield f"{server}/{name}"
+    finally:
+        # The server may have been started anew meanwhile.
+        _command(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _command(server: str, command: str) -> None:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield f"{server}/{name}"
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        connection.execute(command.encode())
 
 
 def lift_append_only(connection: sa.Connection) -> None:
@@ -135,7 +173,7 @@ def _run(command: list[object], user: str | None) -> None:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.decode(errors='replace')[-500:]}")
 
 
-def _start(binaries: Path, data: Path, log: Path, user: str | None) -> tuple[subprocess.Popen[bytes], str]:
+def _start(binaries: Path, data: Path, log: Path, user: str | None) -> PostgresServer:
     """Start the server on a free port; somebody else may take the port in between, and then another one is tried."""
     for _ in range(START_ATTEMPTS):
         port = free_port()
@@ -144,15 +182,10 @@ def _start(binaries: Path, data: Path, log: Path, user: str | None) -> tuple[sub
             "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "50",
         }  # fmt: skip
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        with log.open("ab") as file:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *options], stdout=file, stderr=file, user=user
-            )
-        url = f"postgresql://planner@127.0.0.1:{port}"
-        if _answers(server, url):
-            return server, url
-        server.kill()
-        server.wait(START_SECONDS)
+        server = PostgresServer([binaries / "postgres", "-D", data, *options], port, log, user)
+        if server.start():
+            return server
+        server.stop(signal.SIGKILL)
     raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')[-500:]}")
 
 

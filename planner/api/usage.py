@@ -2,8 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Literal, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
@@ -32,7 +32,11 @@ router = APIRouter(prefix="/v1", tags=["usage"], route_class=GuardedRoute)
 
 EVENTS_MAX = 10_000
 VALUES_MAX = 1_000_000
+# A dozen rows or so.
+AT_ONCE_BYTES_MAX = 4_096
 INFLATED_BYTES_MAX = 64 << 20
+P = ParamSpec("P")
+T = TypeVar("T")
 _REFUSALS = documented(errors.Conflict, errors.TooLarge, errors.EncodedBody)
 
 Tags = Annotated[
@@ -120,7 +124,9 @@ async def post_usage(request: Request) -> Response:
     200: every row is on record. 207: some are, the others say why not. 409 or 422: none is.
     """
     body, now, actor = await request.body(), now_of(request), actor_of(request)
-    rows = await run_in_threadpool(_rows, body)
+    # What is read in no time is read here; what is not must not keep everybody else waiting.
+    aside = run_in_threadpool if len(body) > AT_ONCE_BYTES_MAX else _at_once
+    rows = await aside(_rows, body)
     streams: dict[str, list[int]] = {}
     for number, (_place, row) in enumerate(rows):
         if isinstance(row, Event):
@@ -135,6 +141,17 @@ async def post_usage(request: Request) -> Response:
         for source, numbers in streams.items()
     ]
     found = await asyncio.wrap_future(request.app.state.intake.send(batches)) if batches else []
+    return await aside(_answered, rows, streams, found)
+
+
+async def _at_once(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return call(*args, **kwargs)
+
+
+def _answered(
+    rows: Sequence[tuple[Shape, Event | PlannerError]], streams: Mapping[str, Sequence[int]],
+    found: Sequence[Sequence[Result]],
+) -> Response:  # fmt: skip
     results: list[Shape] = [_refused_shape(place, row) for place, row in rows]
     for numbers, outcomes in zip(streams.values(), found, strict=True):
         for number, outcome in zip(numbers, outcomes, strict=True):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from planner.core.errors import Conflict, InvalidInput, NotFound
+from planner.core.errors import Conflict, NotFound
 from planner.core.event import LARGER, NO_CACHE, UNKNOWN, Containment, Event, Judge, Role
 from planner.core.money import PICO, pico_text
 from planner.core.posting import Posting
@@ -226,12 +226,12 @@ def _judge(batch: _Batch, event: Event) -> Judged | Result:
                 REFUSED, "includes_cached: the stream does not say if input_tokens contain what a cache served"
             )
         includes = True
-    try:
-        judged = batch.record.judge(event, feed=batch.stream.feed, includes_cached=includes)
-    except InvalidInput as error:
-        return Result(REFUSED, unreadable(event, includes_cached=includes) or f"{error.field}: {error.problem}")
+    wrong = unreadable(event, includes_cached=includes)
+    if wrong is not None:
+        return Result(REFUSED, wrong)
     if any(count > COUNT_MAX for count in event.counts.values()):
         return Result(REFUSED, f"counts: at most {COUNT_MAX} of anything is one row")
+    judged = batch.record.judge(event, feed=batch.stream.feed, includes_cached=includes)
     if max(judged.posting.measures.high, judged.posting.measures.list) > USD_MAX * PICO:
         return Result(REFUSED, f"counts: one row that costs more than {USD_MAX} USD is a mistake")
     return judged

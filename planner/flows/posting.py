@@ -1,6 +1,6 @@
 """What is to be booked for a row, from everything on record now: who served it, at what price, for which customer."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from planner.core.event import Event
@@ -27,8 +27,9 @@ class Record:
         self.tariffs = Tariffs(connection)
         self.joins = Joins(connection)
 
-    def expect(self, events: Iterable[Event]) -> None:
-        """Read together who the customers of rows are, before each row is judged."""
+    def expect(self, events: Sequence[Event]) -> None:
+        """Read together who served rows and who their customers are, before each row is judged."""
+        self.tariffs.expect(event.offer for event in events if event.offer)
         self.joins.expect((event.source, event.customer) for event in events if event.customer)
 
     def judge(self, event: Event, *, feed: str, includes_cached: bool) -> Judged:

@@ -51,6 +51,22 @@ def of_offer(connection: sa.Connection, offer: str, known_at: datetime | None) -
     return [(card_of(row), row.recorded_from.astimezone(UTC)) for row in connection.execute(query)]
 
 
+def of_offers(connection: sa.Connection, offers: Iterable[str]) -> dict[str, list[PriceCard]]:
+    """Return the cards of offers that are believed now, in time order."""
+    ids = sorted(set(offers))
+    found: dict[str, list[PriceCard]] = {id_: [] for id_ in ids}
+    for start in range(0, len(ids), BATCH):
+        query = (
+            sa.select(*_COLUMNS)
+            .join(quotes, quotes.c.id == price_cards.c.quote_id)
+            .where(price_cards.c.offer_id.in_(ids[start : start + BATCH]), known(price_cards, None))
+            .order_by(price_cards.c.valid_from, price_cards.c.id)
+        )
+        for row in connection.execute(query):
+            found[row.offer_id].append(card_of(row))
+    return found
+
+
 class PriceChange(NamedTuple):
     """One change of a price (`planner.core.changes.Change`), when it was recorded, and where a page may go on."""
 

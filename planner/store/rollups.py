@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,9 +22,8 @@ _NOTHING, _NONE = Measures(), Counted()
 
 def apply(connection: sa.Connection, sums: Sums) -> None:
     """Add the sums of a batch of changes."""
-    ids = _dim_ids(connection, {cell[2] for cell in sums.facts})
     days, day_units = _by_day(sums)
-    ids |= _dim_ids(connection, {cell[2] for cell in days})
+    ids = _dim_ids(connection, {cell[2] for cell in (*sums.facts, *days)})
     _add(connection, ledger.usage_facts, [_fact(cell, ids, measures) for cell, measures in sums.facts.items()])
     _add(connection, ledger.usage_days, [_fact(cell, ids, measures) for cell, measures in days.items()])
     _add(connection, ledger.usage_fact_units, [_unit(place, ids, counted) for place, counted in sums.units.items()])
@@ -67,12 +68,20 @@ def _unit(place: tuple[int, int, Dims, str], ids: dict[Dims, int], counted: Coun
 
 
 def _add(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
+    if rows:
+        statement, ordered = _addition(table, connection.dialect)
+        # A row of usage is ten rows of sums, of whole numbers and words that need no conversion.
+        connection.exec_driver_sql(statement, [ordered(row) for row in rows] if ordered else list(rows))
+
+
+@lru_cache(maxsize=64)
+def _addition(table: sa.Table, dialect: sa.Dialect) -> tuple[str, "itemgetter[Any] | None"]:
+    """Return the statement that adds a row to the one of the same cell, and how its values are put in order, if so."""
     keys = [column.name for column in table.primary_key]
-    insert: Any = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    insert: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
     summed = {c.name: table.c[c.name] + insert.excluded[c.name] for c in table.c if c.name not in keys}
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=summed), rows)
+    made = insert.on_conflict_do_update(index_elements=keys, set_=summed).compile(dialect=dialect)
+    return str(made), itemgetter(*made.positiontup) if made.positional else None
 
 
 def _dim_ids(connection: sa.Connection, wanted: Iterable[Dims]) -> dict[Dims, int]:

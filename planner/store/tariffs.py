@@ -1,13 +1,13 @@
 """Which offer served a row of usage, and what it cost at the time: looked up in the record for a batch of rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from planner.core.agreement import discount, gross_up
+from planner.core.agreement import Contract, Fee, discount, gross_up
 from planner.core.event import Event
 from planner.core.identity import OPENROUTER, canonical_model
 from planner.core.offer import OfferFacts, offer_id
@@ -15,7 +15,10 @@ from planner.core.price import PriceCard
 from planner.store import cards
 from planner.store import tables as t
 from planner.store.load import facts_of, load_contracts, load_fees
+from planner.store.recall import facts_of as facts_by_id
 from planner.store.revision import read_heads
+
+_LIST_PRICE = Fraction(1)
 
 
 class Served(NamedTuple):
@@ -45,9 +48,17 @@ class Tariffs:
         self._connection = connection
         self.revision = read_heads(connection).catalogue
         self._served: dict[tuple[str | None, ...], Served] = {}
-        self._cards: dict[str, tuple[PriceCard, ...]] = {}
+        self._cards: dict[str, list[PriceCard]] = {}
         self._fees = load_fees(connection)
         self._contracts = load_contracts(connection)
+        self._terms: dict[tuple[str, str, str], tuple[list[Contract], list[Fee]]] = {}
+
+    def expect(self, offers: Iterable[str]) -> None:
+        """Read together what is on record of offers: one by one takes far longer."""
+        wanted = set(offers) - self._cards.keys()
+        listed = facts_by_id(self._connection, wanted)
+        self._served |= {(id_,): self._by_id(id_, listed.get(id_)) for id_ in wanted}
+        self._cards |= cards.of_offers(self._connection, wanted)
 
     def served(self, event: Event, feed: str = "") -> Served:
         """Return who served a row. Ids are compared byte for byte, and spellings only by curated rows.
@@ -60,16 +71,17 @@ class Tariffs:
             key: tuple[str | None, ...] = (event.offer,)
         else:
             key = (feed, event.channel, event.provider, event.model, event.region)
-        found = self._served.get(key)
-        if found is None:
-            found = self._by_id(event.offer) if event.offer is not None else self._by_name(event, feed)
-            self._served[key] = found
-        return found
+        if key not in self._served:
+            if event.offer is not None:
+                self.expect([event.offer])
+            else:
+                self._served[key] = self._by_name(event, feed)
+        return self._served[key]
 
     def cards(self, offer: str, since: datetime, until: datetime | None) -> tuple[PriceCard, ...]:
         """Return the cards in force at a moment, or at some moment of a span; none where a part of it has no price."""
         if offer not in self._cards:
-            self._cards[offer] = tuple(card for card, _recorded in cards.of_offer(self._connection, offer, None))
+            self._cards |= cards.of_offers(self._connection, [offer])
         listed = self._cards[offer]
         if until is None:
             return tuple(card for card in listed if card.in_force(since))
@@ -81,14 +93,20 @@ class Tariffs:
 
     def factor(self, served: Served, at: datetime) -> Fraction:
         """Return list price -> what is paid: after a negotiated discount, with the channel's fee."""
-        off, _contract = discount(self._contracts, served.channel, served.provider, served.model, at)
-        return gross_up(self._fees, served.channel, at, 1 - off)
+        key = served.channel, served.provider, served.model
+        if key not in self._terms:
+            contracts = [contract for contract in self._contracts if contract.covers(*key)]
+            self._terms[key] = contracts, [fee for fee in self._fees if fee.channel == served.channel]
+        contracts, fees = self._terms[key]
+        if not contracts and not fees:
+            return _LIST_PRICE
+        off, _contract = discount(contracts, *key, at)
+        return gross_up(fees, served.channel, at, 1 - off)
 
-    def _by_id(self, offer: str) -> Served:
-        row = self._connection.execute(sa.select(t.offers.c.facts).where(t.offers.c.id == offer)).first()
-        if row is None:
+    def _by_id(self, offer: str, facts: str | None) -> Served:
+        if facts is None:
             return Served(None, "", "", why_not="unknown_offer")
-        return self._of(offer, facts_of(row.facts))
+        return self._of(offer, facts_of(facts))
 
     def _of(self, offer: str, facts: OfferFacts) -> Served:
         model = canonical_model(facts.channel, facts.provider, facts.model_spelling, _Aliases(self._connection))
