@@ -21,6 +21,7 @@ from planner.core.units import Unit
 from planner.core.usage import Usage
 from planner.core.workload import Workload
 from tests import make
+from tests.bench import ingest, ledger
 from tests.bench.http import planner_server, polled_route, slowest_bad_body
 
 
@@ -124,6 +125,8 @@ def main() -> None:
     with planner_server() as port:
         slowest, name = slowest_bad_body(port)
     print(f"slowest refusal of a bad body     {slowest:10.0f} ms   target <= 200 ({name})")
+    ingest.report()
+    ledger.report()
 
 
 # The servers of the HTTP comparison are started from this file too, and must not start it again.
