@@ -37,8 +37,7 @@ QUESTIONS: tuple[Question, ...] = (
     *(
         (("plan", "cost_basis"), unit, zone, basis)
         for zone in ZONES
-        for unit in ("day", "month")
-        for basis in (USAGE, BOOKED)
+        for unit, basis in (("day", USAGE), ("month", BOOKED))
     ),
 )
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from operator import add, sub
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -321,9 +322,8 @@ def summed(listed: Iterable[Entry], heads: tuple[str, ...], label: Callable[[dat
     found: Sums = {}
     for entry in listed:
         key = label(entry.used if used else entry.booked), tuple(entry.what.heads[place] for place in places)
-        sums = found.setdefault(key, [0] * len(MEASURES))
-        for place, value in enumerate(entry.what.measures):
-            sums[place] += entry.sign * value
+        had = found.get(key, [0] * len(MEASURES))
+        found[key] = list(map(add if entry.sign > 0 else sub, had, entry.what.measures))
     return {key: sums for key, sums in found.items() if any(sums)}
 
 

@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("feed", sa.Text(), nullable=False),
         sa.Column("mutable", sa.Boolean(), nullable=False),
         sa.Column("own", sa.Boolean(), nullable=False),
+        sa.Column("in_place", sa.Boolean(), nullable=False),
         sa.Column("recorded_at", _TIME, nullable=False),
         sa.Column("recorded_by", sa.Text(), nullable=False),
         sa.CheckConstraint("role IN ('ledger', 'evidence')", name=op.f("ck_streams_role")),
@@ -122,6 +123,23 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("usage_imports", schema=None) as batch_op:
         batch_op.create_index("ix_usage_imports_digest", ["digest"], unique=False)
+    op.create_table(
+        "bulk_runs",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("import_id", _ID, nullable=False),
+        sa.Column("recorded_at", _TIME, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("first_slot", sa.Integer(), nullable=True),
+        sa.Column("last_slot", sa.Integer(), nullable=True),
+        sa.Column("unserved", sa.Text(), nullable=False),
+        sa.Column("cells", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("kind IN ('imported', 'rerated', 'unavailable')", name=op.f("ck_bulk_runs_kind")),
+        sa.ForeignKeyConstraint(["import_id"], ["usage_imports.id"], name=op.f("fk_bulk_runs_import_id_usage_imports")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_runs")),
+    )
+    with op.batch_alter_table("bulk_runs", schema=None) as batch_op:
+        batch_op.create_index("ix_bulk_runs_import", ["import_id"], unique=False)
+        batch_op.create_index("ix_bulk_runs_recorded", ["recorded_at"], unique=False)
     op.create_table(
         "usage_day_units",
         sa.Column("booked_slot", sa.Integer(), autoincrement=False, nullable=False),
@@ -347,6 +365,10 @@ def downgrade() -> None:
             postgresql_where=sa.text("slot <> booked_slot"),
         )
     op.drop_table("usage_day_units")
+    with op.batch_alter_table("bulk_runs", schema=None) as batch_op:
+        batch_op.drop_index("ix_bulk_runs_recorded")
+        batch_op.drop_index("ix_bulk_runs_import")
+    op.drop_table("bulk_runs")
     with op.batch_alter_table("usage_imports", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_imports_digest")
     op.drop_table("usage_imports")

@@ -4,19 +4,25 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
+from planner.api.body import ReasonIn, described, optional_body_of
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.ledger import caught_up
+from planner.api.pages import Number
 from planner.api.problem import documented
 from planner.api.shapes import Shape
-from planner.api.writing import actor_of
+from planner.api.writing import actor_of, by, written
 from planner.core import errors
 from planner.core.event import Role
 from planner.core.money import pico_text, plain
 from planner.core.posting import REPORTED, Measures
+from planner.flows import bulk
+from planner.flows.bulk import Rerated
 from planner.flows.import_file import Import, Summary, import_file
+from planner.store.engine import Connection
 
 router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
 
@@ -38,6 +44,7 @@ def summary_shape(summary: Summary) -> Shape:
         "import": summary.import_id,
         "repeats_import": summary.repeated,
         "dry_run": summary.dry_run,
+        "in_place": summary.in_place,
         "bad_rows": "stop" if summary.strict else "skip",
         "stopped": summary.stopped,
         "rows": summary.rows,
@@ -64,6 +71,14 @@ def summary_shape(summary: Summary) -> Shape:
             for (kind, currency), amount in sorted(summary.revenue.items())
         ],
     }
+
+
+def rerated_shape(done: Rerated) -> Shape:
+    """Write what rating a file again came to: what it costs more, or less, than what was booked of it."""
+    return {
+        "import": done.number, "file": done.file, "rows": done.rows, "cells": done.cells,
+        "delta_usd": pico_text(done.delta.cost), "delta_max_usd": pico_text(done.delta.high),
+    }  # fmt: skip
 
 
 _Word = Annotated[str | None, Query(max_length=400)]
@@ -106,3 +121,21 @@ async def post_import(
         return summary_shape(summary)
 
     return await run_in_threadpool(run)
+
+
+_AGAIN = documented(errors.NotFound, errors.Conflict, errors.RowsUnavailable, errors.Changed)
+_WHY = described(ReasonIn, {"reason": "the file is back where it was"}, required=False)
+
+
+@router.post("/imports/{id}/rerate", responses=_AGAIN, openapi_extra=_WHY)
+def post_rerate(
+    request: Request, id: Number, body: Annotated[ReasonIn, Depends(optional_body_of(ReasonIn))]
+) -> Response:  # fmt: skip
+    """Rate a file that was imported in place again, by what is known now, and book the difference."""
+    state, who = request.app.state, by(request, body.reason)
+    found, rating = bulk.again(state.store, id)
+
+    def story(connection: Connection) -> Shape:
+        return rerated_shape(bulk.book_again(connection, found, rating, state.current.now(), who))
+
+    return written(request, body.model_dump(), story)

@@ -84,17 +84,22 @@ def put_stream(
     return answer
 
 
+def import_shape(row: dict[str, Any]) -> Shape:
+    """Write an import. Where a file lies is nobody's business over HTTP, but that its rows stay there is."""
+    kept = ("id", "file", "digest", "format", "source", "summary", "by")
+    return {**{name: row[name] for name in kept}, "at": time_text(row["at"]), "in_place": row["path"] is not None}
+
+
 @router.get("/imports")
 def get_imports(request: Request, limit: Limit = 100, cursor: Cursor = None) -> dict[str, Any]:
     """List the files that were taken in, newest first."""
     place = read_cursor(cursor, r"[0-9]{1,18}")
     with request.app.state.store.read() as connection:
         found = imports.every(connection, limit + 1, None if place is None else int(place))
-    shapes = [
-        {name: time_text(value) if name == "at" else value for name, value in row.items() if name != "given"}
-        for row in found[:limit]
-    ]
-    return {"items": shapes, "next_cursor": cursor_of(str(found[limit - 1]["id"])) if len(found) > limit else None}
+    return {
+        "items": [import_shape(row) for row in found[:limit]],
+        "next_cursor": cursor_of(str(found[limit - 1]["id"])) if len(found) > limit else None,
+    }
 
 
 def line_shape(row: Any) -> Shape:  # noqa: ANN401  # a row of lines

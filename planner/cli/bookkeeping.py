@@ -1,23 +1,25 @@
 """Streams, customers, periods and lines on the command line: the same stories as over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from planner.api.asked import moment
+from planner.api.imports import rerated_shape
 from planner.api.joining import customer_shape, stranger_shape
 from planner.api.ledger import line_shape, period_shape, stream_shape
 from planner.api.shapes import Shape
 from planner.api.usage import result_shape
 from planner.cli import show
-from planner.cli.administering import done, told
+from planner.cli.administering import actor, done, told
 from planner.cli.governing import read
 from planner.cli.opened import now, read_settings, store_of
 from planner.core.errors import InvalidInput
 from planner.core.event import Role
+from planner.flows import bulk, joining, rebook, roles
 from planner.flows import close as closing
-from planner.flows import joining, rebook, roles
 from planner.flows import void as flow
 from planner.flows.margin_report import statement_digest
 from planner.flows.second import By, Reply
@@ -30,10 +32,16 @@ _LEFT, _RIGHT = "left", "right"
 
 def booked_anew() -> rebook.Rebooked:
     """Book everything anew that waits for it, and show that it goes on."""
+    with _going_on("booking anew"):
+        return rebook.catch_up(store_of(read_settings()), now)
+
+
+@contextmanager
+def _going_on(what: str) -> Iterator[None]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=show.err, disable=not show.err.is_terminal, transient=True) as bar:
-        bar.add_task("booking anew", total=None)
-        return rebook.catch_up(store_of(read_settings()), now)
+        bar.add_task(what, total=None)
+        yield
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Shape], *, as_json: bool) -> None:
@@ -175,6 +183,15 @@ def void(source: str, id_: str, reason: str, *, as_json: bool) -> None:
         lambda connection, by: {"source": source, "id": id_, **result_shape(flow.void(connection, source, id_, by))},
     )
     done(reply, f"{source} {id_} is taken back", as_json=as_json)
+
+
+def rerate(id_: int, reason: str, *, as_json: bool) -> None:
+    """Rate a file again where it lies."""
+    with _going_on("rating again"):
+        by = By(actor=actor(), at=now(), reason=reason)
+        reply = rerated_shape(bulk.rerate(store_of(read_settings()), id_, now, by))
+    changed = f"{reply['delta_usd']} USD in {reply['cells']} cells" if reply["cells"] else "nothing else than before"
+    done(reply, f"{reply['file']}: {reply['rows']} rows rated again, {changed}", as_json=as_json)
 
 
 def catch_up(*, as_json: bool) -> None:

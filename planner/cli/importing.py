@@ -15,15 +15,16 @@ from planner.cli.opened import file_bytes, now, read_settings, store_of
 from planner.core.errors import InvalidInput
 from planner.core.event import NO_CACHE, Role
 from planner.flows.import_file import Import, import_file
+from planner.flows.import_in_place import import_in_place
 
 EXIT_STOPPED = 1
 
 
 def import_(
     file: Path, format_: str | None, mapping: Path | None, *, role: str | None, account: str, strict: bool,
-    dry_run: bool, given: dict[str, Any], as_json: bool,
+    dry_run: bool, in_place: bool, given: dict[str, Any], as_json: bool,
 ) -> None:  # fmt: skip
-    """Take a file in."""
+    """Take a file in, or with ``in_place`` book what its rows come to and leave them where they are."""
     if role is not None and role not in set(Role):
         raise InvalidInput("role", "ledger or evidence is needed")
     if not file.is_file():
@@ -38,7 +39,7 @@ def import_(
     bars = (TextColumn("{task.description:<8}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*bars, console=show.err, disable=not show.err.is_terminal, transient=True) as bar:
         task = bar.add_task("reading", total=None)
-        summary = import_file(
+        summary = (import_in_place if in_place else import_file)(
             store_of(read_settings()), asked, now=now, by=actor(),
             progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
         )  # fmt: skip
@@ -65,6 +66,8 @@ def _print(shape: Shape) -> None:
     show.line(f"stream     {shape['source']}, role {shape['role']}; bad rows: {shape['bad_rows']}")
     if shape["repeats_import"] is not None:
         show.line(f"known      exactly this file was imported before, as number {shape['repeats_import']}")
+    elif shape["in_place"]:
+        show.line("in place   the rows stay in their file, which has to stay where it is; their sums are booked")
     for one in shape["containment"]:
         if one["because"] == NO_CACHE:
             continue

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.commands import Json, Limit, Reason
+from planner.cli.commands import Json, Limit, Number, Reason
 from planner.cli.question_options import KnownAt
+from planner.core.errors import UNSAID
 
 report = typer.Typer(help="What tokens cost against revenue.", no_args_is_help=True)
 streams = typer.Typer(help="Streams of usage, and whether they count.", no_args_is_help=True)
@@ -48,13 +49,17 @@ def import_(
         bool, typer.Option("--strict/--skip", help="Stop at a bad row with nothing stored, or leave such rows out.")
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Leave the rows in the file, and book only what they come to.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Take a file of usage, costs or revenue in; again, it changes nothing."""
     from planner.cli import importing
 
     importing.import_(
-        file, format, mapping, role=role, account=account, strict=strict, dry_run=dry_run, as_json=as_json,
+        file, format, mapping, role=role, account=account, strict=strict, dry_run=dry_run, in_place=in_place,
+        as_json=as_json,
         given={
             "source": source, "provider": provider, "channel": channel, "plan": plan, "customer": customer,
             "task": task, "includes_cached": includes_cached,
@@ -261,6 +266,14 @@ def ledger_void(
     from planner.cli import bookkeeping
 
     bookkeeping.void(source, id, reason, as_json=as_json)
+
+
+@ledger.command("rerate")
+def ledger_rerate(id: Number, reason: Reason = UNSAID, as_json: Json = False) -> None:
+    """Rate a file that was imported in place again, by what is known now, and book the difference."""
+    from planner.cli import bookkeeping
+
+    bookkeeping.rerate(id, reason, as_json=as_json)
 
 
 @ledger.command("catch-up")

@@ -101,6 +101,10 @@ def _print(document: Shape) -> None:
         show.line(
             f"unmatched  {cost} USD of cost and {revenue} USD of revenue are of strangers: planner customers unmapped"
         )
+    _print_evidence(document)
+
+
+def _print_evidence(document: Mapping[str, Any]) -> None:
     for one in document["evidence"]["revenue"]:
         show.line(f"revenue    {one['revenue_usd']} USD by {one['basis']} of {one['source']}")
     for one in document["evidence"]["prices"][:_PRICES_SHOWN]:
@@ -111,6 +115,11 @@ def _print(document: Shape) -> None:
     later = len(document["evidence"]["lines"])
     if later:
         show.line(f"later      {later} lines changed what was booked: planner ledger lines --deltas")
+    for one in document["evidence"]["stale_imports"]:
+        show.line(
+            f"stale      {one['file']} of {one['source']} is not where it was, or is another one: once it is back, "
+            f"planner ledger rerate {one['import']}"
+        )
     if document["pending_work"]:
         show.line(f"waiting    {document['pending_work']} pieces of work: planner ledger catch-up")
 

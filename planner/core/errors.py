@@ -22,7 +22,8 @@ The tree::
     |   `-- PolicyNotGranted    the key may not name this policy
     |-- Conflict                somebody or something was faster, or was there before
     |   |-- Changed             what a write was based on is not the newest any more
-    |   `-- Overtaken           this turn was taken over by somebody else
+    |   |-- Overtaken           this turn was taken over by somebody else
+    |   `-- RowsUnavailable     a file that is to be rated again is gone, or is another one now
     |-- TooLarge                a body beyond the limit
     |-- EncodedBody             a body that would have to be unpacked
     |-- UnknownHost             the request is for a host this is not
@@ -297,6 +298,20 @@ class Overtaken(Conflict):
 
     code: ClassVar[str] = "overtaken"
     title: ClassVar[str] = "This turn was taken over"
+
+
+@dataclass(eq=False)
+class RowsUnavailable(Conflict):
+    """Rows that were rated where they lie cannot be read again. ``file`` is its name; where it lay is not said."""
+
+    code: ClassVar[str] = "rows_unavailable"
+    title: ClassVar[str] = "The rows of this import cannot be read again"
+
+    file: str
+
+    def facts(self) -> dict[str, object]:
+        """Return which import, its file, and what is in the way."""
+        return {"import": int(self.id), "file": self.file, "problem": self.problem}
 
 
 @dataclass(eq=False)

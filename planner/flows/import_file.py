@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.core.errors import Conflict, InvalidInput
 from planner.core.event import UNKNOWN, Containment, Event, Judge, Role
@@ -17,7 +17,7 @@ from planner.core.revenue import Item
 from planner.flows import earnings, ingest
 from planner.ledger import formats, reading
 from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
-from planner.store import imports
+from planner.store import imports, streams
 from planner.store.engine import Connection, Store
 from planner.store.streams import Stream
 
@@ -59,7 +59,7 @@ class Summary:
     ``skipped`` counts those left out on purpose by reason. ``containment`` says for each provider whether prompts
     contain their cached part, and how that is known. ``measures`` are of the rows that were booked by this import,
     ``unpriced`` counts those without a cost by reason; ``evidence_usd`` is what rows state that do not count.
-    ``revenue`` is what items come to: kind and currency -> amount.
+    ``revenue`` is what items come to: kind and currency -> amount. ``in_place``: the rows stay in their file.
     """
 
     file: str
@@ -69,6 +69,7 @@ class Summary:
     role: str
     dry_run: bool
     strict: bool
+    in_place: bool = False
     import_id: int | None = None
     repeated: int | None = None
     rows: int = 0
@@ -91,8 +92,13 @@ class Summary:
         if len(self.refused) < NAMED_MAX:
             self.refused.append(refused)
 
+    def refuse_once(self, refused: Refused) -> None:
+        """Do the same with a row that may have been refused before, when the whole file was looked at."""
+        if not any(known.place == refused.place for known in self.refused):
+            self.refuse(refused)
 
-class _Undone(Exception):  # no error: what was tried is taken back
+
+class Undone(Exception):  # no error: what was tried is taken back
     """A dry run has seen enough."""
 
 
@@ -109,6 +115,58 @@ def import_file(
         InvalidInput: no known format, or the file as a whole cannot be read.
         Conflict: another stream that counts may tell of the same requests.
     """
+    looked = look(store, asked, progress)
+    chosen, given, summary = looked.chosen, looked.given, looked.summary
+    if summary.stopped is not None:
+        return summary
+    opened = reading.open_file(asked.path, lambda done: progress("booking", done, looked.size))
+    if asked.dry_run:
+        _preview(store, opened, looked, now(), by)
+        return summary
+
+    def begin(connection: Connection) -> int:
+        return imports.begin(connection, asked.name, looked.digest, chosen.name, given.source, now(), by)
+
+    summary.import_id = store.tell(begin)
+    for piece in _pieces(opened, chosen, given):
+        _told(store, piece, looked, now(), by)
+    store.tell(lambda connection: imports.finish(connection, summary.import_id or 0, written(summary)))
+    return summary
+
+
+class Looked(NamedTuple):
+    """A file that was looked at as a whole, and nothing of it booked yet: how it is read, and what it showed.
+
+    ``summary`` says so if it is not to be booked: ``stopped``.
+    """
+
+    chosen: Format
+    given: Given
+    stream: Stream
+    size: int
+    digest: str
+    summary: Summary
+
+    @property
+    def containments(self) -> Mapping[str, Containment]:
+        """Whether prompts contain their cached part, for each provider of which it is known."""
+        found = self.summary.containment.items()
+        return {provider: one for provider, one in found if one.includes_cached is not None}
+
+
+def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = False) -> Looked:
+    """Look at a file as a whole, before anything of it is booked.
+
+    Args:
+        store: the database.
+        asked: the file, and how it is taken in.
+        progress: see `Progress`.
+        in_place: its rows stay where they are, so that nobody knows them by their ids later.
+
+    Raises:
+        InvalidInput: no known format, or the file as a whole cannot be read.
+        Conflict: another stream that counts may tell of the same requests, or the stream's rows lie elsewhere.
+    """
     size = asked.path.stat().st_size
     opened = reading.open_file(asked.path, lambda done: progress("reading", done, size))
     if asked.format is None:
@@ -116,38 +174,37 @@ def import_file(
     else:
         chosen, because = formats.named(asked.format), "it was named"
     given = Given(**{**asked.words, "source": asked.words.get("source") or chosen.name}, mapping=asked.mapping)
+    role = asked.role or chosen.role
     summary = Summary(
         file=asked.name, format=chosen.name, because=because, source=given.source, dry_run=asked.dry_run,
-        role=(asked.role or chosen.role).value, strict=asked.strict,
+        role=role.value, strict=asked.strict, in_place=in_place,
     )  # fmt: skip
-    digest = reading.digest(asked.path)
+    # How a format spells providers is the first word of its name.
+    stream = Stream(
+        given.source, role, asked.role is not None, asked.account, chosen.name.partition("_")[0], chosen.mutable,
+        in_place=in_place,
+    )  # fmt: skip
+    looked = Looked(chosen, given, stream, size, reading.digest(asked.path), summary)
     with store.read() as connection:
-        summary.repeated = imports.find(connection, digest, given.source)
+        summary.repeated = imports.find(connection, looked.digest, given.source)
+        ingest.refuse_mixing(streams.find(connection, given.source), stream)
+    if in_place and summary.repeated is not None:
+        return looked
     _survey(opened, chosen, given, summary)
     if asked.strict and summary.refused_rows:
         summary.stopped = "a row cannot be read, and nothing was stored; --skip leaves such rows out"
-        return summary
+        return looked
     undecided = [provider or "-" for provider, found in summary.containment.items() if found.because == UNKNOWN]
     if undecided:
         raise InvalidInput(
             "includes_cached",
             f"it is not known whether prompts of {', '.join(undecided)} contain their cached part: say",
         )
+    if in_place:
+        summary.told = tuple((event, dict.fromkeys(days, False)) for event, days in summary.told)
     with store.read() as connection:
-        ingest.refuse_overlap(connection, _stream(summary, chosen, asked), summary.told)
-    opened = reading.open_file(asked.path, lambda done: progress("booking", done, size))
-    if asked.dry_run:
-        _preview(store, opened, chosen, asked, given, summary, now(), by)
-        return summary
-
-    def begin(connection: Connection) -> int:
-        return imports.begin(connection, asked.name, digest, chosen.name, given.source, now(), by)
-
-    summary.import_id = store.tell(begin)
-    for piece in _pieces(opened, chosen, given):
-        _told(store, piece, chosen, asked, summary, now(), by)
-    store.tell(lambda connection: imports.finish(connection, summary.import_id or 0, written(summary)))
-    return summary
+        ingest.refuse_overlap(connection, stream, summary.told)
+    return looked
 
 
 class _Survey:
@@ -208,47 +265,26 @@ def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:
         yield piece
 
 
-def _told(
-    store: Store, piece: list[Read], chosen: Format, asked: Import, summary: Summary, at: datetime, by: str
-) -> None:
-    outcomes = store.tell(lambda connection: _book(connection, piece, chosen, asked, summary, at, by))
-    _count(summary, piece, outcomes)
+def _told(store: Store, piece: list[Read], looked: Looked, at: datetime, by: str) -> None:
+    outcomes = store.tell(lambda connection: _book(connection, piece, looked, at, by))
+    _count(looked.summary, piece, outcomes)
 
 
-def _book(
-    connection: Connection, piece: list[Read], chosen: Format, asked: Import, summary: Summary, at: datetime, by: str
-) -> list[ingest.Result]:
+def _book(connection: Connection, piece: list[Read], looked: Looked, at: datetime, by: str) -> list[ingest.Result]:
     events = [read.said for read in piece if isinstance(read.said, Event)]
     items = [read.said for read in piece if isinstance(read.said, Item)]
+    number = looked.summary.import_id
     if items:
-        return earnings.take(connection, items, at=at, by=by, mutable=chosen.mutable, import_id=summary.import_id)
-    stream = _stream(summary, chosen, asked)
+        return earnings.take(connection, items, at=at, by=by, mutable=looked.chosen.mutable, import_id=number)
     return ingest.ingest(
-        connection, stream, events, at=at, by=by, containments=_known(summary), import_id=summary.import_id
+        connection, looked.stream, events, at=at, by=by, containments=looked.containments, import_id=number
     )
-
-
-def _stream(summary: Summary, chosen: Format, asked: Import) -> Stream:
-    return Stream(
-        summary.source, asked.role or chosen.role, asked.role is not None, asked.account, _feed(chosen.name),
-        chosen.mutable,
-    )  # fmt: skip
-
-
-def _feed(format_: str) -> str:
-    """Return the feed whose spellings of providers a format uses."""
-    return format_.partition("_")[0]
-
-
-def _known(summary: Summary) -> Mapping[str, Containment]:
-    return {provider: found for provider, found in summary.containment.items() if found.includes_cached is not None}
 
 
 def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -> None:
     for read, outcome in zip(piece, outcomes, strict=True):
         if outcome.status == ingest.REFUSED:
-            if not any(refused.place == read.place for refused in summary.refused):
-                summary.refuse(Refused(read.place, outcome.detail or ""))
+            summary.refuse_once(Refused(read.place, outcome.detail or ""))
             continue
         summary.outcomes[outcome.status] += 1
         if outcome.status == ingest.CONFLICT:
@@ -264,24 +300,22 @@ def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -
             earnings.count(summary.revenue, read.said)
 
 
-def _preview(
-    store: Store, opened: File, chosen: Format, asked: Import, given: Given, summary: Summary, at: datetime, by: str
-) -> None:
+def _preview(store: Store, opened: File, looked: Looked, at: datetime, by: str) -> None:
     """Book the first rows and take them back: what an import would say, without doing it."""
-    piece = list(islice((read for read in chosen.read(opened, given) if isinstance(read, Read)), PREVIEWED))
-    summary.previewed = len(piece)
-    outcomes: list[ingest.Result] = []
+    rows = (read for read in looked.chosen.read(opened, looked.given) if isinstance(read, Read))
+    piece, outcomes = list(islice(rows, PREVIEWED)), list[ingest.Result]()
+    looked.summary.previewed = len(piece)
 
     def story(connection: Connection) -> None:
-        outcomes[:] = _book(connection, piece, chosen, asked, summary, at, by)
-        raise _Undone
+        outcomes[:] = _book(connection, piece, looked, at, by)
+        raise Undone
 
     try:
         store.tell(story)
-    except _Undone:
-        _count(summary, piece, outcomes)
+    except Undone:
+        _count(looked.summary, piece, outcomes)
     except Conflict as conflict:
-        summary.stopped = str(conflict)
+        looked.summary.stopped = str(conflict)
 
 
 def written(summary: Summary) -> dict[str, object]:

@@ -88,8 +88,8 @@ def ingest(
         Conflict: another stream that counts may have told the same requests, and neither names them: a person has to
             choose which one counts.
     """
-    stream = _known(connection, stream, at, by)
-    _settle(connection, stream, events, containments, at)
+    stream = enter(connection, stream, at, by)
+    settle(connection, stream, events, containments, at)
     batch = _Batch(
         connection, stream, at, by, import_id, Record(connection), streams.containments(connection, stream.source),
         [], [], usage.next_row(connection),
@@ -108,8 +108,14 @@ def ingest(
     return results
 
 
-def _known(connection: Connection, asked: Stream, at: datetime, by: str) -> Stream:
+def enter(connection: Connection, asked: Stream, at: datetime, by: str) -> Stream:
+    """Return a stream as it is on record, after what is asked for it now.
+
+    Raises:
+        Conflict: it is in another role, of another account, or its rows lie elsewhere.
+    """
     found = streams.find(connection, asked.source)
+    refuse_mixing(found, asked)
     if found is None:
         streams.keep(connection, asked, at, by)
         return asked
@@ -128,12 +134,23 @@ def _known(connection: Connection, asked: Stream, at: datetime, by: str) -> Stre
     return told
 
 
+def refuse_mixing(found: Stream | None, asked: Stream) -> None:
+    """Refuse rows of a stream whose others lie elsewhere: those on record are known by their ids, and no others are.
+
+    Raises:
+        Conflict: its rows are on record and these lie in a file, or the other way round.
+    """
+    if found is not None and found.in_place is not asked.in_place:
+        where = "are rated in place" if found.in_place else "are on record"
+        raise Conflict("stream", asked.source[:80], f"its rows {where}: name another stream for these")
+
+
 def replace_role(stream: Stream, role: Role) -> Stream:
     """Return a stream in the role that a person chose."""
     return stream._replace(role=role, chosen=True)
 
 
-def _settle(
+def settle(
     connection: Connection,
     stream: Stream,
     events: Sequence[Event],
@@ -162,10 +179,10 @@ def _take(
     batch: _Batch, event: Event, known: dict[str, Stored | _Fresh], requests: dict[str, tuple[str, str]]
 ) -> Result:
     (document, digest), old = usage.written(event), known.get(event.id)
-    settled = _refusal(batch, event) or _settled(batch, event, digest, old)
+    settled = refusal(event, batch.stream, batch.at) or _settled(batch, event, digest, old)
     if settled is not None:
         return settled
-    judged = _judge(batch, event)
+    judged = judge(event, batch.stream, batch.containments, batch.record)
     if isinstance(judged, Result):
         return judged
     other = requests.get(event.request_id or "", (event.source, event.id))
@@ -205,20 +222,24 @@ def _settled(batch: _Batch, event: Event, digest: str, old: Stored | _Fresh | No
     return None
 
 
-def _refusal(batch: _Batch, event: Event) -> Result | None:
-    if (event.at - batch.at).total_seconds() > FUTURE_HOURS_MAX * 3600:
+def refusal(event: Event, stream: Stream, at: datetime) -> Result | None:
+    """Return why a row that comes at a moment is not taken, whatever it counts; None where nothing is wrong."""
+    if (event.at - at).total_seconds() > FUTURE_HOURS_MAX * 3600:
         return Result(REFUSED, "at: more than a day from now")
     if event.at < AT_MIN:
         return Result(REFUSED, f"at: before {AT_MIN.year}")
-    if event.until is not None and event.until - event.at > usage.LONGEST and batch.stream.role is Role.LEDGER:
+    if event.until is not None and event.until - event.at > usage.LONGEST and stream.role is Role.LEDGER:
         return Result(REFUSED, f"until: one row is of {usage.LONGEST.days} days at most")
     if event.stated_usd is not None and not 0 <= event.stated_usd <= USD_MAX:
         return Result(REFUSED, f"stated_usd: from 0 to {USD_MAX} is needed")
     return None
 
 
-def _judge(batch: _Batch, event: Event) -> Judged | Result:
-    containment = batch.containments.get(event.provider or "")
+def judge(
+    event: Event, stream: Stream, containments: Mapping[str, Containment], record: Record
+) -> Judged | Result:  # fmt: skip
+    """Return what is to be booked for a row of a stream, or why it is not taken."""
+    containment = containments.get(event.provider or "")
     includes = event.includes_cached if containment is None else containment.includes_cached
     if includes is None:
         if any(event.counts.get(name) for name in _CACHED):
@@ -231,7 +252,7 @@ def _judge(batch: _Batch, event: Event) -> Judged | Result:
         return Result(REFUSED, wrong)
     if any(count > COUNT_MAX for count in event.counts.values()):
         return Result(REFUSED, f"counts: at most {COUNT_MAX} of anything is one row")
-    judged = batch.record.judge(event, feed=batch.stream.feed, includes_cached=includes)
+    judged = record.judge(event, feed=stream.feed, includes_cached=includes)
     if max(judged.posting.measures.high, judged.posting.measures.list) > USD_MAX * PICO:
         return Result(REFUSED, f"counts: one row that costs more than {USD_MAX} USD is a mistake")
     return judged
@@ -258,7 +279,9 @@ def days_of(event: Event) -> range:
     return range(first_day, last_day + 1)
 
 
-def refuse_overlap(connection: Connection, stream: Stream, told: Iterable[tuple[Event, Mapping[int, bool]]]) -> None:
+def refuse_overlap(
+    connection: Connection, stream: Stream, told: Iterable[tuple[Event, Mapping[int, bool]]]
+) -> Mapping[streams.Day, bool]:
     """Refuse rows that another stream may have told, before any of them is taken in.
 
     Args:
@@ -266,18 +289,22 @@ def refuse_overlap(connection: Connection, stream: Stream, told: Iterable[tuple[
         stream: the stream as it is asked for.
         told: one row for each way of naming who served it, and for each day whether all its rows name the request.
 
+    Returns:
+        On which days who is paid for these rows, and whether all of them name the request; nothing of evidence.
+
     Raises:
         Conflict: a person has to choose which stream counts.
     """
     found = streams.find(connection, stream.source)
     stream = stream if found is None or stream.chosen else found
     if stream.role is Role.EVIDENCE:
-        return
+        return {}
     tariffs = Tariffs(connection)
     days = streams.days_of(
         (tariffs.served(event, stream.feed).party, day, named) for event, days in told for day, named in days.items()
     )
     _refuse(connection, stream, days)
+    return days
 
 
 def _refuse(connection: Connection, stream: Stream, days: Mapping[streams.Day, bool]) -> None:

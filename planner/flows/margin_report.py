@@ -15,7 +15,7 @@ from planner.core.periods import UNITS, Window, period_bounds, period_of, window
 from planner.core.posting import RATED, REPORTED, Measures
 from planner.core.statement import Statement, Takings
 from planner.flows.rebook import behind
-from planner.store import evidence_of_costs, json_text, periods, plans, report_sums, revenue, usage
+from planner.store import bulk, evidence_of_costs, json_text, periods, plans, report_sums, revenue, usage
 from planner.store.engine import Connection
 from planner.store.load import load_fx
 from planner.store.report_sums import BOOKED, HEADS, Asked
@@ -125,7 +125,10 @@ def margin_report(connection: Connection, asked: Question) -> dict[str, Any]:
             "token_cost_usd": pico_text(groups.unmatched.low),
             "revenue_usd": pico_text(groups.unmatched.takings.revenue),
         },
-        "evidence": _evidence(connection, asked, groups, span),
+        "evidence": {
+            **_evidence(connection, asked, groups, span),
+            "stale_imports": bulk.stale(connection, known.at, range(pieces[0].slots.start, pieces[-1].slots.stop)),
+        },
     }
 
 
@@ -134,6 +137,7 @@ class _Known:
     """What a report rests on besides sums, as it was known when it was closed, or is asked about."""
 
     closed: bool
+    at: datetime | None
     free: frozenset[str]
     fx: Sequence[FxRate]
 
@@ -148,7 +152,7 @@ class _Known:
             known_at = last if known_at is None else min(known_at, last)
         listed = plans.load(connection, known_at)
         free = frozenset(id_ for id_, plan in listed.items() if not plan.price)
-        return cls(closed, free, load_fx(connection, known_at))
+        return cls(closed, known_at, free, load_fx(connection, known_at))
 
 
 def _periods(since: datetime, until: datetime) -> list[str]:
@@ -292,4 +296,6 @@ def statement_digest(connection: Connection, period: str) -> str:
     start, end = period_bounds(period)
     document = margin_report(connection, Question(by=("plan", "month"), since=start.date(), until=end.date()))
     fixed = {name: document[name] for name in ("rows", "total", "unmatched", "evidence")}
+    # That a file is gone changes no figure, and is found out whenever somebody looks, also while a month is closed.
+    fixed["evidence"] = {name: found for name, found in fixed["evidence"].items() if name != "stale_imports"}
     return json_text.digest(json_text.dump(fixed))

@@ -1,14 +1,16 @@
 """What became known late is booked late, a bounded piece at a time: a price, a customer, a plan, an offer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from planner.core.event import Containment, Event, Role
 from planner.core.periods import period_of
 from planner.core.posting import Posting
-from planner.flows import earnings
+from planner.flows import bulk, earnings
 from planner.flows.posting import Judged, Record
+from planner.flows.rating_in_place import served_now
+from planner.store import bulk as files
 from planner.store import moved_prices, periods, rollups, streams, usage, work
 from planner.store.engine import Connection, Store
 from planner.store.revision import read_heads
@@ -33,16 +35,24 @@ def catch_up(store: Store, now: Callable[[], datetime], turns_max: int | None = 
     Args:
         store: the database.
         now: the clock; each line carries the moment of its own turn.
-        turns_max: how many turns are taken at most; None: until nothing waits.
+        turns_max: how many turns are taken at most; None: until nothing waits. A file that is to be rated again takes
+            as long as it takes, so that it is left to whoever has all the time.
     """
     rows = lines = turns = 0
     while (turns_max is None or turns < turns_max) and _waits(store, now()):
         done = store.tell(lambda connection: turn(connection, now()))
+        if done is None and turns_max is None:
+            done = _file(store, now)
         if done is None:
             break
         rows, lines, turns = rows + done.rows, lines + done.lines, turns + 1
     with store.read() as connection:
         return Rebooked(rows, lines, behind(connection))
+
+
+def _file(store: Store, now: Callable[[], datetime]) -> Rebooked | None:
+    rated = bulk.turn(store, now)
+    return None if rated is None else Rebooked(rated.rows, int(rated.cells > 0), 0)
 
 
 def _waits(store: Store, at: datetime) -> bool:
@@ -64,6 +74,8 @@ def turn(connection: Connection, at: datetime) -> Rebooked | None:
     waiting = work.first(connection)
     if waiting is None:
         return None
+    if waiting.after == 0:
+        work.add_files(connection, _files(connection, waiting), at)
     if waiting.kind == "revenue":
         lines, after = earnings.rebook(connection, waiting.selector, waiting.after, at)
         if after is None:
@@ -89,7 +101,8 @@ def _note_revisions(connection: Connection, at: datetime) -> None:
     if rated is None or newest <= rated:
         return
     was = moved_prices.published_at(connection, rated)
-    for offer in usage.offers_used(connection, moved_prices.offers(connection, rated, was)):
+    moved = moved_prices.offers(connection, rated, was)
+    for offer in sorted({*usage.offers_used(connection, moved), *files.offers_used(connection, moved)}):
         # What is to begin later concerns rows too: an aggregate that is not over yet, or a clock that runs fast.
         spans = moved_prices.spans(connection, offer, rated, was)
         if spans:
@@ -108,15 +121,36 @@ def _note_month(connection: Connection, at: datetime) -> None:
         work.book_through(connection, month)
 
 
+def _files(connection: Connection, waiting: Work) -> list[int]:
+    """Return the imports whose files have to be rated again for the same reason; more than needed, and never less."""
+    selector = waiting.selector
+    match waiting.kind:
+        case "price":
+            return files.of_offer(connection, selector["offer"], _spans(selector))
+        case "terms":
+            return files.of_channel(connection, selector["channel"], datetime.fromisoformat(selector["since"]))
+        case "customer":
+            return files.of_customers(connection, selector["ids"])
+        case "stream" | "role":
+            return files.of_source(connection, selector["source"])
+        case "unserved":
+            return served_now(connection)
+        case _:
+            return []
+
+
+def _spans(selector: Mapping[str, Any]) -> list[moved_prices.Span]:
+    return [
+        (datetime.fromisoformat(since), None if until is None else datetime.fromisoformat(until))
+        for since, until in selector["spans"]
+    ]
+
+
 def _where(waiting: Work) -> Sequence[usage.Condition]:
     selector = waiting.selector
     match waiting.kind:
         case "price":
-            spans = [
-                (datetime.fromisoformat(since), None if until is None else datetime.fromisoformat(until))
-                for since, until in selector["spans"]
-            ]
-            return usage.of_offer(selector["offer"], spans)
+            return usage.of_offer(selector["offer"], _spans(selector))
         case "terms":
             return usage.of_channel(selector["channel"], datetime.fromisoformat(selector["since"]))
         case "customer":

@@ -19,14 +19,21 @@ def find(connection: sa.Connection, digest: str, source: str) -> int | None:
     return found
 
 
-def begin(connection: sa.Connection, file: str, digest: str, format_: str, source: str, at: datetime, by: str) -> int:
-    """Write that an import begins, and return its number."""
+def begin(
+    connection: sa.Connection, file: str, digest: str, format_: str, source: str, at: datetime, by: str,
+    *, given: Mapping[str, object] | None = None, path: str | None = None,
+) -> int:  # fmt: skip
+    """Write that an import begins, and return its number.
+
+    ``path`` is where its rows stay, if they are not taken in, and ``given`` what has to be known to read them again.
+    """
     number: int = (connection.scalar(sa.select(sa.func.max(_i.id))) or 0) + 1
     connection.execute(
         sa.insert(ledger.usage_imports).values(
-            id=number, file=file, digest=digest, format=format_, source=source, given="{}", summary="{}", at=at, by=by
+            id=number, file=file, digest=digest, format=format_, source=source, given=json_text.dump(given or {}),
+            path=path, summary="{}", at=at, by=by,
         )
-    )
+    )  # fmt: skip
     return number
 
 
@@ -34,6 +41,12 @@ def finish(connection: sa.Connection, number: int, summary: Mapping[str, object]
     """Write what became of an import."""
     text = json_text.dump(dict(summary))
     connection.execute(sa.update(ledger.usage_imports).where(_i.id == number).values(summary=text))
+
+
+def note(connection: sa.Connection, number: int, name: str, value: str | None) -> None:
+    """Write something into the summary of an import, or with None take it out."""
+    kept = {**json_text.load(connection.scalar(sa.select(_i.summary).where(_i.id == number)) or "{}"), name: value}
+    finish(connection, number, {key: said for key, said in kept.items() if said is not None})
 
 
 def every(connection: sa.Connection, limit: int, before: int | None = None) -> list[dict[str, Any]]:

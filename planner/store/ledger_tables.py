@@ -30,6 +30,7 @@ streams = sa.Table(
     sa.Column("feed", sa.Text, nullable=False),  # whose spellings of providers it uses
     sa.Column("mutable", sa.Boolean, nullable=False),  # whether it may say something newer of a row it sent
     sa.Column("own", sa.Boolean, nullable=False),  # sent by whoever made the requests, each its own
+    sa.Column("in_place", sa.Boolean, nullable=False),  # its rows lie in files, and are not on record
     sa.Column("recorded_at", UtcTime, nullable=False),
     sa.Column("recorded_by", sa.Text, nullable=False),
     sa.CheckConstraint("role IN ('ledger', 'evidence')", name="role"),
@@ -124,6 +125,23 @@ ledger_lines = sa.Table(
     sa.Index("ix_ledger_lines_event", "event"),
     sa.Index("ix_ledger_lines_recorded", "recorded_at"),
     sa.Index("ix_ledger_lines_booked", "booked_in", "kind"),
+)
+
+# What was booked of a file that is rated where it lies, run by run: of an import everything, later what was different.
+bulk_runs = sa.Table(
+    "bulk_runs",
+    metadata,
+    id_column(),
+    sa.Column("import_id", sa.ForeignKey("usage_imports.id"), nullable=False),
+    sa.Column("recorded_at", UtcTime, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("first_slot", sa.Integer),  # of its cells; NULL: it has none
+    sa.Column("last_slot", sa.Integer),
+    sa.Column("unserved", sa.Text, nullable=False),  # JSON: names in the file that nobody knows an offer of
+    sa.Column("cells", sa.LargeBinary, nullable=False),  # zlib, JSON: slots, heads, measures and units
+    sa.CheckConstraint("kind IN ('imported', 'rerated', 'unavailable')", name="kind"),
+    sa.Index("ix_bulk_runs_import", "import_id"),
+    sa.Index("ix_bulk_runs_recorded", "recorded_at"),
 )
 
 ledger_periods = sa.Table(

@@ -1,5 +1,6 @@
 """Sums for a report: read from days of UTC where these lie whole in a window, and from quarter hours at its edges."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from planner.core.periods import DAY_SLOTS, Window
 from planner.core.posting import MILLI, Counted, Measures, Posting
-from planner.store import json_text
+from planner.store import bulk, json_text
 from planner.store.tables import ledger
 
 USAGE, BOOKED = "usage", "booked"
@@ -55,7 +56,7 @@ def facts(connection: sa.Connection, asked: Asked) -> dict[Place, Measures]:
     for place, row in _rows(connection, asked, (ledger.usage_facts, ledger.usage_days), _measures):
         found[place] = found.get(place, Measures()) + row
     if asked.known_at is not None:
-        for place, posting, sign in _since(connection, asked):
+        for place, posting, sign in _since(connection, asked, asked.known_at):
             had = found.get(place, Measures())
             found[place] = had + posting.measures if sign > 0 else had - posting.measures
     return {place: measures for place, measures in found.items() if any(measures)}
@@ -75,7 +76,7 @@ def units(connection: sa.Connection, asked: Asked) -> dict[tuple[int, tuple[Any,
     ):
         add(place, unit, counted)
     if asked.known_at is not None:
-        for place, posting, sign in _since(connection, asked):
+        for place, posting, sign in _since(connection, asked, asked.known_at):
             for unit, counted in posting.units:
                 add(place, unit, counted, sign)
     return {key: counted for key, counted in found.items() if any(counted)}
@@ -165,25 +166,34 @@ def _counted(row: Any) -> tuple[str, Counted]:  # noqa: ANN401  # a row of sums
     return row.unit, Counted(int(row.quantity or 0), _amount(row, "cost"), _amount(row, "high"), _amount(row, "list"))
 
 
-def _since(connection: sa.Connection, asked: Asked) -> Iterator[tuple[Place, Posting, int]]:
+def _since(connection: sa.Connection, asked: Asked, known_at: datetime) -> Iterator[tuple[Place, Posting, int]]:
     """Yield what was booked after the moment that is asked about, to be taken away again.
 
     What was known is what is known now, less what was learnt since.
     """
+    places = [HEADS.index(name) for name in asked.heads]
+    chosen = [(HEADS.index(name), set(values)) for name, values in asked.where]
+    starts = [window.slots.start for window in asked.windows]
+    for slot, posting, sign in _booked_since(connection, asked, known_at):
+        number = bisect_right(starts, slot) - 1
+        within = number >= 0 and slot in asked.windows[number].slots
+        if within and all(posting.dims[place] in values for place, values in chosen):
+            yield (number, tuple(posting.dims[place] for place in places)), posting, sign
+
+
+def _booked_since(
+    connection: sa.Connection, asked: Asked, known_at: datetime
+) -> Iterator[tuple[int, Posting, int]]:  # fmt: skip
+    """Yield slots with what is to be put back (1) or taken away (-1) in them: of rows, and of the cells of files."""
     line = ledger.ledger_lines.c
     first, last = asked.windows[0].slots.start, asked.windows[-1].slots.stop
     time = line.booked_slot if asked.basis == BOOKED else line.slot
     query = sa.select(time.label("time"), line.old, line.new).where(
-        line.recorded_at > asked.known_at, time >= first, time < last
+        line.recorded_at > known_at, time >= first, time < last
     )
-    places = [HEADS.index(name) for name in asked.heads]
-    chosen = [(HEADS.index(name), set(values)) for name, values in asked.where]
     for row in connection.execute(query):
-        number = next((n for n, window in enumerate(asked.windows) if row.time in window.slots), None)
-        if number is None:
-            continue
         for text, sign in ((row.old, 1), (row.new, -1)):
             if text is not None:
-                posting = Posting.read(json_text.load(text))
-                if all(posting.dims[place] in values for place, values in chosen):
-                    yield (number, tuple(posting.dims[place] for place in places)), posting, sign
+                yield row.time, Posting.read(json_text.load(text)), sign
+    for slot, booked_slot, posting in bulk.since(connection, known_at):
+        yield booked_slot if asked.basis == BOOKED else slot, posting, -1

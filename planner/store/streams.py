@@ -15,7 +15,8 @@ class Stream(NamedTuple):
     """A stream: its role, whether a person chose it, the account it is of, and whose spellings it uses.
 
     ``mutable``: it may say something newer of a row it sent. ``own``: it is sent by a backend that made the requests
-    itself, so that two such streams never tell of the same one.
+    itself, so that two such streams never tell of the same one. ``in_place``: its rows are not on record, but lie in
+    files that were rated where they are.
     """
 
     source: str
@@ -25,6 +26,7 @@ class Stream(NamedTuple):
     feed: str = ""
     mutable: bool = False
     own: bool = False
+    in_place: bool = False
 
 
 def find(connection: sa.Connection, source: str) -> Stream | None:
@@ -37,7 +39,7 @@ def find(connection: sa.Connection, source: str) -> Stream | None:
 
 
 def _stream(row: Any) -> Stream:  # noqa: ANN401  # a row of the table
-    return Stream(row.source, Role(row.role), row.chosen, row.account, row.feed, row.mutable, row.own)
+    return Stream(row.source, Role(row.role), row.chosen, row.account, row.feed, row.mutable, row.own, row.in_place)
 
 
 def every(connection: sa.Connection) -> list[Stream]:
@@ -50,7 +52,7 @@ def keep(connection: sa.Connection, stream: Stream, at: datetime, by: str) -> No
     """Write a stream as it is now."""
     values = {
         "role": stream.role.value, "chosen": stream.chosen, "account": stream.account, "feed": stream.feed,
-        "mutable": stream.mutable, "own": stream.own, "recorded_at": at, "recorded_by": by,
+        "mutable": stream.mutable, "own": stream.own, "in_place": stream.in_place, "recorded_at": at, "recorded_by": by,
     }  # fmt: skip
     place = ledger.streams.c.source == stream.source
     if find(connection, stream.source) is None:
@@ -115,6 +117,13 @@ def told_twice(connection: sa.Connection, stream: Stream, days: Mapping[Day, boo
         if (party, day) in days and not (named and days[party, day]):
             return str(source)
     return None
+
+
+def told_before(connection: sa.Connection, source: str, days: Iterable[Day]) -> Day | None:
+    """Return the first of these days that a stream told something of before, or None."""
+    d = ledger.stream_days.c
+    known = {(row.party, row.day) for row in connection.execute(sa.select(d.party, d.day).where(d.source == source))}
+    return min((day for day in days if day in known), key=lambda pair: pair[::-1], default=None)
 
 
 def note_days(connection: sa.Connection, stream: Stream, days: Mapping[Day, bool]) -> None:

@@ -55,10 +55,11 @@ class Tariffs:
 
     def expect(self, offers: Iterable[str]) -> None:
         """Read together what is on record of offers: one by one takes far longer."""
-        wanted = set(offers) - self._cards.keys()
+        wanted = {id_ for id_ in offers if (id_,) not in self._served}
         listed = facts_by_id(self._connection, wanted)
         self._served |= {(id_,): self._by_id(id_, listed.get(id_)) for id_ in wanted}
-        self._cards |= cards.of_offers(self._connection, wanted)
+        # A row that names its model may have asked for the prices of an offer before one that names the offer.
+        self._cards |= cards.of_offers(self._connection, wanted - self._cards.keys())
 
     def served(self, event: Event, feed: str = "") -> Served:
         """Return who served a row. Ids are compared byte for byte, and spellings only by curated rows.

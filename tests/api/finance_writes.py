@@ -1,10 +1,15 @@
 """What finance changes by hand, as requests that work: each has to leave its trace."""
 
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from starlette.testclient import TestClient
 
+from planner.core.event import Role
+from planner.flows.import_file import Import
+from planner.flows.import_in_place import import_in_place
 from planner.flows.rebook import catch_up
 from planner.store.engine import Store
 from tests.api.test_policies import WHY
@@ -13,6 +18,7 @@ EVENT = {
     "id": "m1", "source": "meter", "at": "2026-08-10T12:00:00Z", "offer": "self-hosted:gpus/a",
     "usage": {"input_tokens": 10}, "plan": "pro",
 }  # fmt: skip
+MAPPING = {"kind": "usage", "id": "id", "at": "at", "offer": "offer", "counts": {"input_tokens": "input"}}
 CUSTOMER = {"name": "Acme", "external_ids": [{"source": "stripe", "id": "cus_1"}], **WHY}
 # What is told here is its own record: a stream of rows, each with who sent it and when.
 TOLD = frozenset(
@@ -24,6 +30,7 @@ CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("PUT", "/v1/streams/{source}"): ("/v1/streams/meter", {"role": "evidence", **WHY}),
     ("POST", "/v1/periods/{id}/close"): ("/v1/periods/2026-07/close", WHY),
     ("POST", "/v1/periods/{id}/reopen"): ("/v1/periods/2026-08/reopen", WHY),
+    ("POST", "/v1/imports/{id}/rerate"): ("/v1/imports/1/rerate", WHY),
     ("POST", "/v1/price-plans"): ("/v1/price-plans", {"source": "stripe", "price": "price_pro", "plan": "pro", **WHY}),
     ("PUT", "/v1/customers/{id}"): ("/v1/customers/fresh", CUSTOMER),
     ("POST", "/v1/customers/{id}/plans"): (
@@ -33,7 +40,16 @@ CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 
 
 def prepare(client: TestClient, store: Store, headers: dict[str, str]) -> None:
-    """Tell of one row of usage, close its month, and register a customer."""
+    """Import a file in place, tell of one row of usage, close its month, and register a customer."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "usage.csv"
+        path.write_text("id,at,offer,input\nm0,2026-08-10T12:00:00Z,self-hosted:gpus/a,10\n")
+        # Of evidence nothing is booked, so that to rate it again its file is not even read.
+        asked = Import(
+            path=path, name=path.name, words={"source": "log"}, mapping=MAPPING, format="mapping", role=Role.EVIDENCE
+        )
+        done = import_in_place(store, asked, now=lambda: datetime.now(UTC), by="test")  # noqa: TID251  # as the server's
+        assert done.import_id == 1
     assert client.post("/v1/usage", json={"events": [EVENT]}, headers=headers).status_code == 200
     assert client.put("/v1/customers/known", json={"name": "Known", **WHY}, headers=headers).status_code == 200
     catch_up(store, lambda: datetime.now(UTC))  # noqa: TID251  # the server's clock is the real one

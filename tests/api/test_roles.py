@@ -101,6 +101,7 @@ TABLE = {
     ("POST", "/v1/usage/{source}/{id:path}/void"): "money",
     ("POST", "/v1/imports"): "money",
     ("GET", "/v1/imports"): "money",
+    ("POST", "/v1/imports/{id}/rerate"): "money",
     ("POST", "/v1/revenue"): "money",
     ("GET", "/v1/streams"): "money",
     ("PUT", "/v1/streams/{source}"): "money",

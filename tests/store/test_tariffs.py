@@ -71,6 +71,18 @@ def test_names_mean_the_offer_they_spell(books: Store) -> None:
     assert served(books, channel="openrouter", provider="acme", model="acme/small").party == "openrouter"
 
 
+def test_who_is_named_first_by_model_and_then_by_id_is_the_same(books: Store) -> None:
+    """Prices that were asked for meanwhile hide nobody."""
+    with books.read() as connection:
+        tariffs = Tariffs(connection)
+        names: dict[str, Any] = {"source": "s", "id": "1", "at": SEPTEMBER, "counts": {}}
+        by_name = tariffs.served(Event(**names, provider="acme", model="small"))
+        listed_at = tariffs.cards(OFFER, SEPTEMBER, None)
+        tariffs.expect([OFFER, "direct:acme/large@eu"])
+        assert tariffs.served(Event(**names, offer=OFFER)) == by_name
+        assert tariffs.cards(OFFER, SEPTEMBER, None) == listed_at != ()
+
+
 def test_names_that_may_mean_several_mean_none(books: Store) -> None:
     """Two regions and nobody said which; nor is a tier of its own guessed. What is known is told all the same."""
     large = served(books, provider="acme", model="large", region="mars")
