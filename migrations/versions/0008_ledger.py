@@ -311,7 +311,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_lines")),
     )
     with op.batch_alter_table("ledger_lines", schema=None) as batch_op:
-        batch_op.create_index("ix_ledger_lines_booked", ["booked_in", "kind"], unique=False)
+        batch_op.create_index("ix_ledger_lines_booked", ["booked_in"], unique=False)
+        batch_op.create_index(
+            "ix_ledger_lines_changes",
+            ["booked_slot"],
+            unique=False,
+            sqlite_where=sa.text("kind <> 'usage'"),
+            postgresql_where=sa.text("kind <> 'usage'"),
+        )
         batch_op.create_index("ix_ledger_lines_event", ["event"], unique=False)
         batch_op.create_index("ix_ledger_lines_recorded", ["recorded_at"], unique=False)
 
@@ -321,6 +328,11 @@ def downgrade() -> None:
     with op.batch_alter_table("ledger_lines", schema=None) as batch_op:
         batch_op.drop_index("ix_ledger_lines_recorded")
         batch_op.drop_index("ix_ledger_lines_event")
+        batch_op.drop_index(
+            "ix_ledger_lines_changes",
+            sqlite_where=sa.text("kind <> 'usage'"),
+            postgresql_where=sa.text("kind <> 'usage'"),
+        )
         batch_op.drop_index("ix_ledger_lines_booked")
     op.drop_table("ledger_lines")
     with op.batch_alter_table("usage_facts", schema=None) as batch_op:

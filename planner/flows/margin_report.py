@@ -23,10 +23,12 @@ from planner.store.report_sums import BOOKED, HEADS, Asked
 UNASSIGNED = "unassigned"
 BASES, COST_BASES = ("booked", "usage"), ("best", "rated", "reported")
 _FORCED = ("plan", "cost_basis", "stated_by", "matched")
+_EXPLAINING = ("cost_basis", "price_version", "unpriced", "provider", "model")
 _GROUPS = tuple(name for name in HEADS if name not in ("matched", "cost_basis", "stated_by", "unpriced"))
 # Whatever is asked by more heads than these is nothing that anybody paid for by itself.
 _PAID_FOR = frozenset({"plan", "customer"})
 LINES_MAX = 1_000
+_TOGETHER_MAX = 60
 _ONE = Decimal(1)
 # A client's own estimate is no bill.
 _BILLED = frozenset({StatedBy.PROVIDER.value, StatedBy.GATEWAY.value})
@@ -169,15 +171,27 @@ class _Groups:
     total: Statement = field(default_factory=Statement)
     unmatched: Statement = field(default_factory=Statement)
     bases: dict[tuple[str, str], Takings] = field(default_factory=dict)
+    priced: dict[str, Measures] = field(default_factory=dict)
+    unpriced: dict[tuple[str, str, str], Measures] = field(default_factory=dict)
 
     def at(self, key: tuple[Any, ...]) -> Statement:
         return self.rows.setdefault(key, Statement())
 
+    def explain(self, said: Mapping[str, str], measures: Measures) -> None:
+        """Note by which version of a price sums were rated, or why they have none."""
+        if said["cost_basis"] == RATED and said["price_version"]:
+            version = said["price_version"]
+            self.priced[version] = self.priced.get(version, Measures()) + measures
+        elif said["unpriced"]:
+            why = said["unpriced"], said["provider"], said["model"]
+            self.unpriced[why] = self.unpriced.get(why, Measures()) + measures
+
 
 def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], known: _Known) -> _Groups:
     groups = _Groups()
-    forced = tuple(name for name in _FORCED if name not in asked.heads)
-    heads = (*asked.heads, *forced)
+    # Read together, what explains the costs is for nothing; days know no customers, and many windows are many rows.
+    apart = "customer" in asked.heads or len(pieces) > _TOGETHER_MAX
+    heads = tuple(dict.fromkeys((*asked.heads, *_FORCED, *(() if apart else _EXPLAINING))))
     query = Asked(windows=pieces, heads=heads, basis=asked.basis, known_at=asked.known_at)
     for (number, values), measures in report_sums.facts(connection, query).items():
         said = dict(zip(heads, values, strict=True))
@@ -187,6 +201,18 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
             sums.use(measures, basis, reported=reported, free=said["plan"] in known.free)
         if not said["matched"]:
             groups.unmatched.use(measures, basis, reported=reported, free=False)
+        if not apart:
+            groups.explain(said, measures)
+    if apart:
+        whole = [Window("", pieces[0].start, pieces[-1].end)]
+        query = Asked(windows=whole, heads=_EXPLAINING, basis=asked.basis, known_at=asked.known_at)
+        for (_number, values), measures in report_sums.facts(connection, query).items():
+            groups.explain(dict(zip(_EXPLAINING, values, strict=True)), measures)
+    _earned(connection, asked, pieces, groups)
+    return groups
+
+
+def _earned(connection: Connection, asked: Question, pieces: Sequence[Window], groups: _Groups) -> None:
     taken = revenue.sums(
         connection, pieces, by_customer="customer" in asked.heads, booked=asked.basis == BOOKED, known_at=asked.known_at
     )
@@ -202,7 +228,6 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
             sums.take(takings, tax_unknown=place.tax_unknown, unconverted=place.unconverted, lines=lines)
         key = place.basis, place.source
         groups.bases[key] = groups.bases.get(key, Takings()).plus(takings)
-    return groups
 
 
 def _basis(asked: str, best: str, *, reported: bool) -> str | None:
@@ -262,23 +287,12 @@ def _reported(asked: Question, rows: Sequence[Mapping[str, Any]]) -> dict[str, A
 def _evidence(
     connection: Connection, asked: Question, groups: _Groups, span: tuple[datetime, datetime]
 ) -> dict[str, Any]:
-    whole = [Window("", *span)]
-    heads = ("price_version", "offer", "provider", "model", "unpriced", "cost_basis")
-    found = report_sums.facts(connection, Asked(windows=whole, heads=heads, basis=asked.basis, known_at=asked.known_at))
-    priced: dict[str, Measures] = {}
-    unpriced: dict[tuple[str, str, str], Measures] = {}
-    for (_number, values), measures in found.items():
-        version, _offer, provider, model, reason, basis = values
-        if basis == RATED and version:
-            priced[version] = priced.get(version, Measures()) + measures
-        elif reason:
-            unpriced[reason, provider, model] = unpriced.get((reason, provider, model), Measures()) + measures
     return {
-        "prices": evidence_of_costs.prices(connection, priced),
+        "prices": evidence_of_costs.prices(connection, groups.priced),
         "unpriced": [
             {"reason": reason, "provider": provider or None, "model": model or None, "rows": measures.rows,
              "tokens": measures.input_tokens + measures.output_tokens, "reported_usd": pico_text(measures.stated)}
-            for (reason, provider, model), measures in sorted(unpriced.items())
+            for (reason, provider, model), measures in sorted(groups.unpriced.items())
         ],
         "revenue": [
             {"basis": basis, "source": source, "revenue_usd": pico_text(takings.revenue),

@@ -129,9 +129,7 @@ def _joined(runs: Sequence[_Run]) -> list[_Run]:
 def _query(asked: Asked, table: sa.Table, run: _Run, more: tuple[str, ...]) -> sa.Select[Any]:
     time = table.c.booked_slot if asked.basis == BOOKED else table.c.slot
     dims = ledger.usage_dims.c
-    heads = [dims[name] for name in asked.heads]
-    extra = [table.c[name] for name in more]
-    sums = [sa.func.sum(column).label(column.name) for column in table.c if column.name not in _KEYS]
+    sums = [column.name for column in table.c if column.name not in _KEYS]
     end = run.start + run.length * run.windows
     when = [time >= run.start, time < end]
     if asked.basis == USAGE:
@@ -143,11 +141,21 @@ def _query(asked: Asked, table: sa.Table, run: _Run, more: tuple[str, ...]) -> s
                 sa.and_(table.c.slot >= run.start, table.c.slot < end, table.c.slot != booked),
             )
         ]
-    chosen = [dims[name].in_(values) for name, values in asked.where]
+    if asked.where:
+        chosen = [dims[name].in_(values) for name, values in asked.where]
+        when.append(table.c.dim.in_(sa.select(dims.id).where(*chosen)))
     # Whole numbers are divided: what is left over falls away.
     number = ((time - run.start) // run.length).label("n")
-    query = sa.select(number, *heads, *extra, *sums).join(ledger.usage_dims, dims.id == table.c.dim)
-    return query.where(*when, *chosen).group_by(number, *heads, *extra)
+    extra = [table.c[name] for name in more]
+    amounts = [table.c[name] for name in sums]
+    # Of long windows, whole numbers are sorted and added up first, and only these sums by the words they stand for.
+    first = run.length > DAY_SLOTS and not asked.by_customer
+    found = [sa.func.sum(amount).label(amount.name) for amount in amounts] if first else amounts
+    query = sa.select(number, table.c.dim, *extra, *found).where(*when)
+    each = (query.group_by(number, table.c.dim, *extra) if first else query).subquery()
+    keys = [each.c.n, *(dims[name] for name in asked.heads), *(each.c[name] for name in more)]
+    total = sa.select(*keys, *(sa.func.sum(each.c[name]).label(name) for name in sums))
+    return total.join(ledger.usage_dims, dims.id == each.c.dim).group_by(*keys)
 
 
 _KEYS = ("slot", "booked_slot", "dim", "unit")

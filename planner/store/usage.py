@@ -20,6 +20,8 @@ Condition = sa.ColumnElement[bool]
 """Which rows are meant."""
 
 _e, _l = ledger.usage_events.c, ledger.ledger_lines.c
+# Written out, and not a parameter, so that the index of these few lines is used.
+_CHANGES = _l.kind != sa.literal_column("'usage'")
 
 
 class Stored(NamedTuple):
@@ -276,7 +278,7 @@ def lines(connection: sa.Connection, wanted: Wanted, limit: int) -> Iterator[Any
         if value is not None:
             where.append(column == value)
     if wanted.deltas:
-        where.append(_l.kind != "usage")
+        where.append(_CHANGES)
     query = (
         sa.select(ledger.ledger_lines, _e.source, _e.event_id)
         .join(ledger.usage_events, _e.id == _l.event)
@@ -291,7 +293,7 @@ def deltas(
     connection: sa.Connection, since: datetime, until: datetime, known_at: datetime | None, limit: int
 ) -> list[Any]:
     """Return what changed something that was booked before and is booked in a span itself, the newest first."""
-    where = [_l.kind != "usage", _l.booked_slot >= slot_of(since), _l.booked_slot < slot_of(until)]
+    where = [_CHANGES, _l.booked_slot >= slot_of(since), _l.booked_slot < slot_of(until)]
     if known_at is not None:
         where.append(_l.recorded_at <= known_at)
     query = (

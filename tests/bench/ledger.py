@@ -1,4 +1,4 @@
-"""Sums of a million rows of usage in a year, and how long reports read them: ``python -m tests.bench.ledger``."""
+"""A year of a million rows of usage, and how long a margin report of them takes: ``python -m tests.bench.ledger``."""
 
 import argparse
 import random
@@ -9,23 +9,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
 
 import psycopg
 from rich.progress import track
 
-from planner.core.periods import Window, slot_of, windows, zone_of
-from planner.core.posting import RATED, Counted, Dims, Measures, Posting, Sums
-from planner.store import report_sums, rollups
+from planner.core.event import Event
+from planner.core.periods import slot_of, slot_start
+from planner.core.posting import RATED, Counted, Dims, Measures, Posting
+from planner.flows.margin_report import Question, margin_report
+from planner.store import rollups, usage
 from planner.store.engine import Store, open_store
 from planner.store.migrate import upgrade
-from planner.store.report_sums import Asked
 from tests.databases import postgres_database, postgres_server
 
 ROWS = 1_000_000
 SINCE, UNTIL = date(2025, 12, 1), date(2026, 12, 1)
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 PLANS, TASKS, OFFERS, CUSTOMERS = 4, 6, 12, 2_000
-TABLES = ("usage_dims", "usage_facts", "usage_days", "usage_fact_units", "usage_day_units")
+TABLES = (
+    "usage_events", "ledger_lines", "usage_dims", "usage_facts", "usage_days", "usage_fact_units", "usage_day_units",
+)  # fmt: skip
 # Rows in one transaction.
 AT_ONCE = 50_000
 # Prices in 1e-12 USD per token in, read from a cache, and out.
@@ -57,14 +62,29 @@ def _postings(count: int, seed: int) -> Iterator[tuple[int, Posting]]:
 
 
 def fill(store: Store, count: int = ROWS, seed: int = 1) -> None:
-    """Add the sums of so many requests to a database, as they are added when requests are booked."""
+    """Store so many requests, the line that books each, and their sums, as they are when requests come in."""
     postings = _postings(count, seed)
-    for done in track(range(0, count, AT_ONCE), "sums"):
-        sums = Sums()
-        for _ in range(min(AT_ONCE, count - done)):
-            slot, posting = next(postings)
-            sums.add(slot, slot, posting)
+    for done in track(range(0, count, AT_ONCE), "rows"):
+        some = list(islice(postings, AT_ONCE))
+        events = [
+            Event(
+                source="backend", id=f"r{number}", at=slot_start(slot), offer=posting.dims.offer,
+                plan=posting.dims.plan, customer=posting.dims.customer, task=posting.dims.task,
+                counts={"input_tokens": posting.measures.input_tokens, "output_tokens": posting.measures.output_tokens},
+            )
+            for number, (slot, posting) in enumerate(some, done)
+        ]  # fmt: skip
+        changes = [
+            usage.Change("usage", row, event.at, None, posting)
+            for row, (event, (_slot, posting)) in enumerate(zip(events, some, strict=True), done + 1)
+        ]
         with store.write() as connection:
+            rows = [
+                usage.New(row, event, *usage.written(event), usage.LIVE, event.offer)
+                for row, event in enumerate(events, done + 1)
+            ]
+            usage.insert(connection, rows, usage.numbered(connection, changes), None, NOW, "bench")
+            sums = usage.book(connection, changes, {}, NOW, range(done + 1, done + len(some) + 1))
             rollups.apply(connection, sums)
 
 
@@ -74,43 +94,42 @@ def copied(path: Path, url: str) -> None:
         for table in track(TABLES, "copied"):
             rows = there.execute(f"SELECT * FROM {table}")  # noqa: S608  # a name from this file
             names = [column[0] for column in rows.description]
+            # The embedded database has no booleans and no moments.
             flag = names.index("matched") if "matched" in names else None
             columns = ", ".join(f'"{name}"' for name in names)
             with here.cursor().copy(f"COPY {table} ({columns}) FROM STDIN".encode()) as copy:
                 for row in rows:
-                    # The embedded database has no booleans.
                     copy.write_row(row if flag is None else [*row[:flag], bool(row[flag]), *row[flag + 1 :]])
         # A server that was filled a while ago has done this by itself.
         here.execute("VACUUM ANALYZE")
 
 
-def questions() -> dict[str, Asked]:
+def questions() -> dict[str, Question]:
     """Return what is asked, by name."""
-    whole = [Window("year", *(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (SINCE, UNTIL)))]
 
-    def by(unit: str, zone: str, *heads: str) -> Asked:
-        return Asked(windows=windows(SINCE, UNTIL, unit, zone_of(zone)), heads=heads)
+    def by(*heads: str, tz: str = "UTC") -> Question:
+        return Question(by=heads, since=SINCE, until=UNTIL, tz=tz)
 
     return {
-        "plan, month": by("month", "UTC", "plan"),
-        "plan, month, Asia/Kolkata": by("month", "Asia/Kolkata", "plan"),
-        "plan, task, offer, month": by("month", "UTC", "plan", "task", "offer"),
-        "customer": Asked(windows=whole, heads=("customer",)),
-        "customer, month": by("month", "UTC", "customer"),
-        "day": by("day", "UTC"),
-        "day, Asia/Kolkata": by("day", "Asia/Kolkata"),
+        "plan, month": by("plan", "month"),
+        "plan, month, Asia/Kolkata": by("plan", "month", tz="Asia/Kolkata"),
+        "plan, task, offer, month": by("plan", "task", "offer", "month"),
+        "customer": by("customer"),
+        "customer, month": by("customer", "month"),
+        "day": by("day"),
+        "day, Asia/Kolkata": by("day", tz="Asia/Kolkata"),
     }
 
 
-def report_ms(store: Store, asked: Asked, runs: int = 5) -> float:
-    """Return how long it takes to read sums, the median in milliseconds."""
+def report_ms(store: Store, asked: Question, runs: int = 5) -> float:
+    """Return how long a report with its evidence takes, the median in milliseconds."""
 
     def once() -> float:
         began = time.perf_counter()
         with store.read() as connection:
-            found = report_sums.facts(connection, asked)
+            found = margin_report(connection, asked)
         took = time.perf_counter() - began
-        assert found
+        assert found["total"]["coverage"] == "1.0000"
         return took * 1e3
 
     return statistics.median(once() for _ in range(runs))
@@ -138,7 +157,7 @@ def report(count: int = ROWS, show: Callable[[str], None] = print) -> None:
         for name, store in stores.items():
             for what, asked in questions().items():
                 target = "   target <= 300" if what == "plan, month" else ""
-                show(f"sums by {what:<26} {name:<10} {report_ms(store, asked):8.0f} ms{target}")
+                show(f"margin by {what:<26} {name:<10} {report_ms(store, asked):8.0f} ms{target}")
 
 
 if __name__ == "__main__":
