@@ -30,6 +30,7 @@ _SHEETS = {
     "unpriced": ("Unpriced", "usage without a price of ours, and why; reported_usd is what who bills it stated"),
     "revenue": ("Revenue", "revenue by how it was recognised and where it comes from"),
     "lines": ("Changes", "what came late, or was priced again after it was booked"),
+    "stale_imports": ("Missing files", "files rated in place that were not there when they had to be rated again"),
 }
 
 
