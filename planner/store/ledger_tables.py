@@ -236,44 +236,25 @@ def _late(table: str) -> sa.Index:
     return sa.Index(f"ix_{table}_late", "slot", sqlite_where=where, postgresql_where=where)
 
 
+def _facts(name: str) -> sa.Table:
+    return sa.Table(name, metadata, *_slots(), _dim(), *_measures(), _late(name), sqlite_with_rowid=False)
+
+
+def _units(name: str) -> sa.Table:
+    unit = sa.Column("unit", sa.Text, primary_key=True)
+    quantity = sa.Column("quantity", _BIG, nullable=False)
+    amounts = [column for amount in ("cost", "high", "list") for column in amount_columns(amount)]
+    return sa.Table(
+        name, metadata, *_slots(), _dim(), unit, quantity, *amounts, _late(name), sqlite_with_rowid=False
+    )  # fmt: skip
+
+
 # Quarter hours of UTC, with customers.
-usage_facts = sa.Table(
-    "usage_facts", metadata, *_slots(), _dim(), *_measures(),
-    _late("usage_facts"),
-    sqlite_with_rowid=False,
-)  # fmt: skip
-usage_fact_units = sa.Table(
-    "usage_fact_units",
-    metadata,
-    *_slots(),
-    _dim(),
-    sa.Column("unit", sa.Text, primary_key=True),
-    sa.Column("quantity", _BIG, nullable=False),
-    *amount_columns("cost"),
-    *amount_columns("high"),
-    *amount_columns("list"),
-    _late("usage_fact_units"),
-    sqlite_with_rowid=False,
-)
+usage_facts = _facts("usage_facts")
+usage_fact_units = _units("usage_fact_units")
 # Days of UTC, without customers; the slots are the first of their day.
-usage_days = sa.Table(
-    "usage_days", metadata, *_slots(), _dim(), *_measures(),
-    _late("usage_days"),
-    sqlite_with_rowid=False,
-)  # fmt: skip
-usage_day_units = sa.Table(
-    "usage_day_units",
-    metadata,
-    *_slots(),
-    _dim(),
-    sa.Column("unit", sa.Text, primary_key=True),
-    sa.Column("quantity", _BIG, nullable=False),
-    *amount_columns("cost"),
-    *amount_columns("high"),
-    *amount_columns("list"),
-    _late("usage_day_units"),
-    sqlite_with_rowid=False,
-)
+usage_days = _facts("usage_days")
+usage_day_units = _units("usage_day_units")
 
 # --- who pays for it --------------------------------------------------------------------------------------
 
