@@ -105,10 +105,11 @@ class Books:
         spans = [] if offer is None else list(_spans(offer, row))
         if offer is None or not spans:
             return "no_price"
-        for _since, _until, card in spans:
-            missing = next((unit for unit in parts if unit != "request" and _source(card, unit) is None), None)
-            if missing is not None:
-                return f"no_rate:{missing}"
+        # Of several units without a rate, under whichever card, the first one is named.
+        lacking = (unit for unit in parts if any(_source(card, unit) is None for *_, card in spans))
+        missing = next((unit for unit in lacking if unit != "request"), None)
+        if missing is not None:
+            return f"no_rate:{missing}"
         if row.service_tier != "standard":
             tiers = ({unit for unit in parts if not _tier_priced(card, unit, row.service_tier)} for *_, card in spans)
             if any(unpriced - {"request"} for unpriced in tiers):
