@@ -98,13 +98,17 @@ class Books:
         self, row: Event, offer: PlainOffer | None, parts: Mapping[str, int], prompt: int
     ) -> dict[str, tuple[int, int, int]] | str:
         """Return each unit's cost at least and at most, and at list price, in 1e-12 USD; or why there is none."""
-        if row.outcome.value == "gateway_cache" or (row.outcome.value == "failed" and not set(parts) - {"request"}):
+        counted = bool(set(parts) - {"request"})
+        how = row.outcome.value
+        if how == "gateway_cache" or (how == "failed" and not counted and not row.stated_usd):
             return {}
         if not row.rateable:
             return "not_rateable"
         spans = [] if offer is None else list(_spans(offer, row))
         if offer is None or not spans:
             return "no_price"
+        if parts and not counted and not any(_source(card, "request") for *_, card in spans):
+            return "nothing_counted"
         # Of several units without a rate, under whichever card, the first one is named.
         lacking = (unit for unit in parts if any(_source(card, unit) is None for *_, card in spans))
         missing = next((unit for unit in lacking if unit != "request"), None)

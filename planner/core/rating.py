@@ -82,13 +82,16 @@ def rate(
     """
     usage = event.usage(includes_cached=includes_cached)
     counted = tuple(RatedUnit(unit, quantity, 0, 0, 0) for unit, quantity in usage.parts)
-    if event.outcome is Outcome.GATEWAY_CACHE or (event.outcome is Outcome.FAILED and not _used(usage)):
+    if event.outcome is Outcome.GATEWAY_CACHE or (event.outcome is Outcome.FAILED and not _charged(event, usage)):
         return Rated(counted, ttl_assumed=usage.ttl_assumed)
     if not event.rateable:
         return Rated(counted, unpriced="not_rateable")
     if not cards:
         return Rated(counted, unpriced="no_price")
     context = Context(event.service_tier, event.region or region)
+    if counted and not _used(usage) and not any(card.rates.rate_unit(Unit.REQUEST) for card in cards):
+        # A picture, say, of which only the request was told: what it cost is in no price of requests, and is not 0.
+        return Rated(counted, unpriced="nothing_counted")
     try:
         if event.until is None and event.cache_stated:
             return _exact(usage, cards[-1], event.at.astimezone(UTC), context, factor)
@@ -108,6 +111,10 @@ def unreadable(event: Event, *, includes_cached: bool) -> str | None:
     except InvalidInput as error:
         return f"{error.field}: {error.problem}"
     return None
+
+
+def _charged(event: Event, usage: Usage) -> bool:
+    return _used(usage) or bool(event.stated_usd)
 
 
 def _used(usage: Usage) -> bool:

@@ -328,6 +328,17 @@ def test_a_region_is_that_of_the_row_or_of_its_offer() -> None:
     assert usd(at_list(event(input_tokens=MTOK, region="eu"), table))[0] == "3"
 
 
+def test_a_request_that_counts_nothing_has_no_price() -> None:
+    """A picture of which only the request was told is not free; nor is a failure that somebody billed."""
+    assert at_list(event()).unpriced == "nothing_counted"
+    assert at_list(event(requests=3)).unpriced == "nothing_counted"
+    assert at_list(event(requests=0)).unpriced is None
+    assert at_list(event(outcome=Outcome.FAILED)).unpriced is None
+    billed = event(outcome=Outcome.FAILED, stated_usd=Decimal("0.05"))
+    assert at_list(billed).unpriced == "nothing_counted"
+    assert at_list(event(), rates(request="0.001")).unpriced is None
+
+
 def test_counts_that_are_no_request_are_told() -> None:
     """A part larger than its whole, no whole number, or a tier nobody knows; contents are not repeated."""
     small = event(input_tokens=1, cache_read_tokens=2)
