@@ -102,11 +102,25 @@ class Books:
         how = row.outcome.value
         if how == "gateway_cache" or (how == "failed" and not counted and not row.stated_usd):
             return {}
-        if not row.rateable:
-            return "not_rateable"
-        spans = [] if offer is None else list(_spans(offer, row))
-        if offer is None or not spans:
-            return "no_price"
+        reason = self._unpriced(row, offer, parts, counted=counted)
+        if reason:
+            return reason
+        assert offer is not None
+        spans = list(_spans(offer, row))
+        factor = self._factor(offer, row.at)
+        found: dict[str, tuple[int, int, int]] = {}
+        ranges = [self._range(offer, span, row, prompt, UNITS if row.until else tuple(parts)) for span in spans]
+        for unit, count in parts.items():
+            low, high = min(one[unit][0] for one in ranges), max(one[unit][1] for one in ranges)
+            found[unit] = _pico(count * low * factor), _pico(count * high * factor), _pico(count * low)
+        return found
+
+    @staticmethod
+    def _unpriced(row: Event, offer: PlainOffer | None, parts: Mapping[str, int], *, counted: bool) -> str:
+        """Return why a row that is to be priced cannot be."""
+        spans = [] if offer is None or not row.rateable else list(_spans(offer, row))
+        if not spans:
+            return "no_price" if row.rateable else "not_rateable"
         if parts and not counted and not any(_source(card, "request") for *_, card in spans):
             return "nothing_counted"
         # Of several units without a rate, under whichever card, the first one is named.
@@ -118,13 +132,7 @@ class Books:
             tiers = ({unit for unit in parts if not _tier_priced(card, unit, row.service_tier)} for *_, card in spans)
             if any(unpriced - {"request"} for unpriced in tiers):
                 return "no_tier_price"
-        factor = self._factor(offer, row.at)
-        found: dict[str, tuple[int, int, int]] = {}
-        ranges = [self._range(offer, span, row, prompt, UNITS if row.until else tuple(parts)) for span in spans]
-        for unit, count in parts.items():
-            low, high = min(one[unit][0] for one in ranges), max(one[unit][1] for one in ranges)
-            found[unit] = _pico(count * low * factor), _pico(count * high * factor), _pico(count * low)
-        return found
+        return ""
 
     def _factor(self, offer: PlainOffer, at: datetime) -> Fraction:
         percent, since = self._known.discounts.get((offer.channel, offer.provider), ("0", at))

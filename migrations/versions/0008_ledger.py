@@ -223,6 +223,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("usage_events", schema=None) as batch_op:
         batch_op.create_index("ix_usage_events_customer", ["customer", "at"], unique=False)
+        batch_op.create_index(
+            "ix_usage_events_duplicates",
+            ["request_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'duplicate'"),
+            postgresql_where=sa.text("state = 'duplicate'"),
+        )
         batch_op.create_index("ix_usage_events_offer", ["offer_id", "at"], unique=False)
         batch_op.create_index(
             "uq_usage_events_id",
@@ -361,6 +368,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("state <> 'superseded'"),
         )
         batch_op.drop_index("ix_usage_events_offer")
+        batch_op.drop_index(
+            "ix_usage_events_duplicates",
+            sqlite_where=sa.text("state = 'duplicate'"),
+            postgresql_where=sa.text("state = 'duplicate'"),
+        )
         batch_op.drop_index("ix_usage_events_customer")
     op.drop_table("usage_events")
     with op.batch_alter_table("usage_days", schema=None) as batch_op:

@@ -123,7 +123,7 @@ async def post_import(
     return await run_in_threadpool(run)
 
 
-_AGAIN = documented(errors.NotFound, errors.Conflict, errors.RowsUnavailable, errors.Changed)
+_AGAIN = documented(errors.NotFound, errors.Conflict, errors.RowsUnavailable, errors.Changed, errors.Overtaken)
 _WHY = described(ReasonIn, {"reason": "the file is back where it was"}, required=False)
 
 
@@ -133,9 +133,9 @@ def post_rerate(
 ) -> Response:  # fmt: skip
     """Rate a file that was imported in place again, by what is known now, and book the difference."""
     state, who = request.app.state, by(request, body.reason)
-    found, rating = bulk.again(state.store, id)
+    found, rating, then = bulk.again(state.store, id)
 
     def story(connection: Connection) -> Shape:
-        return rerated_shape(bulk.book_again(connection, found, rating, state.current.now(), who))
+        return rerated_shape(bulk.book_again(connection, found, rating, then, state.current.now(), who))
 
     return written(request, body.model_dump(), story)

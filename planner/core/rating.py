@@ -84,10 +84,8 @@ def rate(
     counted = tuple(RatedUnit(unit, quantity, 0, 0, 0) for unit, quantity in usage.parts)
     if event.outcome is Outcome.GATEWAY_CACHE or (event.outcome is Outcome.FAILED and not _charged(event, usage)):
         return Rated(counted, ttl_assumed=usage.ttl_assumed)
-    if not event.rateable:
-        return Rated(counted, unpriced="not_rateable")
-    if not cards:
-        return Rated(counted, unpriced="no_price")
+    if not event.rateable or not cards:
+        return Rated(counted, unpriced="no_price" if event.rateable else "not_rateable")
     context = Context(event.service_tier, event.region or region)
     if counted and not _used(usage) and not any(card.rates.rate_unit(Unit.REQUEST) for card in cards):
         # A picture, say, of which only the request was told: what it cost is in no price of requests, and is not 0.

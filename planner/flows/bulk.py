@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from planner.core.errors import Conflict, InvalidInput, PlannerError, RowsUnavailable
+from planner.core.errors import Conflict, InvalidInput, Overtaken, PlannerError, RowsUnavailable
 from planner.core.event import Event, Role
 from planner.core.periods import period_bounds, period_of, slot_of, slot_start
 from planner.core.posting import Measures, Sums
@@ -33,10 +33,15 @@ Told = Iterable[tuple[Event, Mapping[int, bool]]]
 
 
 class Known(NamedTuple):
-    """What was on record when a file was rated: the revision of the catalogue, and what was said of rows by then."""
+    """What was on record when a file was rated: the revision of the catalogue, what was said of rows, and its runs."""
 
     revision: int
     work: int
+    run: int | None = None
+
+    def outdated(self, connection: Connection) -> bool:
+        """Tell whether anything was said of rows since."""
+        return work.newest(connection) > self.work or (work.rated_revision(connection) or 0) > self.revision
 
 
 class Rerated(NamedTuple):
@@ -63,9 +68,10 @@ def begin(connection: Connection, asked: Rows, by: str) -> Rows:
     return replace(asked, stream=stream, containments=streams.containments(connection, stream.source))
 
 
-def known(connection: Connection) -> Known:
-    """Return what is on record now, to find out later whether something was said in between."""
-    return Known(read_heads(connection).catalogue, work.newest(connection))
+def known(connection: Connection, number: int | None = None) -> Known:
+    """Return what is on record now, of an import too, to find out later whether something was said in between."""
+    run = None if number is None else bulk.newest_run(connection, number)
+    return Known(read_heads(connection).catalogue, work.newest(connection), run)
 
 
 def rated(
@@ -139,7 +145,7 @@ def take_in(
     _book(connection, number, bulk.IMPORTED, rating, at)
     if rating.sums.facts and work.rated_revision(connection) is None:
         work.rate_through(connection, then.revision)
-    if work.newest(connection) > then.work or (work.rated_revision(connection) or 0) > then.revision:
+    if then.outdated(connection):
         # What was said meanwhile was said of the files that were known by then.
         work.add_files(connection, [number], at)
     return number, False
@@ -179,7 +185,7 @@ def _book(connection: Connection, number: int, kind: str, rating: Rating, at: da
 # --- it is rated again ------------------------------------------------------------------------------------
 
 
-def again(store: Store, number: int, progress: Progress = lambda _: None) -> tuple[InPlace, Rating]:
+def again(store: Store, number: int, progress: Progress = lambda _: None) -> tuple[InPlace, Rating, Known]:
     """Rate the file of an import once more, by everything that is on record now; nothing is booked yet.
 
     Raises:
@@ -191,7 +197,7 @@ def again(store: Store, number: int, progress: Progress = lambda _: None) -> tup
         found = bulk.one(connection, number)
         stream = streams.required(connection, found.source)
         if stream.role is Role.EVIDENCE:
-            return found, Rating()
+            return found, Rating(), known(connection, number)
     rows = Rows(
         path=Path(found.path), format=found.format, given=Given(**found.given), stream=stream, containments={},
         at=found.at,
@@ -204,13 +210,14 @@ def again(store: Store, number: int, progress: Progress = lambda _: None) -> tup
             stream = streams.required(connection, found.source)
             containments = streams.containments(connection, found.source)
             rating = rate(connection, replace(rows, stream=stream, containments=containments), progress=progress)
+            then = known(connection, number)
         if mark(rows.path) != before:
             raise _unavailable(found, "the file changed while it was read")
     except OSError:
         raise _unavailable(found, "the file is not where it was") from None
     except InvalidInput as error:
         raise _unavailable(found, f"{error.field}: {error.problem}") from None
-    return found, rating
+    return found, rating, then
 
 
 def mark(path: Path) -> tuple[int, int, int]:
@@ -227,23 +234,33 @@ def _unavailable(found: InPlace, problem: str) -> RowsUnavailable:
     return RowsUnavailable("import", str(found.id), problem, found.file)
 
 
-def book_again(connection: Connection, found: InPlace, rating: Rating, at: datetime, by: By | None = None) -> Rerated:
+def book_again(
+    connection: Connection, found: InPlace, rating: Rating, then: Known, at: datetime, by: By | None = None
+) -> Rerated:
     """Book what a file comes to more, or less, than is booked of it; in its own month, or else in the first open one.
 
     Args:
         connection: an open write transaction.
         found: the import.
-        rating: what its rows come to now.
+        rating: what its rows come to.
+        then: what was on record when it was rated.
         at: when this is recorded.
         by: who asked for it, if a person did.
+
+    Raises:
+        Overtaken: somebody else booked it since, who may know more.
     """
+    if bulk.newest_run(connection, found.id) != then.run:
+        raise Overtaken("import", str(found.id), "it was rated again by somebody else meanwhile")
     delta = _book(connection, found.id, bulk.RERATED, rating, at)
+    if then.outdated(connection):
+        work.add_files(connection, [found.id], at)
     imports.note(connection, found.id, STALE, None)
     total = sum(delta.facts.values(), Measures())
     done = Rerated(found.id, found.file, rating.rows, len(delta.facts), total)
     if by is not None:
         audit.record(
-            connection, at=at, actor=by.actor, action="import.rerate", subject=str(found.id), reason=by.reason,
+            connection, at=by.at, actor=by.actor, action="import.rerate", subject=str(found.id), reason=by.reason,
             before=None, after={"rows": done.rows, "cells": done.cells},
         )  # fmt: skip
     return done
@@ -256,15 +273,17 @@ def rerate(store: Store, number: int, now: Callable[[], datetime], by: By) -> Re
         NotFound: no import has this number.
         Conflict: its rows were taken in.
         RowsUnavailable: its file is gone, has other bytes, or cannot be read as it was.
+        Overtaken: somebody else booked it meanwhile.
     """
-    found, rating = again(store, number)
-    return store.tell(lambda connection: book_again(connection, found, rating, now(), by))
+    found, rating, then = again(store, number)
+    return store.tell(lambda connection: book_again(connection, found, rating, then, now(), by))
 
 
 def turn(store: Store, now: Callable[[], datetime]) -> Rerated | None:
     """Rate one file again that waits for it: outside any write transaction, as long as it takes. None: none waits.
 
-    Where its rows are unavailable, that is written down and it waits no more.
+    Where its rows are unavailable, that is written down and it waits no more. Where somebody else booked it meanwhile,
+    it waits for one more turn.
     """
     held = store.tell(lambda connection: work.claim(connection, now()))
     if held is None:
@@ -272,16 +291,19 @@ def turn(store: Store, now: Callable[[], datetime]) -> Rerated | None:
     mine = held
 
     def booked(connection: Connection) -> Rerated:
-        done = book_again(connection, found, rating, now())
+        done = book_again(connection, found, rating, then, now())
         work.end(connection, mine, now())
         return done
 
     try:
-        found, rating = again(store, mine.number)
+        found, rating, then = again(store, mine.number)
         return store.tell(booked)
     except RowsUnavailable as gone:
         store.tell(lambda connection: _gone(connection, mine, now()))
         return Rerated(mine.number, gone.file, 0, 0, Measures())
+    except Overtaken:
+        store.tell(lambda connection: work.give_back(connection, mine))
+        return Rerated(mine.number, "", 0, 0, Measures())
     except Exception:
         with contextlib.suppress(PlannerError):
             store.tell(lambda connection: work.give_back(connection, mine))

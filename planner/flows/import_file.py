@@ -15,6 +15,7 @@ from planner.core.posting import Measures
 from planner.core.rating import unreadable
 from planner.core.revenue import Item
 from planner.flows import earnings, ingest
+from planner.flows.successors import days_of
 from planner.ledger import formats, reading
 from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
 from planner.store import imports, streams
@@ -228,7 +229,7 @@ class _Survey:
             self._doubtful.append((place, provider, problems))
         named = event.request_id is not None
         _event, days = self._told.setdefault((event.offer, event.channel, provider, event.model), (event, {}))
-        for day in ingest.days_of(event):
+        for day in days_of(event):
             days[day] = days.get(day, True) and named
 
     def end(self, summary: Summary) -> None:

@@ -1,8 +1,8 @@
 """Usage comes in: each row is counted once, priced at its own time, and booked, all in one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from planner.core.errors import Conflict, NotFound
@@ -11,6 +11,7 @@ from planner.core.money import PICO, pico_text
 from planner.core.posting import Posting
 from planner.core.rating import unreadable
 from planner.flows.posting import Judged, Record
+from planner.flows.successors import days_of, succeed
 from planner.store import periods, rollups, streams, usage, work
 from planner.store.engine import Connection
 from planner.store.streams import Stream
@@ -50,6 +51,7 @@ class _Batch:
     rows: list[New]
     changes: list[Change]
     next_row: int
+    freed: list[str] = field(default_factory=list)  # requests whose row became another request's
 
 
 class _Fresh(NamedTuple):
@@ -102,7 +104,10 @@ def ingest(
         _note_days(batch)
     usage.insert(connection, batch.rows, usage.numbered(connection, batch.changes), import_id, at, by)
     fresh = {new.row for new in batch.rows}
-    rollups.apply(connection, usage.book(connection, batch.changes, periods.closed(connection), at, fresh))
+    closed = periods.closed(connection)
+    rollups.apply(connection, usage.book(connection, batch.changes, closed, at, fresh))
+    if batch.freed:
+        rollups.apply(connection, usage.book(connection, succeed(connection, batch.freed), closed, at))
     if batch.changes and work.rated_revision(connection) is None:
         work.rate_through(connection, batch.record.tariffs.revision)
     return results
@@ -195,7 +200,9 @@ def _take(
         usage.mark(batch.connection, old.row, usage.SUPERSEDED)
         status = NEWER if status == STORED else status
         if old.posting is not None:
-            batch.changes.append(Change("superseded", old.row, old.event.at, old.posting, None))
+            batch.changes.append(Change("superseded", old.row, old.event.at, old.posting, None, old.booked_in))
+            if old.event.request_id and old.event.request_id != event.request_id:
+                batch.freed.append(old.event.request_id)
     row, batch.next_row = batch.next_row, batch.next_row + 1
     batch.rows.append(New(row, event, document, digest, state, judged.served.offer))
     known[event.id] = _Fresh(digest, judged.posting if state == usage.LIVE else None)
@@ -272,13 +279,6 @@ def _note_days(batch: _Batch) -> None:
     streams.note_days(batch.connection, batch.stream, days)
 
 
-def days_of(event: Event) -> range:
-    """Return the days of UTC a row is about, counted from 1970."""
-    last = event.at if event.until is None else event.until - timedelta.resolution
-    first_day, last_day = (moment.astimezone(UTC).toordinal() - _EPOCH_DAY for moment in (event.at, last))
-    return range(first_day, last_day + 1)
-
-
 def refuse_overlap(
     connection: Connection, stream: Stream, told: Iterable[tuple[Event, Mapping[int, bool]]]
 ) -> Mapping[streams.Day, bool]:
@@ -317,9 +317,6 @@ def _refuse(connection: Connection, stream: Stream, days: Mapping[streams.Day, b
         )  # fmt: skip
 
 
-_EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
-
-
 def void(connection: Connection, source: str, id_: str, *, at: datetime, by: str) -> Result:
     """Take a row back: what was booked for it is booked back, and its id stays used.
 
@@ -334,8 +331,10 @@ def void(connection: Connection, source: str, id_: str, *, at: datetime, by: str
         raise Conflict("usage", id_[:80], "it was voided before")
     usage.mark(connection, found.row, usage.VOIDED)
     if found.posting is not None:
-        change = Change("voided", found.row, found.event.at, found.posting, None)
-        rollups.apply(connection, usage.book(connection, [change], periods.closed(connection), at))
+        changes = [Change("voided", found.row, found.event.at, found.posting, None, found.booked_in)]
+        if found.event.request_id:
+            changes += succeed(connection, [found.event.request_id])
+        rollups.apply(connection, usage.book(connection, changes, periods.closed(connection), at))
     del by
     return Result("voided", posting=found.posting)
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from planner.core.event import Event
+from planner.core.event import Containment, Event
 from planner.core.posting import Dims, Posting
 from planner.core.rating import rate
+from planner.store import streams
 from planner.store.engine import Connection
 from planner.store.joins import Joins
 from planner.store.tariffs import Served, Tariffs
@@ -60,3 +61,22 @@ class Record:
         if rated.unpriced == "no_price" and served.why_not is not None:
             posting = posting._replace(dims=posting.dims._replace(unpriced=served.why_not))
         return Judged(posting, served, rated.ttl_assumed)
+
+
+class Anew:
+    """Judges rows once more, each as its own stream spells and counts it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._record = connection, Record(connection)
+        self._streams: dict[str, tuple[str, dict[str, Containment]]] = {}
+
+    def judge(self, event: Event) -> Judged:
+        """Return what is to be booked for a row."""
+        if event.source not in self._streams:
+            stream = streams.find(self._connection, event.source)
+            said = streams.containments(self._connection, event.source)
+            self._streams[event.source] = "" if stream is None else stream.feed, said
+        feed, said = self._streams[event.source]
+        containment = said.get(event.provider or "")
+        includes = event.includes_cached if containment is None else containment.includes_cached
+        return self._record.judge(event, feed=feed, includes_cached=includes is not False)

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from planner.core.event import Containment, Event, Role
+from planner.core.event import Role
 from planner.core.periods import period_of
 from planner.core.posting import Posting
 from planner.flows import bulk, earnings
-from planner.flows.posting import Judged, Record
+from planner.flows.posting import Anew
 from planner.flows.rating_in_place import served_now
+from planner.flows.successors import note_days, succeed
 from planner.store import bulk as files
-from planner.store import moved_prices, periods, rollups, streams, usage, work
+from planner.store import moved_prices, periods, rollups, usage, work
 from planner.store.engine import Connection, Store
 from planner.store.revision import read_heads
 from planner.store.usage import Change, Stored
@@ -161,27 +162,8 @@ def _where(waiting: Work) -> Sequence[usage.Condition]:
             return usage.unserved()
 
 
-class _Anew:
-    """Judges rows once more, each as its own stream spells and counts it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection, self._record = connection, Record(connection)
-        self._streams: dict[str, tuple[str, dict[str, Containment]]] = {}
-
-    def judge(self, event: Event) -> Judged:
-        """Return what is to be booked for a row."""
-        if event.source not in self._streams:
-            stream = streams.find(self._connection, event.source)
-            said = streams.containments(self._connection, event.source)
-            self._streams[event.source] = "" if stream is None else stream.feed, said
-        feed, said = self._streams[event.source]
-        containment = said.get(event.provider or "")
-        includes = event.includes_cached if containment is None else containment.includes_cached
-        return self._record.judge(event, feed=feed, includes_cached=includes is not False)
-
-
 def _rebook(connection: Connection, found: Sequence[Stored], waiting: Work, at: datetime) -> int:
-    anew, changes, served = _Anew(connection), [], dict[int, str | None]()
+    anew, changes, served = Anew(connection), [], dict[int, str | None]()
     for stored in found:
         old = stored.posting
         if old is None:
@@ -189,7 +171,8 @@ def _rebook(connection: Connection, found: Sequence[Stored], waiting: Work, at: 
         judged = anew.judge(stored.event)
         new = judged.posting if _differs(old, judged.posting) else _as_rated(old, judged.posting)
         if new != old:
-            changes.append(Change(_KINDS[waiting.kind], stored.row, stored.event.at, old, new))
+            kind = _KINDS[waiting.kind]
+            changes.append(Change(kind, stored.row, stored.event.at, old, new, stored.booked_in))
         if judged.served.offer != stored.offer:
             served[stored.row] = judged.served.offer
     usage.served_by(connection, served)
@@ -200,22 +183,29 @@ def _rebook(connection: Connection, found: Sequence[Stored], waiting: Work, at: 
 def _turn_role(connection: Connection, waiting: Work, at: datetime) -> tuple[list[Stored], int]:
     """Book a stream's rows that count from now on, or book them back."""
     source, counts = waiting.selector["source"], waiting.selector["role"] == Role.LEDGER.value
-    was = usage.EVIDENCE if counts else usage.LIVE
+    # A row whose request counts by another one may count itself, if that one was taken out meanwhile.
+    was = (usage.EVIDENCE, usage.DUPLICATE) if counts else (usage.LIVE,)
     found = usage.some(connection, usage.of_source(source), waiting.after, ROWS_AT_ONCE, was)
-    anew, changes = _Anew(connection), []
+    anew, changes, told = Anew(connection), list[Change](), []
     named = [stored.event.request_id for stored in found if stored.event.request_id]
     taken = usage.by_requests(connection, named) if counts else {}
     for stored in found:
         event = stored.event
         if not counts:
             usage.mark(connection, stored.row, usage.EVIDENCE)
-            changes.append(Change("unbooked", stored.row, event.at, stored.posting, None))
+            changes.append(Change("unbooked", stored.row, event.at, stored.posting, None, stored.booked_in))
         elif event.request_id and event.request_id in taken:
             usage.mark(connection, stored.row, usage.DUPLICATE)
         else:
             usage.mark(connection, stored.row, usage.LIVE)
             taken[event.request_id or ""] = event.source, event.id
-            changes.append(Change("usage", stored.row, event.at, None, anew.judge(event).posting))
+            judged = anew.judge(event)
+            told.append((judged.served.party, event))
+            changes.append(Change("usage", stored.row, event.at, None, judged.posting))
+    if counts:
+        note_days(connection, source, told)
+    else:
+        changes += succeed(connection, named)
     rollups.apply(connection, usage.book(connection, changes, periods.closed(connection), at))
     return found, len(changes)
 

@@ -99,6 +99,12 @@ def newest(connection: sa.Connection, number: int) -> str | None:
     return connection.scalar(sa.select(_r.kind).where(_r.import_id == number).order_by(_r.id.desc()).limit(1))
 
 
+def newest_run(connection: sa.Connection, number: int) -> int | None:
+    """Return the number of the last run of an import, or None."""
+    last: int | None = connection.scalar(sa.select(sa.func.max(_r.id)).where(_r.import_id == number))
+    return last
+
+
 def packed(sums: Sums) -> bytes:
     """Write sums as canonical JSON, compressed: each combination of heads once, cells in the order of time."""
     units: dict[tuple[int, int, Dims], list[list[Any]]] = {}

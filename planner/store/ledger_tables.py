@@ -98,6 +98,12 @@ usage_events = sa.Table(
     sa.CheckConstraint("state IN ('live', 'evidence', 'duplicate', 'voided', 'superseded')", name="state"),
     _live("uq_usage_events_id", "source", "event_id", where="state <> 'superseded'"),
     _live("uq_usage_events_request", "request_id", where="state = 'live' AND request_id IS NOT NULL"),
+    sa.Index(
+        "ix_usage_events_duplicates",
+        "request_id",
+        sqlite_where=sa.text("state = 'duplicate'"),
+        postgresql_where=sa.text("state = 'duplicate'"),
+    ),
     sa.Index("ix_usage_events_offer", "offer_id", "at"),
     sa.Index("ix_usage_events_customer", "customer", "at"),
 )

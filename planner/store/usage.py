@@ -20,8 +20,9 @@ Condition = sa.ColumnElement[bool]
 """Which rows are meant."""
 
 _e, _l = ledger.usage_events.c, ledger.ledger_lines.c
-# Written out, and not a parameter, so that the index of these few lines is used.
+# Written out, and not parameters, so that the indices of these few rows and lines are used.
 _CHANGES = _l.kind != sa.literal_column("'usage'")
+_DUPLICATES = _e.state == sa.literal_column("'duplicate'")
 
 
 class Stored(NamedTuple):
@@ -84,11 +85,22 @@ def by_requests(connection: sa.Connection, requests: Iterable[str]) -> dict[str,
     return found
 
 
+def waiting(connection: sa.Connection, requests: Iterable[str]) -> list[Stored]:
+    """Return rows of streams that count whose request counted by another row, the oldest first."""
+    counts = sa.select(ledger.streams.c.source).where(ledger.streams.c.role == "ledger")
+    found: list[Stored] = []
+    wanted = sorted(set(requests))
+    for start in range(0, len(wanted), BATCH):
+        query = _query(_e.request_id.in_(wanted[start : start + BATCH]), _DUPLICATES, _e.source.in_(counts))
+        found += [_stored(row) for row in connection.execute(query.order_by(_e.id))]
+    return found
+
+
 def some(
-    connection: sa.Connection, where: Sequence[Condition], after: int, limit: int, state: str = LIVE
+    connection: sa.Connection, where: Sequence[Condition], after: int, limit: int, states: Sequence[str] = (LIVE,)
 ) -> list[Stored]:
-    """Return rows in a state, by default those that count, in the order they were stored, from after a number on."""
-    query = _query(_e.state == state, _e.id > after, *where).order_by(_e.id).limit(limit)
+    """Return rows in some states, by default those that count, in the order they were stored, from after a number."""
+    query = _query(_e.state.in_(states), _e.id > after, *where).order_by(_e.id).limit(limit)
     return [_stored(row) for row in connection.execute(query)]
 
 
@@ -139,13 +151,17 @@ def offers_used(connection: sa.Connection, among: Iterable[str]) -> list[str]:
 
 
 class Change(NamedTuple):
-    """What is booked anew for a row: what was until now, and what is from now on; None is nothing."""
+    """What is booked anew for a row: what was until now, and what is from now on; None is nothing.
+
+    ``booked_in`` is the period in which the old stands: while that is open, it is taken back there.
+    """
 
     kind: str
     row: int
     at: datetime
     old: Posting | None
     new: Posting | None
+    booked_in: str | None = None
 
 
 def numbered(connection: sa.Connection, changes: Sequence[Change]) -> dict[int, int]:
@@ -173,7 +189,8 @@ def book(
     numbers, rows = numbered(connection, changes), []
     for change in changes:
         slot, period = slot_of(change.at), period_of(change.at)
-        booked_in = closed.get(period, period)
+        stands = change.booked_in or period
+        booked_in = closed.get(stands, stands)
         booked_slot = slot if booked_in == period else slot_of(period_bounds(booked_in)[0])
         rows.append(
             {

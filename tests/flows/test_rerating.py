@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from planner.core.errors import Conflict, NotFound, RowsUnavailable
+from planner.core.errors import Conflict, NotFound, Overtaken, RowsUnavailable
 from planner.core.event import Role
 from planner.core.money import pico_text
 from planner.flows import bulk, rebook
@@ -157,12 +157,23 @@ def test_what_is_said_while_a_file_is_rated_is_not_lost(books: Store, tmp_path: 
         pass
     held = books.tell(lambda connection: work.claim(connection, LATER))
     assert held is not None
-    found, old = bulk.again(books, 1)
+    found, old, then = bulk.again(books, 1)
     books.tell(corrected(0, 1, "6"))
     rebook.catch_up(books, lambda: LATER, turns_max=9)
-    books.tell(lambda connection: bulk.book_again(connection, found, old, LATER))
+    books.tell(lambda connection: bulk.book_again(connection, found, old, then, LATER))
     books.tell(lambda connection: work.end(connection, held, LATER))
     assert (pico_text(total(books).cost), catch_up(books, LATER).lines, pico_text(total(books).cost)) == ("8", 1, "9")
+
+
+def test_what_was_rated_earlier_takes_nothing_back_of_what_was_rated_later(books: Store, tmp_path: Path) -> None:
+    """Whoever read the old price and comes to book it last is told; so is a worker whose time was over."""
+    placed(books, written(tmp_path / "log.csv", [row(1)]))
+    found, old, then = bulk.again(books, 1)
+    books.tell(corrected(0, 1, "4"))
+    catch_up(books, LATER)
+    with pytest.raises(Overtaken, match="somebody else"):
+        books.tell(lambda connection: bulk.book_again(connection, found, old, then, LATER))
+    assert (pico_text(total(books).cost), rerated(books).cells) == ("4", 0)
 
 
 def test_one_worker_at_a_time_rates_a_file_again(books: Store, tmp_path: Path) -> None:
