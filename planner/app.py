@@ -107,7 +107,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
     app.state.current = Current(opened, settings.pepper(), now or _utc_now, admin_key=admin, server_clock=now is None)
     app.state.confirming = Confirming()
     app.state.uses = Uses(opened)
-    app.state.intake = Intake(opened)
+    app.state.intake = Intake(opened, app.state.current.now)
     app.state.paces = Paces(settings.requests_per_minute, settings.failed_requests_per_minute)
     app.state.pepper = settings.pepper()
     app.state.doors = Doors(admin is not None, settings.oidc_issuer)

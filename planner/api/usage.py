@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from planner.api.asked import Moment, Tier, UsageIn
 from planner.api.body import Name, Reason, Sent, UsdText, body_of, checked, described
-from planner.api.guard import GuardedRoute, now_of
+from planner.api.guard import GuardedRoute
 from planner.api.problem import documented, refusal
 from planner.api.shapes import Shape
 from planner.api.writing import actor_of, by, written
@@ -123,7 +123,7 @@ async def post_usage(request: Request) -> Response:
 
     200: every row is on record. 207: some are, the others say why not. 409 or 422: none is.
     """
-    body, now, actor = await request.body(), now_of(request), actor_of(request)
+    body, actor = await request.body(), actor_of(request)
     # What is read in no time is read here; what is not must not keep everybody else waiting.
     aside = run_in_threadpool if len(body) > AT_ONCE_BYTES_MAX else _at_once
     rows = await aside(_rows, body)
@@ -135,7 +135,6 @@ async def post_usage(request: Request) -> Response:
         Batch(
             Stream(source, Role.LEDGER, own=True),
             [row for n in numbers if isinstance(row := rows[n][1], Event)],
-            now,
             actor,
         )
         for source, numbers in streams.items()
@@ -237,7 +236,7 @@ _Source = Annotated[str, Query(max_length=200, description="the name of the stre
 }}})  # fmt: skip
 async def post_traces(request: Request, source: _Source = "otel") -> Response:
     """Take OTLP spans of the GenAI conventions in, as JSON or protobuf; what is no leaf inference span is left out."""
-    body, now, actor = await request.body(), now_of(request), actor_of(request)
+    body, actor = await request.body(), actor_of(request)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip"):
         raise errors.EncodedBody
@@ -248,7 +247,7 @@ async def post_traces(request: Request, source: _Source = "otel") -> Response:
     events, refused = await run_in_threadpool(_spans, body, source, binary=binary, packed=encoding == "gzip")
     outcomes: list[Result] = []
     if events:
-        batch = Batch(Stream(source, Role.LEDGER), events, now, actor)
+        batch = Batch(Stream(source, Role.LEDGER), events, actor)
         (outcomes,) = await asyncio.wrap_future(request.app.state.intake.send([batch]))
     refused += [result.detail or "" for result in outcomes if result.status in _STATUS]
     return otel_answer(refused, binary=binary)

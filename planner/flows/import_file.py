@@ -130,7 +130,7 @@ def import_file(
 
     summary.import_id = store.tell(begin)
     for piece in _pieces(opened, chosen, given):
-        _told(store, piece, looked, now(), by)
+        _told(store, piece, looked, now, by)
     store.tell(lambda connection: imports.finish(connection, summary.import_id or 0, written(summary)))
     return summary
 
@@ -266,8 +266,9 @@ def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:
         yield piece
 
 
-def _told(store: Store, piece: list[Read], looked: Looked, at: datetime, by: str) -> None:
-    outcomes = store.tell(lambda connection: _book(connection, piece, looked, at, by))
+def _told(store: Store, piece: list[Read], looked: Looked, now: Callable[[], datetime], by: str) -> None:
+    # The moment is asked for inside the transaction: nothing is recorded at a moment that was reported without it.
+    outcomes = store.tell(lambda connection: _book(connection, piece, looked, now(), by))
     _count(looked.summary, piece, outcomes)
 
 

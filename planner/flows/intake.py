@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from itertools import islice
@@ -29,7 +29,6 @@ class Batch(NamedTuple):
 
     stream: Stream
     events: Sequence[Event]
-    at: datetime
     by: str
 
 
@@ -45,9 +44,9 @@ class _Sent(NamedTuple):
 class Intake:
     """One thread that writes what callers send; whoever comes while it writes is written with the next commit."""
 
-    def __init__(self, store: Store) -> None:
-        """Begin with nothing sent; nothing is written before `start`."""
-        self._store = store
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        """Begin with nothing sent; nothing is written before `start`. ``now`` is the clock."""
+        self._store, self._now = store, now
         self._sent: queue.SimpleQueue[_Sent | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -111,7 +110,8 @@ class Intake:
 
     def _write(self, together: Sequence[_Sent]) -> None:
         try:
-            found = self._store.tell(lambda connection: _take(connection, together))
+            # Asked for once the transaction has begun: nothing is recorded at a moment that was reported without it.
+            found = self._store.tell(lambda connection: _take(connection, together, self._now()))
         except BaseException as error:  # noqa: BLE001  # whoever waits has to hear of it, whatever it is
             if len(together) > 1 and not isinstance(error, Unavailable):
                 # Somebody's rows cannot be written, and nobody knows whose: the others must not suffer for it.
@@ -129,18 +129,20 @@ class Intake:
                 sent.answer.set_result(outcome)
 
 
-def _take(connection: Connection, together: Sequence[_Sent]) -> Sequence[list[list[Result]] | PlannerError]:
+def _take(
+    connection: Connection, together: Sequence[_Sent], at: datetime
+) -> Sequence[list[list[Result]] | PlannerError]:
     """Take the rows of callers in: of each all or none, without harm to the others in the same transaction."""
     try:
         with connection.begin_nested():
-            return _as_one(connection, together)
+            return _as_one(connection, together, at)
     except PlannerError as error:
         if len(together) == 1:
             return [error]
-        return [_take(connection, [sent])[0] for sent in together]
+        return [_take(connection, [sent], at)[0] for sent in together]
 
 
-def _as_one(connection: Connection, together: Sequence[_Sent]) -> list[list[list[Result]]]:
+def _as_one(connection: Connection, together: Sequence[_Sent], at: datetime) -> list[list[list[Result]]]:
     """Take rows of one stream in as if one caller had sent them: what is on record is read once for all of them."""
     alike: dict[tuple[Stream, str], list[tuple[int, int]]] = {}
     for number, sent in enumerate(together):
@@ -150,7 +152,7 @@ def _as_one(connection: Connection, together: Sequence[_Sent]) -> list[list[list
     for (stream, by), places in alike.items():
         batches = [together[number].batches[place] for number, place in places]
         events = [event for batch in batches for event in batch.events]
-        results = iter(ingest(connection, stream, events, at=max(batch.at for batch in batches), by=by))
+        results = iter(ingest(connection, stream, events, at=at, by=by))
         for (number, place), batch in zip(places, batches, strict=True):
             found[number][place] = list(islice(results, len(batch.events)))
     return found

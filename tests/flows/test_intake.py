@@ -29,7 +29,7 @@ def books(store: Store) -> Store:
 
 def sent(intake: Intake, *events: Event, stream: Stream = BACKEND) -> "Future[list[list[Result]]]":
     """Send rows of one stream, as one caller does."""
-    return intake.send([Batch(stream, events, NOON, "test")])
+    return intake.send([Batch(stream, events, "test")])
 
 
 def heard(answer: "Future[list[list[Result]]]") -> list[str]:
@@ -47,7 +47,7 @@ def written(store: Store, intake: Intake) -> list[str]:
 
 def test_the_same_row_of_two_callers_is_stored_once(books: Store) -> None:
     """In one commit: both hear its cost, and whoever sends another body hears of the conflict."""
-    intake = Intake(books)
+    intake = Intake(books, lambda: NOON)
     first, again = sent(intake, event("1"), event("2")), sent(intake, event("2"), event("3"))
     other = sent(intake, event("3", input_tokens=1), event("4"))
     assert written(books, intake) == ["1", "2", "3", "4"]
@@ -59,10 +59,9 @@ def test_the_same_row_of_two_callers_is_stored_once(books: Store) -> None:
 
 def test_each_caller_gets_its_rows_stream_by_stream(books: Store) -> None:
     """Rows of one stream are taken in together, whoever sent them, and sorted out again."""
-    intake, jobs = Intake(books), BACKEND._replace(source="jobs")
+    intake, jobs = Intake(books, lambda: NOON), BACKEND._replace(source="jobs")
     own, others = (
-        {id_: Batch(stream, [event(id_, source=stream.source)], NOON, "test") for id_ in "12"}
-        for stream in (BACKEND, jobs)
+        {id_: Batch(stream, [event(id_, source=stream.source)], "test") for id_ in "12"} for stream in (BACKEND, jobs)
     )
     mine, yours = intake.send([own["1"], others["1"]]), intake.send([others["1"], own["2"]])
     assert written(books, intake) == ["1", "1", "2"]
@@ -73,7 +72,7 @@ def test_each_caller_gets_its_rows_stream_by_stream(books: Store) -> None:
 
 def test_a_caller_who_is_refused_takes_nobody_with_it(books: Store) -> None:
     """Spans that may tell what the backend told wait for a person; the backend's rows do not."""
-    intake = Intake(books)
+    intake = Intake(books, lambda: NOON)
     good, bad = sent(intake, event("1")), sent(intake, event("2", source="spans"), stream=SPANS)
     more = sent(intake, event("3"))
     assert written(books, intake) == ["1", "3"]
@@ -84,7 +83,7 @@ def test_a_caller_who_is_refused_takes_nobody_with_it(books: Store) -> None:
 
 def test_rows_nobody_could_foresee_take_nobody_with_them(books: Store) -> None:
     """A text that no database takes is told to whoever sent it, and to nobody else."""
-    intake = Intake(books)
+    intake = Intake(books, lambda: NOON)
     good, bad = sent(intake, event("1")), sent(intake, event("\ud800"))
     more = sent(intake, event("2"))
     assert written(books, intake) == ["1", "2"]
@@ -95,7 +94,7 @@ def test_rows_nobody_could_foresee_take_nobody_with_them(books: Store) -> None:
 
 def test_who_gave_up_before_its_rows_were_written_is_not_written(books: Store) -> None:
     """Nothing was said to it, so that it sends them again; those after it are written."""
-    intake = Intake(books)
+    intake = Intake(books, lambda: NOON)
     gone = sent(intake, event("1"))
     stayed = sent(intake, event("2"))
     assert gone.cancel()
@@ -105,7 +104,7 @@ def test_who_gave_up_before_its_rows_were_written_is_not_written(books: Store) -
 
 def test_what_was_sent_before_the_end_is_written_and_nothing_after_it(books: Store) -> None:
     """A caller that comes too late is sent elsewhere at once, and does not wait for an answer that never comes."""
-    intake = Intake(books)
+    intake = Intake(books, lambda: NOON)
     intake.start()
     answers = [sent(intake, event(str(number))) for number in range(20)]
     intake.close()
@@ -116,7 +115,7 @@ def test_what_was_sent_before_the_end_is_written_and_nothing_after_it(books: Sto
 
 def test_too_many_who_wait_are_sent_away() -> None:
     """Memory is not for rent."""
-    intake = Intake(_never())
+    intake = Intake(_never(), lambda: NOON)
     for _ in range(WAITING_MAX):
         sent(intake, event())
     with pytest.raises(Unavailable):
