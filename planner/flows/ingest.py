@@ -99,7 +99,8 @@ def ingest(
     batch.record.expect(events)
     known: dict[str, Stored | _Fresh] = dict(usage.by_ids(connection, stream.source, [event.id for event in events]))
     requests = usage.by_requests(connection, [event.request_id for event in events if event.request_id])
-    results = [_take(batch, event, known, requests) for event in events]
+    newest = _newest(events) if stream.mutable else {}
+    results = [_take(batch, event, known, requests, newest.get(event.id, event)) for event in events]
     if stream.role is Role.LEDGER:
         _note_days(batch)
     usage.insert(connection, batch.rows, usage.numbered(connection, batch.changes), import_id, at, by)
@@ -181,9 +182,12 @@ def settle(
 
 
 def _take(
-    batch: _Batch, event: Event, known: dict[str, Stored | _Fresh], requests: dict[str, tuple[str, str]]
-) -> Result:
+    batch: _Batch, event: Event, known: dict[str, Stored | _Fresh], requests: dict[str, tuple[str, str]],
+    newest: Event,
+) -> Result:  # fmt: skip
     (document, digest), old = usage.written(event), known.get(event.id)
+    if newest is not event and usage.written(newest)[1] != digest:
+        return Result(OLDER, "a newer version of this row came with it")
     settled = refusal(event, batch.stream, batch.at) or _settled(batch, event, digest, old)
     if settled is not None:
         return settled
@@ -197,12 +201,8 @@ def _take(
     elif other != (event.source, event.id):
         state, status, detail = usage.DUPLICATE, SAME_REQUEST, f"{other[0]} {other[1]}"
     if isinstance(old, Stored):
-        usage.mark(batch.connection, old.row, usage.SUPERSEDED)
         status = NEWER if status == STORED else status
-        if old.posting is not None:
-            batch.changes.append(Change("superseded", old.row, old.event.at, old.posting, None, old.booked_in))
-            if old.event.request_id and old.event.request_id != event.request_id:
-                batch.freed.append(old.event.request_id)
+        _supersede(batch, old, event)
     row, batch.next_row = batch.next_row, batch.next_row + 1
     batch.rows.append(New(row, event, document, digest, state, judged.served.offer))
     known[event.id] = _Fresh(digest, judged.posting if state == usage.LIVE else None)
@@ -214,11 +214,37 @@ def _take(
     return Result(status, detail, judged.posting, judged.ttl_assumed)
 
 
+def _supersede(batch: _Batch, old: Stored, event: Event) -> None:
+    """Take the version of a row back that a newer one takes the place of."""
+    usage.mark(batch.connection, old.row, usage.SUPERSEDED)
+    if old.posting is not None:
+        batch.changes.append(Change("superseded", old.row, old.event.at, old.posting, None, old.booked_in))
+        if old.event.request_id and old.event.request_id != event.request_id:
+            batch.freed.append(old.event.request_id)
+
+
+def _newest(events: Sequence[Event]) -> dict[str, Event]:
+    """Return the newest version of each row: the one that was touched last, or else that came last."""
+    found: dict[str, Event] = {}
+    for event in events:
+        had = found.get(event.id)
+        if had is None or not _later(had, event):
+            found[event.id] = event
+    return found
+
+
+def _later(event: Event, other: Event) -> bool:
+    return event.updated_at is not None and (other.updated_at is None or event.updated_at > other.updated_at)
+
+
 def _settled(batch: _Batch, event: Event, digest: str, old: Stored | _Fresh | None) -> Result | None:
     """Return what there is to say of a row whose id is known, or None where it is new or takes the old one's place."""
     if old is None:
         return None
     if old.digest == digest:
+        if isinstance(old, Stored) and _later(event, old.event):
+            # It says the same once more, and later: what was said in between is older.
+            usage.rewrite(batch.connection, old.row, usage.written(event)[0])
         return Result(KNOWN, posting=old.posting)
     if isinstance(old, _Fresh):
         return Result(CONFLICT, "this id was sent at the same time with another body")

@@ -272,6 +272,11 @@ def mark(connection: sa.Connection, row: int, state: str) -> None:
     connection.execute(sa.update(ledger.usage_events).where(_e.id == row).values(state=state))
 
 
+def rewrite(connection: sa.Connection, row: int, document: str) -> None:
+    """Write a row as it was said again: with the same digest, and when it was touched last."""
+    connection.execute(sa.update(ledger.usage_events).where(_e.id == row).values(document=document))
+
+
 def served_by(connection: sa.Connection, rows: Mapping[int, str | None]) -> None:
     """Write which offer served rows."""
     for row, offer in rows.items():

@@ -107,6 +107,25 @@ def test_a_stream_that_may_say_newer_takes_its_word_back(books: Store) -> None:
     assert total(books) == Measures()
 
 
+def test_of_versions_that_come_together_the_newest_counts(books: Store) -> None:
+    """In whatever order; it is the one touched last, or else the last."""
+    log = Stream("log", Role.LEDGER, mutable=True)
+    for id_, ages, status in (("1", (1, 2), "outdated stored"), ("2", (2, 1), "stored outdated"), ("3", (0, 0), "")):
+        touched = [SEPTEMBER + age * HOUR if age else None for age in ages]
+        rows = [event(id_, source="log", updated_at=at, input_tokens=(n + 1) * MTOK) for n, at in enumerate(touched)]
+        assert statuses(take(books, *rows, stream=log)) == (status or "outdated stored").split()
+    assert [line[3] for line in booked(books)] == ["6", "3", "6"]
+
+
+def test_what_was_said_once_more_is_as_new_as_its_last_word(books: Store) -> None:
+    """What somebody said in between is older than that."""
+    log = Stream("log", Role.LEDGER, mutable=True)
+    first, between, last = (event("1", source="log", updated_at=SEPTEMBER + hours * HOUR) for hours in (1, 2, 3))
+    take(books, first, stream=log)
+    assert statuses(take(books, last, stream=log)) == ["duplicate"]
+    assert statuses(take(books, replace(between, counts={"input_tokens": 7}), stream=log)) == ["outdated"]
+
+
 def test_a_request_that_two_streams_saw_counts_once(books: Store) -> None:
     """By the provider's own id of it: in the stream that told first, also where one stream tells it twice."""
     assert statuses(take(books, event("1", request_id="r"), event("2", request_id="r"))) == ["stored", "same_request"]
