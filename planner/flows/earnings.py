@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from planner.core import revenue_lines
+from planner.core import revenue_bounds, revenue_lines
 from planner.core.money import plain
 from planner.core.periods import following, period_bounds, period_of
 from planner.core.plan import Plan
@@ -235,15 +235,16 @@ def _fee_only(item: Item) -> Item:
 
 
 def _months(items: Sequence[Item], assigned: Sequence[Assignment], at: datetime) -> list[str]:
-    """Return the months that anything is known of; a plan until further notice counts up to the present month."""
+    """Return the months that anything is known of; a plan counts up to the present month, however long it is for."""
     found: set[str] = set()
     for item in items:
         found |= set(_between(item.start, item.end))
     _start, now = period_bounds(period_of(at))
     for _plan, since, until in assigned:
-        end = now if until is None else until
-        if since < end:
-            found |= set(_between(since, end))
+        # Until the year 9999 is until further notice too, and since ever is since the first month that is booked.
+        first, end = max(since, revenue_bounds.FIRST), now if until is None else min(until, now)
+        if first < end:
+            found |= set(_between(first, end))
     return sorted(found)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from planner.core import revenue_bounds
 from planner.core.errors import Conflict, InvalidInput, NotFound
 from planner.flows.second import By
 from planner.store import audit, customers, plans, work
@@ -43,11 +44,15 @@ def assign(connection: Connection, id_: str, said: Assignment, by: By) -> dict[s
 
     Raises:
         NotFound: no such customer, or no such plan.
-        InvalidInput: the span ends before it begins.
+        InvalidInput: the span ends before it begins, or lies beyond any time that is booked.
     """
     before = required(connection, id_)
     if said.plan not in plans.load(connection):
         raise NotFound("plan", said.plan[:80])
+    for name, moment in (("valid_from", said.valid_from), ("valid_to", said.valid_to)):
+        if moment is not None and not revenue_bounds.inside(moment):
+            further = "; left out, it is until further notice" if name == "valid_to" else ""
+            raise InvalidInput(name, revenue_bounds.NEEDED + further)
     if said.valid_to is not None and said.valid_to <= said.valid_from:
         raise InvalidInput("valid_to", "later than valid_from is needed")
     customers.assign(connection, id_, said, by.at, by.actor)
