@@ -30,7 +30,8 @@ class ItemIn(Sent):
     """An amount in any currency, earned evenly from ``start`` to ``end``, or at ``start``; a refund is positive.
 
     ``customer`` is the source's own id, ``price`` the id of what was bought. ``tax`` is the part of the amount that is
-    tax; left out, nobody knows. ``fee`` is what its payment cost. A trial is worth 0.
+    tax; left out, nobody knows. ``fee`` is what its payment cost. A trial is worth 0. Refused is what lies outside
+    2000 to 2100 or is longer than 10 years, and more than 10,000,000,000 USD.
     """
 
     id: Name

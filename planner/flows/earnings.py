@@ -7,14 +7,15 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from planner.core import revenue_bounds, revenue_lines
+from planner.core import revenue_lines
 from planner.core.money import plain
 from planner.core.periods import following, period_bounds, period_of
 from planner.core.plan import Plan
 from planner.core.revenue import Basis, Item, Kind, merge
+from planner.core.revenue_bounds import FIRST, refusal
 from planner.core.revenue_lines import Assignment, Known, month_lines
 from planner.core.statement import Takings
-from planner.flows.ingest import CONFLICT, KNOWN, NEWER, STORED, Result
+from planner.flows.ingest import CONFLICT, KNOWN, NEWER, REFUSED, STORED, Result
 from planner.store import customers, joins, periods, plans, revenue, work
 from planner.store.engine import Connection
 from planner.store.joins import Joins
@@ -42,18 +43,21 @@ def take(
     """Take items in, each once by its source and id, and book what they change.
 
     One that says more of the same money completes the one on record. One that says otherwise is a conflict, or takes
-    its place where its source may say something newer (``mutable``).
+    its place where its source may say something newer (``mutable``). One that cannot be is refused, and the others are
+    taken.
     """
     results: dict[int, Result] = {}
     fresh: list[Item] = []
+    rates = Known(fx=load_fx(connection))
     numbered = sorted(enumerate(items), key=lambda pair: (pair[1].source, pair[0]))
     for source, group in groupby(numbered, key=lambda pair: pair[1].source):
         told = list(group)
         known = revenue.items(connection, source, [item.id for _number, item in told])
         for number, item in told:
             result, kept = _against(known.get(item.id), item, mutable=mutable)
-            results[number] = result
-            if kept is not None:
+            wrong = None if kept is None else refusal(kept, rates.usd(kept.currency, kept.start))
+            results[number] = result if wrong is None else Result(REFUSED, wrong)
+            if kept is not None and wrong is None:
                 if item.id in known and known[item.id][0] > 0:
                     revenue.end(connection, known[item.id][0], at)
                 fresh = [one for one in fresh if (one.source, one.id) != (source, item.id)] + [kept]
@@ -242,7 +246,7 @@ def _months(items: Sequence[Item], assigned: Sequence[Assignment], at: datetime)
     _start, now = period_bounds(period_of(at))
     for _plan, since, until in assigned:
         # Until the year 9999 is until further notice too, and since ever is since the first month that is booked.
-        first, end = max(since, revenue_bounds.FIRST), now if until is None else min(until, now)
+        first, end = max(since, FIRST), now if until is None else min(until, now)
         if first < end:
             found |= set(_between(first, end))
     return sorted(found)
