@@ -47,7 +47,8 @@ def take(
     taken.
     """
     results: dict[int, Result] = {}
-    fresh: list[Item] = []
+    fresh: dict[tuple[str, str], Item] = {}
+    gone: dict[int, Item] = {}
     rates = Known(fx=load_fx(connection))
     numbered = sorted(enumerate(items), key=lambda pair: (pair[1].source, pair[0]))
     for source, group in groupby(numbered, key=lambda pair: pair[1].source):
@@ -59,13 +60,17 @@ def take(
             results[number] = result if wrong is None else Result(REFUSED, wrong)
             if kept is not None and wrong is None:
                 if item.id in known and known[item.id][0] > 0:
-                    revenue.end(connection, known[item.id][0], at)
-                fresh = [one for one in fresh if (one.source, one.id) != (source, item.id)] + [kept]
+                    gone[known[item.id][0]] = known[item.id][1]
+                fresh[source, item.id] = kept
                 known[item.id] = -1, kept, revenue.digest_of(kept)
-    revenue.insert(connection, fresh, import_id, at, by)
-    if fresh:
-        _book(connection, {(item.source, item.customer) for item in fresh}, at)
-    if any(item.customer is None and item.kind in _OF_ALL for item in fresh):
+    for row in gone:
+        revenue.end(connection, row, at)
+    revenue.insert(connection, list(fresh.values()), import_id, at, by)
+    # Whose an item was before is booked anew too: it may have been another customer's, or nobody's.
+    touched = [*gone.values(), *fresh.values()]
+    if touched:
+        _book(connection, {(item.source, item.customer) for item in touched}, at)
+    if any(item.customer is None and item.kind in _OF_ALL for item in touched):
         # What a source says of all goes before the weaker it said of each.
         work.add(connection, "revenue", {"everybody": True}, at)
     return [results[number] for number in range(len(items))]

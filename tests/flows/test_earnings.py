@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from planner.core.money import pico_text
 from planner.core.revenue import Item, Kind
 from planner.flows import earnings
+from planner.store import revenue
 from planner.store.engine import Store
 from tests.ledger_books import NOON, SEPTEMBER, statuses
 
@@ -27,6 +29,16 @@ def take(store: Store, *items: Item, mutable: bool = False) -> list[str]:
     )
 
 
+def paid(store: Store, *customers: str) -> dict[str, str]:
+    """Return the revenue that stands of some customers, in dollars; "" is nobody in particular."""
+    with store.read() as connection:
+        standing = revenue.standing(connection, customers).values()
+    found = dict.fromkeys(customers, 0)
+    for line in standing:
+        found[line.customer] += line.takings.revenue
+    return {customer: pico_text(usd) for customer, usd in found.items()}
+
+
 @pytest.mark.parametrize(
     "facts",
     [
@@ -42,3 +54,13 @@ def test_an_item_that_cannot_be_is_refused_alone(store: Store, facts: dict[str, 
     """The items it came with are taken, and it is not on record: with what it should have been it comes again."""
     assert take(store, item("a"), item("b", **facts), item("c")) == ["stored", "invalid", "stored"]
     assert take(store, item("b")) == ["stored"]
+
+
+@pytest.mark.parametrize("was", ["c1", None])
+def test_an_item_that_becomes_another_customers_is_no_longer_the_first_ones(store: Store, was: str | None) -> None:
+    """Its source may say something newer, and said of the same money that it was paid by somebody else."""
+    september: dict[str, Any] = {"kind": Kind.SUBSCRIPTION, "end": OCTOBER}
+    take(store, item(customer=was, **september))
+    assert paid(store, was or "", "c2") == {was or "": "10", "c2": "0"}
+    assert take(store, item(customer="c2", usd="12", **september), mutable=True) == ["superseded"]
+    assert paid(store, was or "", "c2") == {was or "": "0", "c2": "12"}
