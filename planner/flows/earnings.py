@@ -28,7 +28,8 @@ SUBSCRIBERS = "subscribers"
 """The source of lines that no item and no customer said, but the plan's own count of subscribers."""
 
 _STRENGTH = tuple(Basis)
-_OF_ALL = (Kind.RECOGNISED, Kind.INVOICE)
+_STRONGER = (Kind.RECOGNISED, Kind.INVOICE, Kind.SUBSCRIPTION)
+"""What a source says of nobody in particular that goes before a weaker kind it says of customers; strongest first."""
 
 
 def take(
@@ -63,17 +64,31 @@ def take(
                     gone[known[item.id][0]] = known[item.id][1]
                 fresh[source, item.id] = kept
                 known[item.id] = -1, kept, revenue.digest_of(kept)
+    # Whose an item was before is booked anew too: it may have been another customer's, or nobody's.
+    touched = [*gone.values(), *fresh.values()]
+    before = _of_all(connection, touched)
     for row in gone:
         revenue.end(connection, row, at)
     revenue.insert(connection, list(fresh.values()), import_id, at, by)
-    # Whose an item was before is booked anew too: it may have been another customer's, or nobody's.
-    touched = [*gone.values(), *fresh.values()]
     if touched:
         _book(connection, {(item.source, item.customer) for item in touched}, at)
-    if any(item.customer is None and item.kind in _OF_ALL for item in touched):
-        # What a source says of all goes before the weaker it said of each.
-        work.add(connection, "revenue", {"everybody": True}, at)
+    # What a source says of all goes before the weaker it said of each: all of them are booked anew, once it changes.
+    changed = sorted({source for source, _month, _kind in before ^ _of_all(connection, touched)})
+    if changed:
+        work.add(connection, "revenue", {"sources": changed}, at)
     return [results[number] for number in range(len(items))]
+
+
+def _of_all(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, str, Kind]]:
+    """Return the strongest kind that each source says of nobody in particular, in the months of such items."""
+    told = [item for item in touched if item.customer is None and item.kind in _STRONGER]
+    found = set()
+    for month in {month for item in told for month in _between(item.start, item.end)}:
+        for source, kinds in revenue.kinds(connection, *period_bounds(month), named=False).items():
+            strongest = next((kind for kind in _STRONGER if kind.value in kinds), None)
+            if strongest is not None:
+                found.add((source, month, strongest))
+    return found
 
 
 def _against(known: tuple[int, Item, str] | None, item: Item, *, mutable: bool) -> tuple[Result, Item | None]:
@@ -109,7 +124,8 @@ def rebook(connection: Connection, selector: Mapping[str, Any], after: int, at: 
 
     Args:
         connection: an open write transaction.
-        selector: which customers: ``ids`` (source, id there), ``prices`` of a source, or ``everybody``.
+        selector: which customers: ``ids`` (source, id there), ``prices`` of a source, all of ``sources``, or
+            ``everybody``.
         after: how many of them are done.
         at: when this is recorded.
 
@@ -121,6 +137,8 @@ def rebook(connection: Connection, selector: Mapping[str, Any], after: int, at: 
         named.add((source or "", spelled))
     for source, price in selector.get("prices", ()):
         named |= set(revenue.customers_of(connection, revenue.with_price(source, price)))
+    for source in selector.get("sources", ()):
+        named |= set(revenue.customers_of(connection, revenue.of_source(source)))
     if "plan" in selector or "everybody" in selector:
         named |= set(revenue.customers_of(connection))
         named |= {("", id_) for id_ in customers.assigned(connection)}

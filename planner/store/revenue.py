@@ -123,6 +123,11 @@ def with_price(source: str, price: str) -> sa.ColumnElement[bool]:
     return sa.and_(_i.source == source, _i.price == price)
 
 
+def of_source(source: str) -> sa.ColumnElement[bool]:
+    """Return the condition for items that a source said."""
+    return _i.source == source
+
+
 # --- lines ------------------------------------------------------------------------------------------------
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from planner.core.money import pico_text
 from planner.core.revenue import Item, Kind
-from planner.flows import earnings
+from planner.flows import earnings, rebook
 from planner.store import revenue
 from planner.store.engine import Store
-from tests.ledger_books import NOON, SEPTEMBER, statuses
+from tests.ledger_books import NOON, SEPTEMBER, catch_up, statuses
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
 
@@ -64,3 +64,28 @@ def test_an_item_that_becomes_another_customers_is_no_longer_the_first_ones(stor
     assert paid(store, was or "", "c2") == {was or "": "10", "c2": "0"}
     assert take(store, item(customer="c2", usd="12", **september), mutable=True) == ["superseded"]
     assert paid(store, was or "", "c2") == {was or "": "0", "c2": "12"}
+
+
+@pytest.mark.parametrize("kind", [Kind.RECOGNISED, Kind.INVOICE, Kind.SUBSCRIPTION])
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_a_source_says_of_all_goes_before_the_payments_of_each_whenever_it_comes(
+    store: Store, kind: Kind, first: int
+) -> None:
+    """It is the same money, and once it is taken back the payments count again."""
+    told = [item("p"), item("n", kind, customer=None, end=OCTOBER)]
+    take(store, told[first])
+    take(store, told[1 - first])
+    catch_up(store)
+    assert paid(store, "", "c1") == {"": "10", "c1": "0"}
+    take(store, item("n", Kind.REFUND, "1", customer=None), mutable=True)
+    catch_up(store)
+    assert paid(store, "", "c1") == {"": "0", "c1": "10"}
+
+
+def test_the_second_that_a_source_says_of_all_makes_nobody_wait(store: Store) -> None:
+    """Its payments give way to the first one already."""
+    take(store, item("n", Kind.SUBSCRIPTION, customer=None, end=OCTOBER))
+    catch_up(store)
+    take(store, item("m", Kind.SUBSCRIPTION, customer=None, end=OCTOBER))
+    with store.read() as connection:
+        assert rebook.behind(connection) == 0
