@@ -106,11 +106,11 @@ def get_costs(
 
 @router.get("/reports/focus", responses={**_REFUSALS, **files.given(CSV)}, response_class=Response)
 def get_focus(request: Request, since: From, until: To) -> Response:
-    """Costs in FOCUS 1.4 with the token keys of 1.5, one row per day of UTC, offer and meter, for what has a price."""
+    """Costs in FOCUS 1.4 with the token keys of 1.5: a row for each day of UTC, offer and meter, or stated cost."""
     with request.app.state.store.read() as connection:
         text, counts = focus_report(connection, since, until)
     headers = {
         "Content-Disposition": f'attachment; filename="focus_{since}_{until}.csv"',
-        "Planner-Unpriced-Meters": str(counts["unpriced"]),
+        "Planner-Unpriced-Rows": str(counts["unpriced"]),
     }
     return Response(text, media_type=CSV, headers=headers)

@@ -162,4 +162,6 @@ def focus(since: str, until: str, output: Path, *, as_json: bool) -> None:
     if as_json:
         show.json_out(counts)
     else:
-        show.line(f"{output.name}: {counts['rows']} rows; {counts['unpriced']} without a price were left out")
+        show.line(
+            f"{output.name}: {counts['rows']} rows; {counts['unpriced']} rows of usage have no cost and are left out"
+        )

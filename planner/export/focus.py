@@ -7,6 +7,10 @@ source, and this file is not to be added to it. The exact amount stands in ``x_P
 
 Who. The service provider runs the model; the invoice issuer is the broker whose channel was used, or the provider.
 
+What is stated. Usage without a price whose cost was stated by who bills it has a row without a meter and a SKU, and its
+``x_CostBasis`` is ``reported``. Of others it is ``rated``, or ``bounds`` where usage was told too coarsely to know its
+cost: the costs are the least it was then, and ``x_PicoUsdMax`` is the most.
+
 Prices. See `planner.export.focus_prices`. Where what was booked says that a closed month cost less, or other than its
 quantity explains, the row is a correction; if no price that is not negative explains it, it has no SkuPriceId, and then
 no price, details and quantities, as the specification asks for. ``x_Quantity`` has the quantity in any case.
@@ -40,15 +44,16 @@ COLUMNS = (
     "HostProviderName", "InvoiceIssuerName", "ListCost", "ListUnitPrice", "PricingCategory", "PricingCurrency",
     "PricingQuantity", "PricingUnit", "RegionId", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory",
     "ServiceName", "ServiceProviderName", "ServiceSubcategory", "SkuId", "SkuMeter", "SkuPriceDetails", "SkuPriceId",
-    "SubAccountId", "Tags", "x_Channel", "x_Customer", "x_Offer", "x_PicoUsd", "x_Plan", "x_PriceVersion", "x_Quantity",
-    "x_ServiceTier", "x_Task", "x_Unit",
+    "SubAccountId", "Tags", "x_Channel", "x_CostBasis", "x_Customer", "x_Offer", "x_PicoUsd", "x_PicoUsdMax", "x_Plan",
+    "x_PriceVersion", "x_Quantity", "x_ServiceTier", "x_Task", "x_Unit",
 )  # fmt: skip
 # Written as they are; every other column is a text that a spreadsheet must not run.
 _FIGURES = frozenset(
     {"BilledCost", "ConsumedQuantity", "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "ListCost",
-     "ListUnitPrice", "PricingQuantity", "x_PicoUsd", "x_Quantity"}
+     "ListUnitPrice", "PricingQuantity", "x_PicoUsd", "x_PicoUsdMax", "x_Quantity"}
 )  # fmt: skip
 DIRECT = "direct"
+RATED, BOUNDS, REPORTED = "rated", "bounds", "reported"
 _STANDARD = "standard"
 
 
@@ -56,7 +61,9 @@ _STANDARD = "standard"
 class Cell:
     """What one meter of an offer counted on one day, and what that cost; "" is what nobody said.
 
-    ``list_pico`` is the cost at list price, ``cost_pico`` after discount and fee, in 1e-12 USD; None: it has no price.
+    ``unit`` None: no meter, but what was stated for all of it, in ``cost_pico`` and ``list_pico``. ``list_pico`` is the
+    cost at list price, ``cost_pico`` after discount and fee, in 1e-12 USD; ``high_pico`` is the most it was, None where
+    that is the same.
     All moments are in UTC: the day of the charge, and the month it is billed in. ``channel`` is ``direct``, or the
     broker. ``model`` is canonical, such as ``openai/gpt-4.1``.
     """
@@ -70,11 +77,12 @@ class Cell:
     channel: str
     model: str
     offer: str
-    unit: Unit
+    unit: Unit | None
     quantity: int
-    list_pico: int | None
-    cost_pico: int | None
+    list_pico: int
+    cost_pico: int
     price_version: str
+    high_pico: int | None = None
     service_tier: str = _STANDARD
     region: str = ""
     plan: str = ""
@@ -84,34 +92,17 @@ class Cell:
     key: str = ""
 
 
-@dataclass(slots=True)
-class Counts:
-    """How many rows were written, and how many cells were left out because they have no price."""
-
-    rows: int = 0
-    unpriced: int = 0
-
-
-def focus_csv(cells: Iterable[Cell]) -> tuple[str, Counts]:
+def focus_csv(cells: Iterable[Cell]) -> tuple[str, int]:
     """Return cells as CSV, and how many rows they are."""
-    lines, counts = focus_lines(cells)
-    return "".join(lines), counts
+    lines = list(focus_lines(cells))
+    return "".join(lines), len(lines) - 1
 
 
-def focus_lines(cells: Iterable[Cell]) -> tuple[Iterator[str], Counts]:
-    """Return the lines of the file, one at a time, and counts that are complete once the last line was taken."""
-    counts = Counts()
-    return _lines(cells, counts), counts
-
-
-def _lines(cells: Iterable[Cell], counts: Counts) -> Iterator[str]:
+def focus_lines(cells: Iterable[Cell]) -> Iterator[str]:
+    """Yield the lines of the file, the names of its columns first."""
     yield _line(COLUMNS)
     for cell in cells:
-        if cell.list_pico is None or cell.cost_pico is None:
-            counts.unpriced += 1
-            continue
-        counts.rows += 1
-        row = _row(cell, cell.list_pico, cell.cost_pico)
+        row = _row(cell)
         yield _line([_written(name, row.get(name, "")) for name in COLUMNS])
 
 
@@ -125,11 +116,13 @@ def _line(values: Iterable[str]) -> str:
     return out.getvalue()
 
 
-def _row(cell: Cell, list_pico: int, cost_pico: int) -> dict[str, str]:
-    cost = pico_text(cost_pico)
+def _row(cell: Cell) -> dict[str, str]:
+    cost = pico_text(cell.cost_pico)
     issuer = cell.provider if cell.channel == DIRECT else cell.channel
-    corrects = cell.quantity <= 0 or list_pico < 0 or cost_pico < 0
-    meter = _meter(cell.unit)
+    corrects = cell.list_pico < 0 or cell.cost_pico < 0 or (cell.unit is not None and cell.quantity <= 0)
+    high = cell.cost_pico if cell.high_pico is None else cell.high_pico
+    meter = "" if cell.unit is None else _meter(cell.unit)
+    basis = REPORTED if cell.unit is None else RATED if high == cell.cost_pico else BOUNDS
     return {
         "BilledCost": cost,
         "BillingAccountId": cell.account,
@@ -139,7 +132,7 @@ def _row(cell: Cell, list_pico: int, cost_pico: int) -> dict[str, str]:
         "BillingPeriodStart": _time(cell.billing_start),
         "ChargeCategory": "Usage",
         "ChargeClass": "Correction" if corrects else "",
-        "ChargeDescription": f"{meter} of {cell.model}",
+        "ChargeDescription": f"{meter or 'Usage'} of {cell.model}",
         "ChargeFrequency": "Usage-Based",
         "ChargePeriodEnd": _time(cell.period_end),
         "ChargePeriodStart": _time(cell.period_start),
@@ -148,7 +141,7 @@ def _row(cell: Cell, list_pico: int, cost_pico: int) -> dict[str, str]:
         "EffectiveCost": cost,
         "HostProviderName": cell.provider,
         "InvoiceIssuerName": issuer,
-        "ListCost": pico_text(list_pico),
+        "ListCost": pico_text(cell.list_pico),
         "PricingCurrency": "USD",
         "RegionId": cell.region,
         "ResourceId": cell.offer,
@@ -158,30 +151,32 @@ def _row(cell: Cell, list_pico: int, cost_pico: int) -> dict[str, str]:
         "ServiceName": f"{cell.provider} API",
         "ServiceProviderName": cell.provider,
         "ServiceSubcategory": "Generative AI",
-        "SkuId": f"{cell.offer}#{cell.unit.value}",
+        "SkuId": "" if cell.unit is None else f"{cell.offer}#{cell.unit.value}",
         "SkuMeter": meter,
         "SubAccountId": cell.project,
         "Tags": _json({"plan": cell.plan, "customer": cell.customer, "task": cell.task}),
         "x_Channel": cell.channel,
+        "x_CostBasis": basis,
         "x_Customer": cell.customer,
         "x_Offer": cell.offer,
-        "x_PicoUsd": str(cost_pico),
+        "x_PicoUsd": str(cell.cost_pico),
+        "x_PicoUsdMax": str(high),
         "x_Plan": cell.plan,
         "x_PriceVersion": cell.price_version,
-        "x_Quantity": str(cell.quantity),
+        "x_Quantity": "" if cell.unit is None else str(cell.quantity),
         "x_ServiceTier": cell.service_tier,
         "x_Task": cell.task,
-        "x_Unit": cell.unit.value,
-        **_sku_price(cell, (list_pico, cost_pico)),
+        "x_Unit": "" if cell.unit is None else cell.unit.value,
+        **({} if cell.unit is None else _sku_price(cell, cell.unit)),
     }
 
 
-def _sku_price(cell: Cell, costs: tuple[int, int]) -> dict[str, str]:
+def _sku_price(cell: Cell, unit: Unit) -> dict[str, str]:
     """Return the columns that are all empty, as the specification asks for, where no price explains the costs."""
-    dimension = REGISTRY[cell.unit].dimension
+    dimension = REGISTRY[unit].dimension
     noun = _NOUNS[dimension]
     scales = _TOKEN_SCALES if dimension is Dimension.TOKEN else _OTHER_SCALES
-    found = priced(cell.quantity, noun, costs, scales)
+    found = priced(cell.quantity, noun, (cell.list_pico, cell.cost_pico), scales)
     if found is None:
         return {}
     tier = "" if cell.service_tier == _STANDARD else cell.service_tier
@@ -193,24 +188,24 @@ def _sku_price(cell: Cell, costs: tuple[int, int]) -> dict[str, str]:
         "PricingCategory": "Standard",
         "PricingQuantity": found.quantity,
         "PricingUnit": found.unit,
-        "SkuPriceDetails": _details(cell),
+        "SkuPriceDetails": _details(cell, unit),
         # The same in every month, whatever the price: a version of a price has no place in it.
-        "SkuPriceId": "#".join(part for part in (cell.offer, cell.unit.value, tier, cell.region) if part),
+        "SkuPriceId": "#".join(part for part in (cell.offer, unit.value, tier, cell.region) if part),
     }
 
 
-def _details(cell: Cell) -> str:
-    facts = REGISTRY[cell.unit]
+def _details(cell: Cell, unit: Unit) -> str:
+    facts = REGISTRY[unit]
     token = facts.dimension is Dimension.TOKEN
     developer, slash, _name = cell.model.partition("/")
     return _json(
         {
             "ModelDeveloper": developer if slash else "",
             "ModelId": cell.model,
-            "TokenCacheAction": _cache_action(cell.unit) if token and facts.direction is Direction.INPUT else "",
+            "TokenCacheAction": _cache_action(unit) if token and facts.direction is Direction.INPUT else "",
             "TokenDirection": facts.direction.value.capitalize() if token else "",
             "x_ServiceTier": cell.service_tier,
-            "x_Unit": cell.unit.value,
+            "x_Unit": unit.value,
         }
     )
 

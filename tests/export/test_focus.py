@@ -107,9 +107,11 @@ def test_a_row_says_who_when_what_and_for_how_much() -> None:
         "SubAccountId": "search",
         "Tags": '{"customer": "cust-7", "plan": "pro", "task": "chat"}',
         "x_Channel": "direct",
+        "x_CostBasis": "rated",
         "x_Customer": "cust-7",
         "x_Offer": "direct:openai/gpt-4o-mini",
         "x_PicoUsd": "390000000",
+        "x_PicoUsdMax": "390000000",
         "x_Plan": "pro",
         "x_PriceVersion": "41",
         "x_Quantity": "2600",
@@ -195,14 +197,24 @@ def test_what_nobody_said_is_empty() -> None:
     assert "ModelDeveloper" not in json.loads(found["SkuPriceDetails"])
 
 
-def test_what_has_no_price_is_left_out_and_counted() -> None:
-    """It would look as if it were free."""
-    text, counts = focus_csv([cell(), cell(list_pico=None, cost_pico=None), cell(cost_pico=None)])
-    assert (len(text.splitlines()), counts.rows, counts.unpriced) == (2, 1, 2)
+def test_what_was_stated_has_no_meter() -> None:
+    """Who bills usage that we have no price for said what it cost: no SKU, no unit price and no quantity."""
+    found = row(unit=None, quantity=0, list_pico=7, cost_pico=7, price_version="")
+    assert not any(found[name] for name in (*PRICED, "SkuId", "SkuMeter", "x_Unit", "x_Quantity"))
+    assert (found["x_CostBasis"], found["ChargeClass"]) == ("reported", "")
+    assert {found[name] for name in ("BilledCost", "ListCost", "EffectiveCost")} == {"0.000000000007"}
+    assert row(unit=None, quantity=0, list_pico=-7, cost_pico=-7)["ChargeClass"] == "Correction"
+
+
+def test_a_lower_bound_says_so() -> None:
+    """The costs are the least it was, and the most stands beside them."""
+    exact, bounded = row(), row(high_pico=9 * 10**12)
+    assert (exact["x_CostBasis"], exact["x_PicoUsdMax"]) == ("rated", exact["x_PicoUsd"])
+    assert (bounded["x_CostBasis"], bounded["x_PicoUsdMax"]) == ("bounds", "9000000000000")
 
 
 def test_rows_are_written_as_they_come() -> None:
-    """However many there are, one is in memory at a time; the counts are complete at the end."""
+    """However many there are, one is in memory at a time."""
     asked: list[int] = []
 
     def cells() -> Iterator[Cell]:
@@ -210,12 +222,12 @@ def test_rows_are_written_as_they_come() -> None:
             asked.append(number)
             yield cell()
 
-    lines, counts = focus_lines(cells())
+    lines = focus_lines(cells())
     assert next(lines).startswith("BilledCost,BillingAccountId,")
-    assert (asked, counts.rows) == ([], 0)
+    assert asked == []
     next(lines)
-    assert (asked, counts.rows) == ([0], 1)
-    assert (len(list(lines)), asked, counts.rows) == (1, [0, 1], 2)
+    assert asked == [0]
+    assert (len(list(lines)), asked) == (1, [0, 1])
 
 
 def test_custom_columns_come_last() -> None:
