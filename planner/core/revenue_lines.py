@@ -96,6 +96,7 @@ def month_lines(
     until: datetime,
     known: Known,
     assignments: Sequence[Assignment] = (),
+    beside: Iterable[Item] = (),
 ) -> tuple[Line, ...]:
     """Return what one customer brought in one month.
 
@@ -118,13 +119,21 @@ def month_lines(
         until: the first moment of the next one.
         known: plans, prices, taxes and exchange rates as they are to be used.
         assignments: the plans the customer was on; they do not overlap.
+        beside: more items of this customer, whose amounts are told elsewhere: only what their payment cost counts, and
+            where there is nothing else the month rests on them, since it was paid for.
     """
     told = list(items)
     heard = _once(item for item in told if _overlaps(item, since, until))
+    elsewhere = _once(item for item in beside if _overlaps(item, since, until))
     spans = [span for span in _spans(assignments, since, until) if span.plan in known.plans]
-    basis = _basis(heard, told, spans, since, known)
-    fees = _with_fees(heard, basis)
+    basis = _stated(heard) or _stated(elsewhere) or _unstated(told, spans, since, known)
+    fees = _with_fees([*heard, *elsewhere], basis)
     lines: list[Line] = []
+    for item in elsewhere:
+        if item.fee and item.kind in fees and since <= item.start < until:
+            nothing = replace(item, amount=Decimal(0), tax=None)
+            paid = _of_item(customer, nothing, item.fee, basis, (since, until), known, assignments)
+            lines += [line for line in paid if any(line.takings) or line.unconverted]
     for item in heard:
         fee = item.fee if item.kind in fees and since <= item.start < until else None
         lines += _of_item(customer, item, fee, basis, (since, until), known, assignments)
@@ -149,11 +158,13 @@ def _overlaps(item: Item, since: datetime, until: datetime) -> bool:
     return item.start < until and item.end > since
 
 
-def _basis(heard: Sequence[Item], every: Sequence[Item], spans: Sequence[Span], since: datetime, known: Known) -> Basis:
+def _stated(heard: Sequence[Item]) -> Basis | None:
     kinds = {item.kind.value for item in heard}
     found = next((basis for basis in _STATED if basis in kinds), None)
-    if found is not None:
-        return Basis(found)
+    return None if found is None else Basis(found)
+
+
+def _unstated(every: Sequence[Item], spans: Sequence[Span], since: datetime, known: Known) -> Basis:
     months = max((_months(known.plans[span.plan].period) for span in spans), default=0)
     paid_before = any(
         item.end is None and item.amount > 0 and item.kind.value in _STATED

@@ -200,8 +200,8 @@ def _book_one(connection: Connection, customer: joins.Known, record: Joins, held
     wanted: list[Line] = []
     for month in _months(items, assigned, at):
         since, until = period_bounds(month)
-        told = _that_count(items, held.others(month, named=not customer.id))
-        found = month_lines(customer.id, told, since, until, held.of(month), assigned)
+        told, beside = _that_count(items, held.others(month, named=not customer.id))
+        found = month_lines(customer.id, told, since, until, held.of(month), assigned, beside)
         wanted += [_stored(line, customer, month) for line in found]
     booked = revenue.standing(connection, [customer.id])
     standing = {
@@ -235,11 +235,12 @@ def _items_of(connection: Connection, customer: joins.Known, record: Joins) -> l
     return [item for item in found if record.customer(item.source, item.customer) == customer]
 
 
-def _that_count(items: Sequence[Item], others: Mapping[str, set[str]]) -> list[Item]:
-    """Return the items of a month without those that the same source tells more strongly of others.
+def _that_count(items: Sequence[Item], others: Mapping[str, set[str]]) -> tuple[list[Item], list[Item]]:
+    """Return the items of a month, and apart those that the same source tells more strongly of others.
 
     A report of payments names no customers, and one of recognised revenue may be by product: beside what the source
-    says of each customer they are the same money once more. The weaker gives way, and only its fees and refunds stay.
+    says of each customer they are the same money once more. The weaker gives way: its fees and refunds stay, and no
+    plan's price takes its place.
 
     Args:
         items: of one customer, or of nobody in particular.
@@ -250,15 +251,13 @@ def _that_count(items: Sequence[Item], others: Mapping[str, set[str]]) -> list[I
         kinds = [_STRENGTH.index(Basis(kind)) for kind in others.get(item.source, ()) if kind in _BASES]
         return item.kind.value in _BASES and bool(kinds) and _STRENGTH.index(Basis(item.kind.value)) > min(kinds)
 
-    return [_fee_only(item) if weaker(item) else item for item in items]
+    told: tuple[list[Item], list[Item]] = [], []
+    for item in items:
+        told[weaker(item)].append(item)
+    return told
 
 
 _BASES = frozenset(basis.value for basis in Basis)
-
-
-def _fee_only(item: Item) -> Item:
-    """Return what an item cost to be paid, without the item."""
-    return replace(item, kind=Kind.FEE, amount=item.fee or Decimal(0), fee=None, tax=None)
 
 
 def _months(items: Sequence[Item], assigned: Sequence[Assignment], at: datetime) -> list[str]:

@@ -8,8 +8,11 @@ import pytest
 
 from planner.core.money import pico_text
 from planner.core.revenue import Item, Kind
-from planner.flows import earnings, rebook
-from planner.store import revenue
+from planner.core.statement import Takings
+from planner.flows import earnings, joining, rebook
+from planner.flows.second import By
+from planner.store import plans, revenue
+from planner.store.customers import Assignment
 from planner.store.engine import Store
 from tests.ledger_books import NOON, SEPTEMBER, catch_up, statuses
 
@@ -31,12 +34,17 @@ def take(store: Store, *items: Item, mutable: bool = False) -> list[str]:
 
 def paid(store: Store, *customers: str) -> dict[str, str]:
     """Return the revenue that stands of some customers, in dollars; "" is nobody in particular."""
+    return {customer: pico_text(takings.revenue) for customer, takings in standing(store, *customers).items()}
+
+
+def standing(store: Store, *customers: str) -> dict[str, Takings]:
+    """Return what stands of some customers."""
     with store.read() as connection:
-        standing = revenue.standing(connection, customers).values()
-    found = dict.fromkeys(customers, 0)
-    for line in standing:
-        found[line.customer] += line.takings.revenue
-    return {customer: pico_text(usd) for customer, usd in found.items()}
+        lines = revenue.standing(connection, customers).values()
+    found = dict.fromkeys(customers, Takings())
+    for line in lines:
+        found[line.customer] = found[line.customer].plus(line.takings)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -89,3 +97,29 @@ def test_the_second_that_a_source_says_of_all_makes_nobody_wait(store: Store) ->
     take(store, item("m", Kind.SUBSCRIPTION, customer=None, end=OCTOBER))
     with store.read() as connection:
         assert rebook.behind(connection) == 0
+
+
+def test_a_fee_that_an_invoice_and_its_payment_state_counts_once_beside_what_is_recognised(store: Store) -> None:
+    """The payment states it, and the invoice the same again: whose amounts count decides nothing about that."""
+    recognised = item("r", Kind.RECOGNISED, "100", customer=None, end=OCTOBER)
+    invoice, payment = item("i", Kind.INVOICE, "100", fee=Decimal(3)), item("p", usd="100", fee=Decimal(3))
+    take(store, recognised, invoice, payment)
+    found = standing(store, "", "c1")
+    assert (pico_text(found[""].revenue), pico_text(found["c1"].revenue)) == ("100", "0")
+    assert pico_text(found["c1"].fee) == "3"
+
+
+def test_no_plans_price_takes_the_place_of_a_payment_that_is_told_elsewhere(store: Store) -> None:
+    """The customer paid, and its payment is in what the source says of all."""
+    pro = {"id": "pro", "name": "Pro", "price": "20", "currency": "USD", "period": "month", "policy": "x"}
+    by, september = By(actor="ada", at=NOON, reason="signed"), Assignment("pro", SEPTEMBER, OCTOBER)
+
+    def story(connection: Any) -> None:
+        plans.write(connection, "pro", pro, at=datetime(2026, 8, 1, tzinfo=UTC), by="ada")
+        joining.put(connection, "c1", "Acme", (), by)
+        joining.assign(connection, "c1", september, by)
+
+    store.tell(story)
+    take(store, item("n", Kind.RECOGNISED, "500", customer=None, end=OCTOBER), item("p"))
+    catch_up(store)
+    assert paid(store, "", "c1") == {"": "500", "c1": "0"}
