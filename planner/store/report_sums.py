@@ -16,6 +16,8 @@ from planner.store.tables import ledger
 USAGE, BOOKED = "usage", "booked"
 HEADS = tuple(column.name for column in ledger.usage_dims.c if column.name not in ("id", "digest"))
 _AMOUNTS = ("cost", "high", "list", "stated")
+# How many pieces one query reads: fewer than a database can join, and enough that few queries are asked.
+_TOGETHER_MAX = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +87,15 @@ def units(connection: sa.Connection, asked: Asked) -> dict[tuple[int, tuple[Any,
 def _rows(
     connection: sa.Connection, asked: Asked, tables: tuple[sa.Table, sa.Table], read: Callable[[Any], Any], *more: str
 ) -> Iterator[tuple[Place, Any]]:
-    fine, coarse = tables
-    for table, run in _plan(asked, fine, coarse):
-        for row in connection.execute(_query(asked, table, run, more)):
-            heads = tuple(row)[1 : 1 + len(asked.heads)]
-            yield (run.window + int(row.n), heads), read(row)
+    for table, runs in zip(tables, _plan(asked), strict=True):
+        for first in range(0, len(runs), _TOGETHER_MAX):
+            for row in connection.execute(_query(asked, table, runs[first : first + _TOGETHER_MAX], more)):
+                heads = tuple(row)[1 : 1 + len(asked.heads)]
+                yield (int(row.n), heads), read(row)
 
 
-def _plan(asked: Asked, fine: sa.Table, coarse: sa.Table) -> Iterator[tuple[sa.Table, _Run]]:
-    """Say which pieces of the windows are read from which table."""
+def _plan(asked: Asked) -> tuple[list[_Run], list[_Run]]:
+    """Say which pieces of the windows are read from quarter hours, and which from days."""
     days: list[_Run] = []
     slots: list[_Run] = []
     for number, window in enumerate(asked.windows):
@@ -104,8 +106,7 @@ def _plan(asked: Asked, fine: sa.Table, coarse: sa.Table) -> Iterator[tuple[sa.T
             continue
         days.append(_Run(whole, end - whole, 1, number))
         slots += [_Run(a, b - a, 1, number) for a, b in ((first, whole), (end, last)) if a < b]
-    yield from ((coarse, run) for run in _joined(days))
-    yield from ((fine, run) for run in _joined(slots))
+    return _joined(slots), _joined(days)
 
 
 def _joined(runs: Sequence[_Run]) -> list[_Run]:
@@ -126,10 +127,18 @@ def _joined(runs: Sequence[_Run]) -> list[_Run]:
     return found
 
 
-def _query(asked: Asked, table: sa.Table, run: _Run, more: tuple[str, ...]) -> sa.Select[Any]:
+def _query(asked: Asked, table: sa.Table, runs: Sequence[_Run], more: tuple[str, ...]) -> sa.Select[Any]:
+    dims = ledger.usage_dims.c
+    pieces = [_piece(asked, table, run, more) for run in runs]
+    each = (pieces[0] if len(pieces) == 1 else sa.union_all(*pieces)).subquery()
+    keys = [each.c.n, *(dims[name] for name in asked.heads), *(each.c[name] for name in more)]
+    total = sa.select(*keys, *(sa.func.sum(each.c[name]).label(name) for name in _sums(table)))
+    return total.join(ledger.usage_dims, dims.id == each.c.dim).group_by(*keys)
+
+
+def _piece(asked: Asked, table: sa.Table, run: _Run, more: tuple[str, ...]) -> sa.Select[Any]:
     time = table.c.booked_slot if asked.basis == BOOKED else table.c.slot
     dims = ledger.usage_dims.c
-    sums = [column.name for column in table.c if column.name not in _KEYS]
     end = run.start + run.length * run.windows
     when = [time >= run.start, time < end]
     if asked.basis == USAGE:
@@ -145,17 +154,18 @@ def _query(asked: Asked, table: sa.Table, run: _Run, more: tuple[str, ...]) -> s
         chosen = [dims[name].in_(values) for name, values in asked.where]
         when.append(table.c.dim.in_(sa.select(dims.id).where(*chosen)))
     # Whole numbers are divided: what is left over falls away.
-    number = ((time - run.start) // run.length).label("n")
-    extra = [table.c[name] for name in more]
-    amounts = [table.c[name] for name in sums]
+    number = ((time - run.start) // run.length + run.window).label("n")
+    keys = [number, table.c.dim, *(table.c[name] for name in more)]
+    amounts = [table.c[name] for name in _sums(table)]
+    if run.length <= DAY_SLOTS or asked.by_customer:
+        return sa.select(*keys, *amounts).where(*when)
     # Of long windows, whole numbers are sorted and added up first, and only these sums by the words they stand for.
-    first = run.length > DAY_SLOTS and not asked.by_customer
-    found = [sa.func.sum(amount).label(amount.name) for amount in amounts] if first else amounts
-    query = sa.select(number, table.c.dim, *extra, *found).where(*when)
-    each = (query.group_by(number, table.c.dim, *extra) if first else query).subquery()
-    keys = [each.c.n, *(dims[name] for name in asked.heads), *(each.c[name] for name in more)]
-    total = sa.select(*keys, *(sa.func.sum(each.c[name]).label(name) for name in sums))
-    return total.join(ledger.usage_dims, dims.id == each.c.dim).group_by(*keys)
+    added = [sa.func.sum(amount).label(amount.name) for amount in amounts]
+    return sa.select(*keys, *added).where(*when).group_by(*keys)
+
+
+def _sums(table: sa.Table) -> list[str]:
+    return [column.name for column in table.c if column.name not in _KEYS]
 
 
 _KEYS = ("slot", "booked_slot", "dim", "unit")
