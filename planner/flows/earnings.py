@@ -1,6 +1,6 @@
 """What customers paid is booked: one figure per customer and month, anew whenever more is known of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,7 +29,8 @@ SUBSCRIBERS = "subscribers"
 
 _STRENGTH = tuple(Basis)
 _STRONGER = (Kind.RECOGNISED, Kind.INVOICE, Kind.SUBSCRIPTION)
-"""What a source says of nobody in particular that goes before a weaker kind it says of customers; strongest first."""
+"""What a source says of nobody in particular that goes before a weaker kind it says of customers, and the other way
+round; strongest first."""
 
 
 def take(
@@ -66,25 +67,29 @@ def take(
                 known[item.id] = -1, kept, revenue.digest_of(kept)
     # Whose an item was before is booked anew too: it may have been another customer's, or nobody's.
     touched = [*gone.values(), *fresh.values()]
-    before = _of_all(connection, touched)
+    of_all, of_each = (_strongest(connection, touched, named=named) for named in (False, True))
     for row in gone:
         revenue.end(connection, row, at)
     revenue.insert(connection, list(fresh.values()), import_id, at, by)
+    # What a source says of all goes before the weaker it said of each, and the other way round: it is booked anew once
+    # the strongest becomes another.
+    of_all ^= _strongest(connection, touched, named=False)
+    of_each ^= _strongest(connection, touched, named=True)
     if touched:
-        _book(connection, {(item.source, item.customer) for item in touched}, at)
-    # What a source says of all goes before the weaker it said of each: all of them are booked anew, once it changes.
-    changed = sorted({source for source, _month, _kind in before ^ _of_all(connection, touched)})
-    if changed:
-        work.add(connection, "revenue", {"sources": changed}, at)
+        months = {month for _source, month, _kind in of_each}
+        months |= {month for item in touched if item.customer is None for month in _between(item.start, item.end)}
+        _book(connection, {(item.source, item.customer) for item in touched}, at, months)
+    if of_all:
+        work.add(connection, "revenue", {"sources": sorted({source for source, _month, _kind in of_all})}, at)
     return [results[number] for number in range(len(items))]
 
 
-def _of_all(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, str, Kind]]:
-    """Return the strongest kind that each source says of nobody in particular, in the months of such items."""
-    told = [item for item in touched if item.customer is None and item.kind in _STRONGER]
+def _strongest(connection: Connection, touched: Sequence[Item], *, named: bool) -> set[tuple[str, str, Kind]]:
+    """Return the strongest kind that each source says of customers, or of nobody, in the months of such items."""
+    told = [item for item in touched if (item.customer is not None) is named and item.kind in _STRONGER]
     found = set()
     for month in {month for item in told for month in _between(item.start, item.end)}:
-        for source, kinds in revenue.kinds(connection, *period_bounds(month), named=False).items():
+        for source, kinds in revenue.kinds(connection, *period_bounds(month), named=named).items():
             strongest = next((kind for kind in _STRONGER if kind.value in kinds), None)
             if strongest is not None:
                 found.add((source, month, strongest))
@@ -148,16 +153,18 @@ def rebook(connection: Connection, selector: Mapping[str, Any], after: int, at: 
     return lines, None if after + len(piece) >= len(ordered) else after + len(piece)
 
 
-def _book(connection: Connection, named: Iterable[tuple[str, str | None]], at: datetime) -> int:
-    """Book every month of customers anew, and those of nobody in particular."""
-    record, lines, known = Joins(connection), 0, {NOBODY}
+def _book(
+    connection: Connection, named: Iterable[tuple[str, str | None]], at: datetime, months: Collection[str] = ()
+) -> int:
+    """Book every month of customers anew, and of nobody in particular, who may have most items, some months or all."""
+    record, lines, known = Joins(connection), 0, {NOBODY} if months else set[joins.Known]()
     for source, spelled in named:
         known.add(record.customer(source, spelled))
         # Who is known by now was a stranger under this id until now.
         known |= {joins.Known(spelled, matched=False)} if spelled else set()
     held = _Held(connection, at)
     for customer in sorted(known):
-        lines += _book_one(connection, customer, record, held, at)
+        lines += _book_one(connection, customer, record, held, at, months if customer == NOBODY else ())
     return lines + _book_subscribers(connection, held, at)
 
 
@@ -191,19 +198,23 @@ class _Held:
         return self._others[place]
 
 
-def _book_one(connection: Connection, customer: joins.Known, record: Joins, held: _Held, at: datetime) -> int:
-    """Hold what a customer's items come to against what is booked, and book the difference."""
-    items = _items_of(connection, customer, record)
+def _book_one(
+    connection: Connection, customer: joins.Known, record: Joins, held: _Held, at: datetime, only: Collection[str]
+) -> int:
+    """Hold what a customer's items come to against what is booked, in some months or all, and book the difference."""
+    items = _items_of(connection, customer, record, only)
     assigned: list[Assignment] = []
     if customer.matched and customer.id:
         assigned = [(one.plan, one.valid_from, one.valid_to) for one in customers.plans_of(connection, customer.id)]
     wanted: list[Line] = []
     for month in _months(items, assigned, at):
+        if only and month not in only:
+            continue
         since, until = period_bounds(month)
         told, beside = _that_count(items, held.others(month, named=not customer.id))
         found = month_lines(customer.id, told, since, until, held.of(month), assigned, beside)
         wanted += [_stored(line, customer, month) for line in found]
-    booked = revenue.standing(connection, [customer.id])
+    booked = revenue.standing(connection, [customer.id], *([revenue.of_months(only)] if only else []))
     standing = {
         row: line for row, line in booked.items() if line.source != SUBSCRIBERS and line.matched == customer.matched
     }
@@ -224,10 +235,11 @@ def _difference(
     return len(left) + len(fresh)
 
 
-def _items_of(connection: Connection, customer: joins.Known, record: Joins) -> list[Item]:
-    """Return the items that mean a customer, whatever their sources call it."""
+def _items_of(connection: Connection, customer: joins.Known, record: Joins, only: Collection[str]) -> list[Item]:
+    """Return the items that mean a customer, whatever their sources call it; of nobody, those of some months or all."""
     if not customer.id:
-        return revenue.of_customers(connection, [(None, None)])
+        spans = [(period_bounds(min(only))[0], period_bounds(max(only))[1])] if only else []
+        return revenue.of_customers(connection, [(None, None)], *(revenue.over(*span) for span in spans))
     spelled: list[tuple[str | None, str | None]] = [(None, customer.id)]
     if customer.matched:
         spelled += customers.ids_of(connection, customer.id)
@@ -294,7 +306,7 @@ def _stored(line: revenue_lines.Line, customer: joins.Known, month: str) -> Line
 
 def _book_subscribers(connection: Connection, held: _Held, at: datetime) -> int:
     """Book price x subscribers for months of a plan that no customer is known of: the weakest there is to say."""
-    standing = {row: line for row, line in revenue.standing(connection, [""]).items() if line.source == SUBSCRIBERS}
+    standing = revenue.standing(connection, [""], revenue.said_by(SUBSCRIBERS))
     wanted: list[Line] = []
     known = revenue.plans_paid_for(connection, SUBSCRIBERS)
     for plan, first in plans.counted(connection).items():

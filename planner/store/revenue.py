@@ -79,14 +79,16 @@ def insert(connection: sa.Connection, fresh: Sequence[Item], import_id: int | No
         connection.execute(sa.insert(ledger.revenue_items), rows)
 
 
-def of_customers(connection: sa.Connection, ids: Iterable[tuple[str | None, str | None]]) -> list[Item]:
-    """Return the live items of customers: (source, how it spells the customer); None is any source, or nobody."""
+def of_customers(
+    connection: sa.Connection, ids: Iterable[tuple[str | None, str | None]], *where: sa.ColumnElement[bool]
+) -> list[Item]:
+    """Return live items of customers: (source, how it spells the customer); None is any source, or nobody."""
     found: dict[int, Item] = {}
     for source, spelled in ids:
-        where = [_i.recorded_to.is_(None), _i.customer.is_(None) if spelled is None else _i.customer == spelled]
+        whose = [_i.recorded_to.is_(None), _i.customer.is_(None) if spelled is None else _i.customer == spelled]
         if source is not None:
-            where.append(_i.source == source)
-        for row in connection.execute(sa.select(_i.id, _i.document).where(*where).order_by(_i.id)):
+            whose.append(_i.source == source)
+        for row in connection.execute(sa.select(_i.id, _i.document).where(*whose, *where).order_by(_i.id)):
             found[row.id] = read_item(json_text.load(row.document))
     return list(found.values())
 
@@ -100,12 +102,16 @@ def customers_of(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> l
 def kinds(connection: sa.Connection, since: datetime, until: datetime, *, named: bool) -> dict[str, set[str]]:
     """Return which kinds of items each source told in a span of time, of customers or of nobody in particular."""
     told = _i.customer.is_not(None) if named else _i.customer.is_(None)
-    over = sa.or_(sa.and_(_i.end.is_(None), _i.start >= since), _i.end > since)
-    query = sa.select(_i.source, _i.kind).where(_i.recorded_to.is_(None), told, _i.start < until, over).distinct()
+    query = sa.select(_i.source, _i.kind).where(_i.recorded_to.is_(None), told, over(since, until)).distinct()
     found: dict[str, set[str]] = {}
     for source, kind in connection.execute(query):
         found.setdefault(source, set()).add(kind)
     return found
+
+
+def over(since: datetime, until: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition for items that are earned in a span of time, or in a part of it."""
+    return sa.and_(_i.start < until, sa.or_(sa.and_(_i.end.is_(None), _i.start >= since), _i.end > since))
 
 
 def plans_paid_for(connection: sa.Connection, besides: str) -> set[tuple[str, str]]:
@@ -131,16 +137,26 @@ def of_source(source: str) -> sa.ColumnElement[bool]:
 # --- lines ------------------------------------------------------------------------------------------------
 
 
-def standing(connection: sa.Connection, customers: Iterable[str]) -> dict[int, Line]:
-    """Return the lines of customers that hold: row -> line."""
+def standing(connection: sa.Connection, customers: Iterable[str], *where: sa.ColumnElement[bool]) -> dict[int, Line]:
+    """Return the lines of customers that hold, all or those under conditions: row -> line."""
     found: dict[int, Line] = {}
     wanted = sorted(set(customers))
     for start in range(0, len(wanted), BATCH):
         query = sa.select(ledger.revenue_lines).where(
-            _l.customer.in_(wanted[start : start + BATCH]), _l.reverses.is_(None), _l.reversed_at.is_(None)
+            _l.customer.in_(wanted[start : start + BATCH]), _l.reverses.is_(None), _l.reversed_at.is_(None), *where
         )
         found |= {row.id: _line(row) for row in connection.execute(query)}
     return found
+
+
+def of_months(months: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Return the condition for lines of some months."""
+    return _l.month.in_(sorted(months))
+
+
+def said_by(source: str) -> sa.ColumnElement[bool]:
+    """Return the condition for lines of a source."""
+    return _l.source == source
 
 
 def _line(row: Any) -> Line:  # noqa: ANN401  # a row of the table

@@ -8,6 +8,7 @@ import pytest
 
 from planner.core.money import pico_text
 from planner.core.revenue import Item, Kind
+from planner.core.revenue_lines import month_lines
 from planner.core.statement import Takings
 from planner.flows import earnings, joining, rebook
 from planner.flows.second import By
@@ -123,3 +124,18 @@ def test_no_plans_price_takes_the_place_of_a_payment_that_is_told_elsewhere(stor
     take(store, item("n", Kind.RECOGNISED, "500", customer=None, end=OCTOBER), item("p"))
     catch_up(store)
     assert paid(store, "", "c1") == {"": "500", "c1": "0"}
+
+
+def test_an_item_of_nobody_books_its_own_months_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody in particular may have most items of all, and most of them are of months that it says nothing of."""
+    take(store, item("1", customer=None, start=datetime(2026, 3, 1, tzinfo=UTC)))
+    booked: list[datetime] = []
+
+    def counted(customer: str, items: Any, since: datetime, *more: Any) -> Any:
+        booked.append(since)
+        return month_lines(customer, items, since, *more)
+
+    monkeypatch.setattr(earnings, "month_lines", counted)
+    take(store, item("2", customer=None))
+    assert booked == [SEPTEMBER]
+    assert paid(store, "") == {"": "20"}
