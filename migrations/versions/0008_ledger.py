@@ -335,11 +335,7 @@ def downgrade() -> None:
     with op.batch_alter_table("ledger_lines", schema=None) as batch_op:
         batch_op.drop_index("ix_ledger_lines_recorded")
         batch_op.drop_index("ix_ledger_lines_event")
-        batch_op.drop_index(
-            "ix_ledger_lines_changes",
-            sqlite_where=sa.text("kind <> 'usage'"),
-            postgresql_where=sa.text("kind <> 'usage'"),
-        )
+        batch_op.drop_index("ix_ledger_lines_changes")
         batch_op.drop_index("ix_ledger_lines_booked")
     op.drop_table("ledger_lines")
     with op.batch_alter_table("usage_facts", schema=None) as batch_op:
@@ -368,11 +364,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("state <> 'superseded'"),
         )
         batch_op.drop_index("ix_usage_events_offer")
-        batch_op.drop_index(
-            "ix_usage_events_duplicates",
-            sqlite_where=sa.text("state = 'duplicate'"),
-            postgresql_where=sa.text("state = 'duplicate'"),
-        )
+        batch_op.drop_index("ix_usage_events_duplicates")
         batch_op.drop_index("ix_usage_events_customer")
     op.drop_table("usage_events")
     with op.batch_alter_table("usage_days", schema=None) as batch_op:
