@@ -82,14 +82,15 @@ def _print(shape: Shape) -> None:
     _print_sums(shape)
     for one in shape["revenue"]:
         show.line(f"revenue    {one['kind']} {one['amount']} {one['currency']}")
-    if shape["dry_run"]:
+    if shape["dry_run"] and shape["previewed_rows"] is not None:
         show.line(f"dry run    the first {shape['previewed_rows']} rows were tried; nothing was stored")
     if shape["stopped"]:
         show.note(f"stopped    {shape['stopped']}")
 
 
 def _print_sums(shape: Shape) -> None:
-    if shape["requests"] or shape["stated_usd"] != "0":
+    said = ("requests", "input_tokens", "output_tokens")
+    if any(shape[name] for name in said) or (shape["rated_usd"], shape["stated_usd"]) != ("0", "0"):
         upper = "" if shape["rated_max_usd"] == shape["rated_usd"] else f" to {shape['rated_max_usd']}"
         show.line(f"rated      {shape['rated_usd']}{upper} USD; stated by the file {shape['stated_usd']} USD")
         show.line(f"tokens     {shape['input_tokens']} in, {shape['output_tokens']} out, {shape['requests']} requests")
