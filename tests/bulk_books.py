@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from planner.core.claim import Segment
+from planner.core.event import Role
 from planner.core.money import pico_text
 from planner.flows import bulk
 from planner.flows.correct import correct_price
@@ -17,12 +18,15 @@ from planner.flows.cost_report import cost_report
 from planner.flows.import_file import Import, Summary, import_file
 from planner.flows.import_in_place import import_in_place
 from planner.flows.margin_report import Question, margin_report
+from planner.flows.rating_in_place import Rows
 from planner.flows.second import By
+from planner.ledger.format import Given
 from planner.store import agreements, customers, work
 from planner.store import bulk as files
 from planner.store import tables as t
 from planner.store.customers import Assignment
 from planner.store.engine import Store
+from planner.store.streams import Stream
 from tests.ledger_books import (
     DAY,
     HOUR,
@@ -95,6 +99,15 @@ def asked(path: Path, source: str = "log", **more: Any) -> Import:
 def placed(store: Store, path: Path, source: str = "log", at: datetime = NOON, **more: Any) -> Summary:
     """Import a file in place."""
     return import_in_place(store, asked(path, source, **more), now=lambda: at, by="test")
+
+
+def opened(store: Store, path: Path) -> Rows:
+    """Begin to import a file in place, and return how its rows are counted."""
+    rows = Rows(
+        path=path, format="mapping", given=Given(source="log", mapping=MAPPING), containments={}, at=NOON,
+        stream=Stream("log", Role.LEDGER, in_place=True),
+    )  # fmt: skip
+    return store.tell(lambda connection: bulk.begin(connection, rows, "test"))
 
 
 def both(pair: Pair, path: Path, at: datetime = NOON, **more: Any) -> tuple[Summary, Summary]:

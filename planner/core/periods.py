@@ -60,6 +60,11 @@ def _next_month(first: datetime) -> datetime:
     return first.replace(month=first.month + 1)
 
 
+def slot_in(slot: int, period: str) -> int:
+    """Return the slot of a period in which something of a slot is booked: its own, or the period's first one."""
+    return slot if period_of(slot_start(slot)) == period else slot_of(period_bounds(period)[0])
+
+
 def following(period: str) -> str:
     """Return the accounting period after another one."""
     return period_of(period_bounds(period)[1])

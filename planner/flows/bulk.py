@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from planner.core.errors import Conflict, InvalidInput, Overtaken, PlannerError, RowsUnavailable
 from planner.core.event import Event, Role
-from planner.core.periods import period_bounds, period_of, slot_of, slot_start
+from planner.core.periods import period_of, slot_in, slot_start
 from planner.core.posting import Measures, Sums
 from planner.core.restating import difference
 from planner.flows import ingest
@@ -172,7 +172,7 @@ def _book(connection: Connection, number: int, kind: str, rating: Rating, at: da
 
     def placed(slot: int) -> int:
         period = period_of(slot_start(slot))
-        return slot_of(period_bounds(closed[period])[0]) if period in closed else slot
+        return slot_in(slot, closed.get(period, period))
 
     delta = difference(rating.sums, bulk.booked(connection, number), placed)
     again = bulk.newest(connection, number) in (None, bulk.UNAVAILABLE)
@@ -305,6 +305,7 @@ def turn(store: Store, now: Callable[[], datetime]) -> Rerated | None:
         store.tell(lambda connection: work.give_back(connection, mine))
         return Rerated(mine.number, "", 0, 0, Measures())
     except Exception:
+        # Whatever stopped it: the file is anybody's again at once, and not only when the lease is over.
         with contextlib.suppress(PlannerError):
             store.tell(lambda connection: work.give_back(connection, mine))
         raise

@@ -11,7 +11,7 @@ from planner.core.money import PICO, pico_text
 from planner.core.posting import Posting
 from planner.core.rating import unreadable
 from planner.flows.posting import Judged, Record
-from planner.flows.successors import days_of, succeed
+from planner.flows.successors import days_told, succeed
 from planner.store import periods, rollups, streams, usage, work
 from planner.store.engine import Connection
 from planner.store.streams import Stream
@@ -295,12 +295,8 @@ _CACHED = ("cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "
 
 
 def _note_days(batch: _Batch) -> None:
-    told = []
-    for new in batch.rows:
-        if new.state == usage.LIVE:
-            party = batch.record.tariffs.served(new.event, batch.stream.feed).party
-            told += [(party, day, new.event.request_id is not None) for day in days_of(new.event)]
-    days = streams.days_of(told)
+    live = [new.event for new in batch.rows if new.state == usage.LIVE]
+    days = days_told((batch.record.tariffs.served(event, batch.stream.feed).party, event) for event in live)
     _refuse(batch.connection, batch.stream, days)
     streams.note_days(batch.connection, batch.stream, days)
 

@@ -1,6 +1,6 @@
 """A request that several streams told counts by another row once the row that counted is taken out."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from planner.core.event import Event
@@ -35,10 +35,14 @@ def succeed(connection: Connection, requests: Collection[str]) -> list[Change]:
 
 def note_days(connection: Connection, source: str, told: Iterable[tuple[str, Event]]) -> None:
     """Note of which provider and days a stream has rows that count: who is paid for each, and the row."""
-    days = streams.days_of(
+    streams.note_days(connection, streams.required(connection, source), days_told(told))
+
+
+def days_told(told: Iterable[tuple[str, Event]]) -> Mapping[streams.Day, bool]:
+    """Return on which days who is paid for rows that count, and whether all of these name the request."""
+    return streams.days_of(
         (party, day, event.request_id is not None) for party, event in told for day in days_of(event)
     )
-    streams.note_days(connection, streams.required(connection, source), days)
 
 
 def days_of(event: Event) -> range:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from planner.core.event import Event
 from planner.core.event_form import read_event, write_event
 from planner.core.money import pico_text
-from planner.core.periods import period_bounds, period_of, slot_of
+from planner.core.periods import period_of, slot_in, slot_of
 from planner.core.posting import RATED, Posting, Sums
 from planner.store import json_text
 from planner.store.recall import BATCH
@@ -191,7 +191,7 @@ def book(
         slot, period = slot_of(change.at), period_of(change.at)
         stands = change.booked_in or period
         booked_in = closed.get(stands, stands)
-        booked_slot = slot if booked_in == period else slot_of(period_bounds(booked_in)[0])
+        booked_slot = slot_in(slot, booked_in)
         rows.append(
             {
                 "id": numbers[change.row], "event": change.row, "kind": _kind(change, late=booked_in != period),

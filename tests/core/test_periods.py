@@ -15,6 +15,7 @@ from planner.core.periods import (
     following,
     period_bounds,
     period_of,
+    slot_in,
     slot_of,
     slot_start,
     windows,
@@ -178,3 +179,11 @@ def test_as_many_rows_as_may_be_are_reported() -> None:
     """One more would be refused."""
     found = windows(date(2001, 1, 1), date(2001, 1, 1) + WINDOWS_MAX * DAY, "day", zone_of("UTC"))
     assert len(found) == WINDOWS_MAX
+
+
+def test_a_slot_is_booked_in_its_own_month_or_at_the_beginning_of_another() -> None:
+    """A month that was closed when it became known has nothing of it."""
+    slot = slot_of(datetime(2026, 9, 30, 23, 50, tzinfo=UTC))
+    assert slot_in(slot, "2026-09") == slot
+    assert slot_in(slot, "2026-10") == slot + 1
+    assert slot_start(slot_in(slot, "2026-12")) == datetime(2026, 12, 1, tzinfo=UTC)

@@ -1,10 +1,13 @@
-"""Reports in the shape finance gets them, with figures of the real statement."""
+"""Reports in the shape finance gets them, with figures of the real statement, and costs of a day for FOCUS."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from planner.core.posting import RATED, UNPRICED, Measures
 from planner.core.statement import Statement, Takings
+from planner.core.units import Unit
+from planner.export.focus import Cell
 
 Document = dict[str, Any]
 DOLLAR = 10**12
@@ -60,3 +63,16 @@ def report(
         },
     }  # fmt: skip
     return {**document, **changes}
+
+
+def cell(**changes: Any) -> Cell:
+    """Return 2,600 tokens sent to a model at 0.15 dollars a million, with no discount and no fee."""
+    facts: dict[str, Any] = {
+        "period_start": datetime(2026, 9, 3, tzinfo=UTC), "period_end": datetime(2026, 9, 4, tzinfo=UTC),
+        "billing_start": datetime(2026, 9, 1, tzinfo=UTC), "billing_end": datetime(2026, 10, 1, tzinfo=UTC),
+        "account": "account-9", "provider": "openai", "channel": "direct", "model": "openai/gpt-4o-mini",
+        "offer": "direct:openai/gpt-4o-mini", "unit": Unit.INPUT, "quantity": 2_600, "list_pico": 390_000_000,
+        "cost_pico": 390_000_000, "price_version": "41", "region": "eu", "plan": "pro", "customer": "cust-7",
+        "task": "chat", "project": "search", "key": "key-9",
+    }  # fmt: skip
+    return Cell(**(facts | changes))

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +15,7 @@ from planner.core.money import pico_text
 from planner.core.sheet import unguarded
 from planner.core.units import REGISTRY, Dimension, Direction, Unit
 from planner.export.focus import COLUMNS, Cell, focus_csv, focus_lines
+from tests.export.reports import cell
 
 MANDATORY = {
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
@@ -30,19 +30,6 @@ PRICED = {
 picos = st.integers(0, 10**9) | st.integers(-(10**18), 10**18)
 quantities = st.integers(1, 10**6) | st.integers(-(10**12), 10**12)
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
-
-
-def cell(**changes: Any) -> Cell:
-    """Return 2,600 tokens sent to a model at 0.15 dollars a million, with no discount and no fee."""
-    facts: dict[str, Any] = {
-        "period_start": datetime(2026, 9, 3, tzinfo=UTC), "period_end": datetime(2026, 9, 4, tzinfo=UTC),
-        "billing_start": datetime(2026, 9, 1, tzinfo=UTC), "billing_end": datetime(2026, 10, 1, tzinfo=UTC),
-        "account": "account-9", "provider": "openai", "channel": "direct", "model": "openai/gpt-4o-mini",
-        "offer": "direct:openai/gpt-4o-mini", "unit": Unit.INPUT, "quantity": 2_600, "list_pico": 390_000_000,
-        "cost_pico": 390_000_000, "price_version": "41", "region": "eu", "plan": "pro", "customer": "cust-7",
-        "task": "chat", "project": "search", "key": "key-9",
-    }  # fmt: skip
-    return Cell(**(facts | changes))
 
 
 def rows(*cells: Cell) -> list[dict[str, str]]:

@@ -20,9 +20,7 @@ from tests.make import rates
 @pytest.fixture
 def books(store: Store) -> Store:
     """Books in which a million tokens in cost 3 dollars, out 15."""
-    know(store)
-    listed(store, claim(OFFER, rates("3", "15")))
-    return store
+    return _priced(store)
 
 
 @pytest.fixture
@@ -30,8 +28,12 @@ def pair(books: Store, tmp_path: Path) -> Iterator[Pair]:
     """Those books, and others like them."""
     url = f"sqlite:///{tmp_path / 'rows.sqlite3'}"
     upgrade(url)
-    rows = open_store(url)
-    know(rows)
-    listed(rows, claim(OFFER, rates("3", "15")))
+    rows = _priced(open_store(url))
     yield Pair(books, rows)
     rows.close()
+
+
+def _priced(store: Store) -> Store:
+    know(store)
+    listed(store, claim(OFFER, rates("3", "15")))
+    return store

@@ -12,14 +12,26 @@ from planner.core.posting import Measures
 from planner.flows import bulk, roles
 from planner.flows.import_file import import_file
 from planner.flows.import_in_place import import_in_place
-from planner.flows.rating_in_place import Rows
-from planner.ledger.format import Given
 from planner.store import bulk as files
 from planner.store import imports
 from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.streams import Stream
-from tests.bulk_books import BY, LATER, MAPPING, Pair, asked, both, placed, reports, rerated, row, runs, usual, written
+from tests.bulk_books import (
+    BY,
+    LATER,
+    Pair,
+    asked,
+    both,
+    opened,
+    placed,
+    reports,
+    rerated,
+    row,
+    runs,
+    usual,
+    written,
+)
 from tests.ledger_books import (
     DAY,
     HOUR,
@@ -116,11 +128,7 @@ def test_the_same_file_again_changes_nothing(books: Store, tmp_path: Path) -> No
 def test_two_who_import_the_same_file_at_once_book_it_once(books: Store, tmp_path: Path) -> None:
     """Whoever is second to book finds that it is done."""
     path = written(tmp_path / "log.csv", [row(1)])
-    rows = Rows(
-        path=path, format="mapping", given=Given(source="log", mapping=MAPPING), containments={}, at=NOON,
-        stream=Stream("log", Role.LEDGER, in_place=True),
-    )  # fmt: skip
-    begun = books.tell(lambda connection: bulk.begin(connection, rows, "test"))
+    begun = opened(books, path)
     rating, then = bulk.rated(books, begun)
 
     def taken(connection: sa.Connection) -> tuple[int, bool]:

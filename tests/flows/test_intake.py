@@ -13,18 +13,9 @@ from planner.flows.intake import WAITING_MAX, Batch, Intake
 from planner.store.engine import Store
 from planner.store.streams import Stream
 from planner.store.tables import ledger
-from tests.ledger_books import BACKEND, NOON, OFFER, claim, event, know, listed
-from tests.make import rates
+from tests.ledger_books import BACKEND, NOON, event
 
 SPANS = Stream("spans", Role.LEDGER)
-
-
-@pytest.fixture
-def books(store: Store) -> Store:
-    """Books in which one offer has a price."""
-    know(store)
-    listed(store, claim(OFFER, rates("3", "15")))
-    return store
 
 
 def sent(intake: Intake, *events: Event, stream: Stream = BACKEND) -> "Future[list[list[Result]]]":

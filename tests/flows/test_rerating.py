@@ -17,20 +17,17 @@ from planner.flows import bulk, rebook
 from planner.flows.import_file import import_file
 from planner.flows.import_in_place import import_in_place
 from planner.flows.margin_report import Question, margin_report
-from planner.flows.rating_in_place import Rows
-from planner.ledger.format import Given
 from planner.store import imports, work
 from planner.store.engine import Store
-from planner.store.streams import Stream
 from tests.bulk_books import (
     LATER,
-    MAPPING,
     NEW,
     Pair,
     asked,
     both,
     contract,
     corrected,
+    opened,
     placed,
     reports,
     rerated,
@@ -136,11 +133,7 @@ def test_what_is_said_while_a_file_is_rated_is_not_lost(books: Store, tmp_path: 
     """Nobody knew of the import then, so it is rated once more; so is one that was being rated again."""
     path = written(tmp_path / "log.csv", [row(1)])
     take(books, event("0", SEPTEMBER + 9 * DAY))
-    rows = Rows(
-        path=path, format="mapping", given=Given(source="log", mapping=MAPPING), containments={}, at=NOON,
-        stream=Stream("log", Role.LEDGER, in_place=True),
-    )  # fmt: skip
-    begun = books.tell(lambda connection: bulk.begin(connection, rows, "test"))
+    begun = opened(books, path)
     rating, then = bulk.rated(books, begun)
     books.tell(corrected(0, 1, "4"))
     catch_up(books, LATER)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from planner.core.event import Event
 from planner.core.units import Unit
 from planner.export.focus import Cell, focus_csv
 from planner.ledger import focus
+from tests.export.reports import cell
 from tests.ledger.samples import events, opened
 
 (CHARGES,) = focus.FORMATS
@@ -26,18 +26,6 @@ COUNTS = {
     Unit.OUTPUT: "output_tokens",
     Unit.REASONING: "output_tokens",
 }
-
-
-def cell(**changes: Any) -> Cell:
-    """Return a day of a meter."""
-    facts: dict[str, Any] = {
-        "period_start": datetime(2026, 9, 3, tzinfo=UTC), "period_end": datetime(2026, 9, 4, tzinfo=UTC),
-        "billing_start": datetime(2026, 9, 1, tzinfo=UTC), "billing_end": datetime(2026, 10, 1, tzinfo=UTC),
-        "account": "account-9", "provider": "openai", "channel": "direct", "model": "openai/gpt-4o-mini",
-        "offer": "direct:openai/gpt-4o-mini", "unit": Unit.INPUT, "quantity": 2_600, "list_pico": 390_000_000,
-        "cost_pico": 390_000_000, "price_version": "41",
-    }  # fmt: skip
-    return Cell(**(facts | changes))
 
 
 def read(cells: Sequence[Cell]) -> list[Event]:
