@@ -1,5 +1,8 @@
 """The recorded samples, taken in as a user would, come to the totals that were computed for them by hand."""
 
+import csv
+import io
+from collections import defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +13,7 @@ from planner.core.errors import Conflict
 from planner.core.event import Role
 from planner.core.money import pico_text
 from planner.flows import agreement
+from planner.flows.focus_report import focus_report
 from planner.flows.import_file import Import, Summary, import_file
 from planner.flows.margin_report import Question, margin_report
 from planner.store.engine import Store
@@ -51,6 +55,31 @@ def test_a_sample_comes_to_its_total(
     again = taken(installed_copy, *path, **words)
     assert set(again.outcomes) == {"duplicate"}
     assert again.repeated is not None
+
+
+def test_every_sample_is_in_focus_at_what_the_margin_report_says(installed_copy: Store) -> None:
+    """Month by month, and what only OpenRouter stated the cost of is there too; what has no cost is counted in rows."""
+    for path in (
+        ("litellm", "spend_logs.csv"), ("otel", "otlp_traces_genai.json"), ("openrouter", "activity.json"),
+        ("openrouter", "generation.json"), ("openai", "usage_completions_page.json"),
+        ("anthropic", "analytics_usage_beta.json"),
+    ):  # fmt: skip
+        taken(installed_copy, *path, role=Role.LEDGER)
+    taken(installed_copy, "langfuse", "observations.jsonl", role=Role.LEDGER, provider="anthropic")
+    rows, costs, sums = list[dict[str, str]](), dict[str, Decimal](), defaultdict[str, Decimal](Decimal)
+    for year in (2024, 2025, 2026):
+        since, until = date(year, 1, 1), date(year + 1, 1, 1)
+        with installed_copy.read() as connection:
+            text, counts = focus_report(connection, since, until)
+            report = margin_report(connection, Question(by=("month",), since=since, until=until))
+        rows += csv.DictReader(io.StringIO(text))
+        costs |= {row["month"]: Decimal(row["token_cost_usd"]) for row in report["rows"]}
+        assert counts["unpriced"] == report["total"]["unpriced_rows"]
+    for row in rows:
+        sums[row["BillingPeriodStart"][:7]] += Decimal(row["BilledCost"])
+    assert sums == {month: cost for month, cost in costs.items() if cost}
+    stated = [(row["BilledCost"], row["SkuId"]) for row in rows if row["x_CostBasis"] == "reported"]
+    assert stated == [("0.0015", ""), ("0.027", "")]
 
 
 def test_cost_reports_are_evidence_and_their_amounts_are_cents(installed_copy: Store) -> None:
