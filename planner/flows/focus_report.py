@@ -52,7 +52,7 @@ def _metered(
 ) -> Iterator[Cell]:
     for (number, values, unit), counted in sorted(found.items()):
         # What is counted and never charged, such as requests without a fee, is no meter.
-        if not (counted.cost or counted.list) and unit == Unit.REQUEST:
+        if unit == Unit.REQUEST and not (counted.cost or counted.high or counted.list):
             continue
         yield Cell(
             **_heads(pieces[number], _said((number, values)), channels), unit=Unit(unit), quantity=counted.quantity,
