@@ -14,7 +14,7 @@ from planner.core.event import UNKNOWN, Containment, Event, Judge, Role
 from planner.core.posting import Measures
 from planner.core.rating import unreadable
 from planner.core.revenue import Item
-from planner.flows import earnings, ingest
+from planner.flows import earnings, ingest, regrouped
 from planner.flows.successors import days_of
 from planner.ledger import formats, reading
 from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
@@ -166,7 +166,8 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
 
     Raises:
         InvalidInput: no known format, or the file as a whole cannot be read.
-        Conflict: another stream that counts may tell of the same requests, or the stream's rows lie elsewhere.
+        Conflict: another stream that counts, or this one under another grouping, may tell of the same requests, or the
+            stream's rows lie elsewhere.
     """
     size = asked.path.stat().st_size
     opened = reading.open_file(asked.path, lambda done: progress("reading", done, size))
@@ -191,7 +192,7 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         ingest.refuse_mixing(streams.find(connection, given.source), stream)
     if in_place and summary.repeated is not None:
         return looked
-    _survey(opened, chosen, given, summary)
+    pulled = _survey(opened, chosen, given, summary)
     if asked.strict and summary.refused_rows:
         summary.stopped = "a row cannot be read, and nothing was stored; --skip leaves such rows out"
         return looked
@@ -205,6 +206,9 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         summary.told = tuple((event, dict.fromkeys(days, False)) for event, days in summary.told)
     with store.read() as connection:
         ingest.refuse_overlap(connection, stream, summary.told)
+        # As of other streams, a person may say that these rows count besides; each time, since a pull follows a pull.
+        if asked.role is None:
+            regrouped.refuse(connection, stream, pulled)
     return looked
 
 
@@ -246,9 +250,9 @@ class _Survey:
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens")
 
 
-def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> None:
-    """See whether every row can be read, and what they show together."""
-    survey = _Survey(given)
+def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> list[Event]:
+    """See whether every row can be read, and what they show together; return those that were grouped as was asked."""
+    survey, grouped = _Survey(given), list[Event]()
     for read in chosen.read(opened, given):
         summary.rows += 1
         if isinstance(read, Refused):
@@ -257,7 +261,10 @@ def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> Non
             summary.skipped[read.reason] += 1
         elif isinstance(read.said, Event):
             survey.see(read.place, read.said)
+            if chosen.name in formats.GROUPED:
+                grouped.append(read.said)
     survey.end(summary)
+    return grouped
 
 
 def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:

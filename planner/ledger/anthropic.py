@@ -15,6 +15,7 @@ from typing import Any
 
 from planner.core.errors import InvalidInput
 from planner.core.event import Event, Role, StatedBy
+from planner.core.grouping import NOT_GROUPED_BY
 from planner.core.money import exactly, plain
 from planner.ledger import cells
 from planner.ledger.format import File, Format, Given, Read, Refused, Row, Skipped
@@ -45,7 +46,7 @@ class Usage:
     requests. What a page is not grouped by is null, and the tag ``not_grouped_by`` says which of the words that a price
     depends on are: without a ``context_window`` a cost has bounds, without a tier it is taken for the ordinary one.
     Speed is a tier with planner. The same bucket under another grouping has other rows, which would count beside the
-    first: every pull of a stream has to be grouped alike.
+    first: every pull of a stream has to be grouped alike, or it is refused.
     """
 
     name = "anthropic_usage"
@@ -131,7 +132,7 @@ def _usage(row: Row, given: Given) -> Event:
         task=given.task,
         project=cells.text(group, "workspace_id"),
         key=cells.text(group, "api_key_id"),
-        tags={**said, "not_grouped_by": " ".join(ungrouped)} if ungrouped else said,
+        tags={**said, NOT_GROUPED_BY: " ".join(ungrouped)} if ungrouped else said,
         rateable=priced and model is not None,
     )
 

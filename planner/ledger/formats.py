@@ -18,6 +18,9 @@ FORMATS: tuple[Format, ...] = (
 )
 """In the order in which a list of them is shown."""
 
+GROUPED = frozenset({openai.Usage.name, anthropic.Usage.name})
+"""Those whose rows are grouped as whoever pulled them asked, so that two pulls of one bucket may be other rows."""
+
 
 def named(name: str) -> Format:
     """Return a format by its name.

@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.core.errors import InvalidInput
 from planner.core.event import Event, Role, StatedBy
+from planner.core.grouping import NOT_GROUPED_BY
 from planner.core.money import plain
 from planner.ledger import cells
 from planner.ledger.format import File, Format, Given, Read, Refused, Row, Skipped
@@ -60,7 +61,7 @@ class Usage:
     tag ``not_grouped_by`` says which of the words that a price depends on are: a row without its model has no price,
     one without ``batch`` or ``service_tier`` is taken for the ordinary tier. ``user_id`` is the member of the
     organization whose key it was, so that it is a tag and no customer. The same bucket under another grouping has other
-    rows, which would count beside the first: every pull of a stream has to be grouped alike.
+    rows, which would count beside the first: every pull of a stream has to be grouped alike, or it is refused.
     """
 
     name = "openai_usage"
@@ -127,7 +128,7 @@ def _usage(row: Row, given: Given) -> Event | Skipped:
         task=given.task,
         project=cells.text(values, "project_id"),
         key=cells.text(values, "api_key_id"),
-        tags={**said, "not_grouped_by": " ".join(ungrouped)} if ungrouped else said,
+        tags={**said, NOT_GROUPED_BY: " ".join(ungrouped)} if ungrouped else said,
         cache_stated=kind != "completions" or "input_cached_tokens" in values,
         rateable=model is not None,
     )
