@@ -65,6 +65,18 @@ def slot_in(slot: int, period: str) -> int:
     return slot if period_of(slot_start(slot)) == period else slot_of(period_bounds(period)[0])
 
 
+def day_bounds(slot: int) -> tuple[int, int]:
+    """Return the first slot of the day of UTC that a slot lies in, and that of the next."""
+    first = slot - slot % DAY_SLOTS
+    return first, first + DAY_SLOTS
+
+
+def month_bounds(slot: int) -> tuple[int, int]:
+    """Return the first slot of the month of UTC that a slot lies in, and that of the next."""
+    first = slot_start(slot).replace(day=1, hour=0, minute=0)
+    return slot_of(first), slot_of(_next_month(first))
+
+
 def following(period: str) -> str:
     """Return the accounting period after another one."""
     return period_of(period_bounds(period)[1])

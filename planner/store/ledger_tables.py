@@ -261,6 +261,8 @@ usage_fact_units = _units("usage_fact_units")
 # Days of UTC, without customers; the slots are the first of their day.
 usage_days = _facts("usage_days")
 usage_day_units = _units("usage_day_units")
+# Months of UTC, likewise.
+usage_months = _facts("usage_months")
 
 # --- who pays for it --------------------------------------------------------------------------------------
 

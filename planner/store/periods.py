@@ -1,12 +1,11 @@
 """Accounting periods: which are closed, and where what belongs to a closed one is booked instead."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from planner.core.periods import following, period_bounds, period_of, slot_of, slot_start
+from planner.core.periods import following, period_of, slot_start
 from planner.store.tables import ledger
 
 _p = ledger.ledger_periods.c
@@ -33,19 +32,12 @@ def closings(connection: sa.Connection) -> dict[str, datetime]:
 def every(connection: sa.Connection) -> list[dict[str, Any]]:
     """Return the periods that were ever closed, and those that something is booked in, in time order."""
     stated = {row["period"]: dict(row) for row in connection.execute(sa.select(ledger.ledger_periods)).mappings()}
-    booked = set(_used(connection))
+    # By rows, or by files that were rated in place.
+    months = connection.execute(sa.select(ledger.usage_months.c.booked_slot).distinct()).scalars()
+    booked = {period_of(slot_start(slot)) for slot in months}
     booked |= set(connection.execute(sa.select(ledger.revenue_lines.c.booked_in).distinct()).scalars())
     empty = {"state": "open", "changed_at": None, "changed_by": None, "reason": None, "report_digest": None}
     return [stated.get(period, {"period": period, **empty}) for period in sorted({*stated, *booked})]
-
-
-def _used(connection: sa.Connection) -> Iterator[str]:
-    """Yield the months that usage is booked in, by rows or by files; each is one step through the index."""
-    slots, after = ledger.usage_days.c.booked_slot, 0
-    while (slot := connection.scalar(sa.select(sa.func.min(slots)).where(slots >= after))) is not None:
-        period = period_of(slot_start(slot))
-        yield period
-        after = slot_of(period_bounds(period)[1])
 
 
 def turn(

@@ -1,4 +1,4 @@
-"""Sums for a report: read from days of UTC where these lie whole in a window, and from quarter hours at its edges."""
+"""Sums for a report: read from months and days of UTC as far as these help, and from quarter hours at the edges."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from planner.core.periods import DAY_SLOTS, Window
+from planner.core.pieces import Grain, Piece, pieces_of
 from planner.core.posting import MILLI, Counted, Measures, Posting
 from planner.store import bulk, json_text
 from planner.store.tables import ledger
@@ -18,6 +19,9 @@ HEADS = tuple(column.name for column in ledger.usage_dims.c if column.name not i
 _AMOUNTS = ("cost", "high", "list", "stated")
 # How many pieces one query reads: fewer than a database can join, and enough that few queries are asked.
 _TOGETHER_MAX = 50
+# What sums are read from, by grain.
+_FACTS = (ledger.usage_facts, ledger.usage_days, ledger.usage_months)
+_UNITS = (ledger.usage_fact_units, ledger.usage_day_units)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,7 @@ class Asked:
 
     @property
     def by_customer(self) -> bool:
-        """Whether days, which know no customers, are no help."""
+        """Whether days and months, which know no customers, are no help."""
         return "customer" in self.heads or any(name == "customer" for name, _values in self.where)
 
 
@@ -44,23 +48,25 @@ Place = tuple[int, tuple[Any, ...]]
 
 
 class _Run(NamedTuple):
-    """Windows of equal length that follow each other without a gap, or pieces of windows."""
+    """Pieces of equal length at equal distances, each of which counts in the windows after those of the one before."""
 
-    start: int
-    length: int
-    windows: int
-    window: int
+    first: Piece
+    apart: int = 0
+    times: int = 1
+
+    @property
+    def length(self) -> int:
+        return self.first.stop - self.first.start
 
 
 def facts(connection: sa.Connection, asked: Asked) -> dict[Place, Measures]:
     """Return the sums of each window and combination of heads; what is zero in all is left out."""
     found: dict[Place, Measures] = {}
-    for place, row in _rows(connection, asked, (ledger.usage_facts, ledger.usage_days), _measures):
-        found[place] = found.get(place, Measures()) + row
+    for place, measures, sign in _rows(connection, asked, _FACTS, _measures):
+        found[place] = _plus(found.get(place, Measures()), measures, sign)
     if asked.known_at is not None:
         for place, posting, sign in _since(connection, asked, asked.known_at):
-            had = found.get(place, Measures())
-            found[place] = had + posting.measures if sign > 0 else had - posting.measures
+            found[place] = _plus(found.get(place, Measures()), posting.measures, sign)
     return {place: measures for place, measures in found.items() if any(measures)}
 
 
@@ -68,15 +74,13 @@ def units(connection: sa.Connection, asked: Asked) -> dict[tuple[int, tuple[Any,
     """Return the same for each kind of token and other unit."""
     found: dict[tuple[int, tuple[Any, ...], str], Counted] = {}
 
-    def add(place: Place, unit: str, counted: Counted, sign: int = 1) -> None:
+    def add(place: Place, unit: str, counted: Counted, sign: int) -> None:
         key = (*place, unit)
         had = found.get(key, Counted())
         found[key] = Counted(*(a + sign * b for a, b in zip(had, counted, strict=True)))
 
-    for place, (unit, counted) in _rows(
-        connection, asked, (ledger.usage_fact_units, ledger.usage_day_units), _counted, "unit"
-    ):
-        add(place, unit, counted)
+    for place, (unit, counted), sign in _rows(connection, asked, _UNITS, _counted, "unit"):
+        add(place, unit, counted, sign)
     if asked.known_at is not None:
         for place, posting, sign in _since(connection, asked, asked.known_at):
             for unit, counted in posting.units:
@@ -84,84 +88,87 @@ def units(connection: sa.Connection, asked: Asked) -> dict[tuple[int, tuple[Any,
     return {key: counted for key, counted in found.items() if any(counted)}
 
 
+def _plus(sums: Measures, more: Measures, sign: int) -> Measures:
+    return sums + more if sign > 0 else sums - more
+
+
 def _rows(
-    connection: sa.Connection, asked: Asked, tables: tuple[sa.Table, sa.Table], read: Callable[[Any], Any], *more: str
-) -> Iterator[tuple[Place, Any]]:
-    for table, runs in zip(tables, _plan(asked), strict=True):
-        for first in range(0, len(runs), _TOGETHER_MAX):
-            for row in connection.execute(_query(asked, table, runs[first : first + _TOGETHER_MAX], more)):
-                heads = tuple(row)[1 : 1 + len(asked.heads)]
-                yield (int(row.n), heads), read(row)
+    connection: sa.Connection, asked: Asked, tables: Sequence[sa.Table], read: Callable[[Any], Any], *more: str
+) -> Iterator[tuple[Place, Any, int]]:
+    coarsest = Grain.SLOT if asked.by_customer else Grain(len(tables) - 1)
+    runs = _joined(pieces_of([window.slots for window in asked.windows], coarsest))
+    for grain in range(coarsest + 1):
+        wanted = [run for run in runs if run.first.grain == grain]
+        for start in range(0, len(wanted), _TOGETHER_MAX):
+            together = wanted[start : start + _TOGETHER_MAX]
+            for row in connection.execute(_query(asked, tables[grain], together, more)):
+                heads, found = tuple(row)[2 : 2 + len(asked.heads)], read(row)
+                for window, sign in together[row.run].first.counts:
+                    yield (window + int(row.n), heads), found, sign
 
 
-def _plan(asked: Asked) -> tuple[list[_Run], list[_Run]]:
-    """Say which pieces of the windows are read from quarter hours, and which from days."""
-    days: list[_Run] = []
-    slots: list[_Run] = []
-    for number, window in enumerate(asked.windows):
-        first, last = window.slots.start, window.slots.stop
-        whole, end = -(-first // DAY_SLOTS) * DAY_SLOTS, last // DAY_SLOTS * DAY_SLOTS
-        if asked.by_customer or whole >= end:
-            slots.append(_Run(first, last - first, 1, number))
-            continue
-        days.append(_Run(whole, end - whole, 1, number))
-        slots += [_Run(a, b - a, 1, number) for a, b in ((first, whole), (end, last)) if a < b]
-    return _joined(slots), _joined(days)
-
-
-def _joined(runs: Sequence[_Run]) -> list[_Run]:
-    """Join pieces of equal length that follow each other, window by window, so that one query reads them all."""
+def _joined(pieces: Sequence[Piece]) -> list[_Run]:
+    """Join pieces that follow each other window by window, so that one reading of the index finds them all."""
     found: list[_Run] = []
-    for run in runs:
-        last = found[-1] if found else None
-        follows = (
-            last is not None
-            and last.length == run.length
-            and last.start + last.windows * last.length == run.start
-            and last.window + last.windows == run.window
-        )
-        if follows and last is not None:
-            found[-1] = last._replace(windows=last.windows + 1)
+    open_: dict[tuple[Grain, int], int] = {}
+    for piece in pieces:
+        at = open_.get((piece.grain, piece.stop - piece.start))
+        run = None if at is None else found[at]
+        if at is not None and run is not None and (longer := _longer(run, piece)) is not None:
+            found[at] = longer
         else:
-            found.append(run)
+            open_[piece.grain, piece.stop - piece.start] = len(found)
+            found.append(_Run(piece))
     return found
+
+
+def _longer(run: _Run, piece: Piece) -> _Run | None:
+    apart = piece.start - run.first.start if run.times == 1 else run.apart
+    # Pieces further apart than a day are better found one by one.
+    near = run.length <= apart <= max(DAY_SLOTS, run.length)
+    counts = tuple((window + run.times, sign) for window, sign in run.first.counts)
+    follows = piece.start == run.first.start + apart * run.times and piece.counts == counts
+    return run._replace(apart=apart, times=run.times + 1) if near and follows else None
 
 
 def _query(asked: Asked, table: sa.Table, runs: Sequence[_Run], more: tuple[str, ...]) -> sa.Select[Any]:
     dims = ledger.usage_dims.c
-    pieces = [_piece(asked, table, run, more) for run in runs]
+    pieces = [_piece(asked, table, number, run, more) for number, run in enumerate(runs)]
     each = (pieces[0] if len(pieces) == 1 else sa.union_all(*pieces)).subquery()
-    keys = [each.c.n, *(dims[name] for name in asked.heads), *(each.c[name] for name in more)]
+    keys = [each.c.run, each.c.n, *(dims[name] for name in asked.heads), *(each.c[name] for name in more)]
     total = sa.select(*keys, *(sa.func.sum(each.c[name]).label(name) for name in _sums(table)))
     return total.join(ledger.usage_dims, dims.id == each.c.dim).group_by(*keys)
 
 
-def _piece(asked: Asked, table: sa.Table, run: _Run, more: tuple[str, ...]) -> sa.Select[Any]:
+def _piece(asked: Asked, table: sa.Table, number: int, run: _Run, more: tuple[str, ...]) -> sa.Select[Any]:
     time = table.c.booked_slot if asked.basis == BOOKED else table.c.slot
     dims = ledger.usage_dims.c
-    end = run.start + run.length * run.windows
-    when = [time >= run.start, time < end]
+    start = run.first.start
+    end = start + run.apart * (run.times - 1) + run.length
+    when = [time >= start, time < end]
     if asked.basis == USAGE:
         # The primary key begins with the time of booking; the few rows that differ have an index of their own.
         booked = table.c.booked_slot
         when = [
             sa.or_(
-                sa.and_(booked >= run.start, booked < end, table.c.slot == booked),
-                sa.and_(table.c.slot >= run.start, table.c.slot < end, table.c.slot != booked),
+                sa.and_(booked >= start, booked < end, table.c.slot == booked),
+                sa.and_(table.c.slot >= start, table.c.slot < end, table.c.slot != booked),
             )
         ]
+    if run.apart > run.length:
+        when.append((time - start) % run.apart < run.length)
     if asked.where:
         chosen = [dims[name].in_(values) for name, values in asked.where]
         when.append(table.c.dim.in_(sa.select(dims.id).where(*chosen)))
     # Whole numbers are divided: what is left over falls away.
-    number = ((time - run.start) // run.length + run.window).label("n")
-    keys = [number, table.c.dim, *(table.c[name] for name in more)]
+    nth = (time - start) // run.apart if run.times > 1 else sa.literal_column("0")
+    keys = [sa.literal_column(str(number)).label("run"), nth.label("n"), table.c.dim, *(table.c[m] for m in more)]
     amounts = [table.c[name] for name in _sums(table)]
     if run.length <= DAY_SLOTS or asked.by_customer:
         return sa.select(*keys, *amounts).where(*when)
     # Of long windows, whole numbers are sorted and added up first, and only these sums by the words they stand for.
     added = [sa.func.sum(amount).label(amount.name) for amount in amounts]
-    return sa.select(*keys, *added).where(*when).group_by(*keys)
+    return sa.select(*keys, *added).where(*when).group_by("n", table.c.dim, *(table.c[m] for m in more))
 
 
 def _sums(table: sa.Table) -> list[str]:

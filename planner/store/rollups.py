@@ -1,4 +1,4 @@
-"""The sums that reports read: kept up in the transaction of every change, by quarter hours and by days of UTC."""
+"""The sums that reports read: kept up in the transaction of every change, by quarter hours, days and months of UTC."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from planner.core.periods import DAY_SLOTS
-from planner.core.posting import Counted, Dims, Measures, Sums, split
+from planner.core.periods import day_bounds, month_bounds
+from planner.core.posting import Cell, Counted, Dims, Measures, Sums, split
 from planner.store import json_text
 from planner.store.recall import BATCH
 from planner.store.tables import ledger
@@ -22,32 +22,28 @@ _NOTHING, _NONE = Measures(), Counted()
 
 def apply(connection: sa.Connection, sums: Sums) -> None:
     """Add the sums of a batch of changes."""
-    days, day_units = _by_day(sums)
-    ids = _dim_ids(connection, {cell[2] for cell in (*sums.facts, *days)})
-    _add(connection, ledger.usage_facts, [_fact(cell, ids, measures) for cell, measures in sums.facts.items()])
-    _add(connection, ledger.usage_days, [_fact(cell, ids, measures) for cell, measures in days.items()])
-    _add(connection, ledger.usage_fact_units, [_unit(place, ids, counted) for place, counted in sums.units.items()])
-    _add(connection, ledger.usage_day_units, [_unit(place, ids, counted) for place, counted in day_units.items()])
-
-
-def _by_day(sums: Sums) -> tuple[dict[tuple[int, int, Dims], Measures], dict[tuple[int, int, Dims, str], Counted]]:
-    days: dict[tuple[int, int, Dims], Measures] = {}
-    units: dict[tuple[int, int, Dims, str], Counted] = {}
     nobodys = {dims: dims._replace(customer="") for _slot, _booked, dims in sums.facts}
+    days: dict[Cell, Measures] = {}
+    day_units: dict[tuple[int, int, Dims, str], Counted] = {}
     for (slot, booked, dims), measures in sums.facts.items():
-        cell = _day(slot), _day(booked), nobodys[dims]
+        cell = day_bounds(slot)[0], day_bounds(booked)[0], nobodys[dims]
         days[cell] = days.get(cell, _NOTHING) + measures
     for (slot, booked, dims, unit), counted in sums.units.items():
-        place = _day(slot), _day(booked), nobodys[dims], unit
-        units[place] = units.get(place, _NONE) + counted
-    return days, units
+        place = day_bounds(slot)[0], day_bounds(booked)[0], nobodys[dims], unit
+        day_units[place] = day_units.get(place, _NONE) + counted
+    months: dict[Cell, Measures] = {}
+    firsts = {day: month_bounds(day)[0] for cell in days for day in cell[:2]}
+    for (day, booked, dims), measures in days.items():
+        cell = firsts[day], firsts[booked], dims
+        months[cell] = months.get(cell, _NOTHING) + measures
+    ids = _dim_ids(connection, {cell[2] for cell in (*sums.facts, *days)})
+    for table, cells in ((ledger.usage_facts, sums.facts), (ledger.usage_days, days), (ledger.usage_months, months)):
+        _add(connection, table, [_fact(cell, ids, measures) for cell, measures in cells.items()])
+    for table, places in ((ledger.usage_fact_units, sums.units), (ledger.usage_day_units, day_units)):
+        _add(connection, table, [_unit(place, ids, counted) for place, counted in places.items()])
 
 
-def _day(slot: int) -> int:
-    return slot - slot % DAY_SLOTS
-
-
-def _fact(cell: tuple[int, int, Dims], ids: dict[Dims, int], measures: Measures) -> dict[str, int]:
+def _fact(cell: Cell, ids: dict[Dims, int], measures: Measures) -> dict[str, int]:
     slot, booked, dims = cell
     row = {"slot": slot, "booked_slot": booked, "dim": ids[dims]}
     for name, value in zip(MEASURES, measures, strict=True):

@@ -29,7 +29,8 @@ SINCE, UNTIL = date(2025, 12, 1), date(2026, 12, 1)
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 PLANS, TASKS, OFFERS, CUSTOMERS = 4, 6, 12, 2_000
 TABLES = (
-    "usage_events", "ledger_lines", "usage_dims", "usage_facts", "usage_days", "usage_fact_units", "usage_day_units",
+    "usage_events", "ledger_lines", "usage_dims", "usage_facts", "usage_days", "usage_months", "usage_fact_units",
+    "usage_day_units",
 )  # fmt: skip
 # Rows in one transaction.
 AT_ONCE = 50_000

@@ -7,6 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +19,8 @@ from planner.core.posting import Counted, Measures
 from planner.core.price import Rate, RateTable
 from planner.core.units import Unit
 from planner.flows.correct import correct_price
-from planner.store import report_sums
+from planner.store import migrate, report_sums
+from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.report_sums import BOOKED, USAGE, Asked
 from tests.ledger_books import (
@@ -106,7 +109,7 @@ def test_days_add_up_to_weeks_months_and_the_whole_in_every_zone(books: Store) -
         found = [facts(books, asked(heads, by=by, known_at=known_at, **span)) for by in ("day", "week", "month")]
         by_days = summed(found[0])
         assert by_days == summed(found[1]) == summed(found[2])
-        # The whole is one window: its days are read from the table of days, its edges from that of slots.
+        # The whole is one window: what it has of months and days is read from theirs, its edges from that of slots.
         (first, last) = (asked(**span).windows[0], asked(**span).windows[-1])
         whole = Asked(windows=[first._replace(end=last.end)], heads=heads, basis=basis, known_at=known_at)
         assert by_days == summed(facts(books, whole))
@@ -143,6 +146,24 @@ def test_the_table_of_customers_and_the_one_of_days_say_the_same(books: Store) -
     assert one + two == total(books, where=(("customer", ("c1", "c2")),))
     assert one.rows
     assert two.rows
+
+
+def test_months_are_made_from_days_as_they_are_kept_up(books: Store) -> None:
+    """Where the table of months is made after the rows came, it holds the same as where they found it."""
+    months = t.ledger.usage_months
+
+    def both() -> list[Any]:
+        return [facts(books, asked(("plan", "task", "offer", "cost_basis"), basis=basis)) for basis in (BOOKED, USAGE)]
+
+    kept_up = both()
+    with books.read() as connection:
+        late = sa.select(sa.func.count()).where(months.c.slot != months.c.booked_slot)
+        assert connection.scalar(late)
+    with books.engine.connect() as connection:
+        command.downgrade(migrate._config(connection), "0009")
+        connection.commit()
+    migrate.upgrade(books.url)
+    assert both() == kept_up
 
 
 def test_units_add_up_to_what_was_used_and_paid(books: Store) -> None:
