@@ -168,13 +168,17 @@ def _form(given: Given) -> dict[str, Any]:
 
 
 def _book(connection: Connection, number: int, kind: str, rating: Rating, at: datetime) -> Sums:
-    closed = periods.closed(connection)
+    closed, booked = periods.closed(connection), bulk.booked(connection, number)
+    stands: dict[int, int] = {}
+    for slot, booked_slot, _dims in booked.facts:
+        stands[slot] = max(stands.get(slot, booked_slot), booked_slot)
 
     def placed(slot: int) -> int:
-        period = period_of(slot_start(slot))
+        # What was booked late is corrected where it was booked, also when its own month was opened again.
+        period = period_of(slot_start(stands.get(slot, slot)))
         return slot_in(slot, closed.get(period, period))
 
-    delta = difference(rating.sums, bulk.booked(connection, number), placed)
+    delta = difference(rating.sums, booked, placed)
     again = bulk.newest(connection, number) in (None, bulk.UNAVAILABLE)
     if delta.facts or again:
         bulk.record(connection, number, kind, delta, rating.unserved, at)

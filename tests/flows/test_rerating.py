@@ -14,12 +14,14 @@ from planner.core.errors import Conflict, NotFound, Overtaken, RowsUnavailable
 from planner.core.event import Role
 from planner.core.money import pico_text
 from planner.flows import bulk, rebook
+from planner.flows.close import reopen
 from planner.flows.import_file import import_file
 from planner.flows.import_in_place import import_in_place
 from planner.flows.margin_report import Question, margin_report
 from planner.store import imports, work
 from planner.store.engine import Store
 from tests.bulk_books import (
+    BY,
     LATER,
     NEW,
     Pair,
@@ -55,6 +57,20 @@ from tests.ledger_books import (
 from tests.make import rates
 
 # --- what becomes known late ----------------------------------------------------------------------------------------
+
+
+def test_what_was_booked_late_is_corrected_where_it_was_booked(pair: Pair, tmp_path: Path) -> None:
+    """September was closed when its rows came, and is open again when their price changes: October has both."""
+    for store in pair:
+        close(store, "2026-09", NOON)
+    both(pair, written(tmp_path / "log.csv", [row(1), row(2, SEPTEMBER + DAY)]), at=NOON + HOUR)
+    pair.each(lambda connection: reopen(connection, "2026-09", BY))
+    pair.each(corrected(0, 9, "2.5"))
+    for store in pair:
+        rebook.catch_up(store, lambda: LATER + HOUR)
+    assert _without_versions(reports(pair.place)) == _without_versions(reports(pair.rows))
+    for store in pair:
+        assert by_month(store) == {"2026-10": "5"}
 
 
 def test_what_is_learnt_late_costs_what_it_does_row_by_row(pair: Pair, tmp_path: Path) -> None:
