@@ -180,8 +180,12 @@ def book(connection: sa.Connection, fresh: Sequence[Line], closed: Mapping[str, 
 
 
 def reverse(connection: sa.Connection, gone: Mapping[int, Line], closed: Mapping[str, str], at: datetime) -> None:
-    """Book lines back that hold no more."""
-    rows = [_row(line, closed, at, Takings().plus(line.takings, -1), row) for row, line in gone.items()]
+    """Book lines back that hold no more, where they were booked: also when their own month was opened again."""
+    rows = []
+    for row, line in gone.items():
+        stands = connection.scalar(sa.select(_l.booked_in).where(_l.id == row)) or line.month
+        back = _row(line, closed, at, Takings().plus(line.takings, -1), row)
+        rows.append({**back, "booked_in": closed.get(stands, stands)})
     if rows:
         connection.execute(sa.insert(ledger.revenue_lines), rows)
         for row in gone:

@@ -1,21 +1,24 @@
 """Revenue comes in: each item is taken or refused for itself, and the order in which they come decides nothing."""
 
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from planner.core.money import pico_text
+from planner.core.periods import windows, zone_of
 from planner.core.revenue import Item, Kind
 from planner.core.revenue_lines import month_lines
 from planner.core.statement import Takings
 from planner.flows import earnings, joining, rebook
+from planner.flows.close import reopen
 from planner.flows.second import By
 from planner.store import plans, revenue
 from planner.store.customers import Assignment
 from planner.store.engine import Store
-from tests.ledger_books import NOON, SEPTEMBER, catch_up, statuses
+from tests.ledger_books import NOON, SEPTEMBER, catch_up, close, statuses
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
 
@@ -98,6 +101,22 @@ def test_the_second_that_a_source_says_of_all_makes_nobody_wait(store: Store) ->
     take(store, item("m", Kind.SUBSCRIPTION, customer=None, end=OCTOBER))
     with store.read() as connection:
         assert rebook.behind(connection) == 0
+
+
+def test_what_was_booked_late_is_taken_back_where_it_was_booked(store: Store) -> None:
+    """September was closed when ten dollars of it came, and is open again when they are fifteen: October has none."""
+    close(store, "2026-09", NOON)
+    take(store, item("p"))
+    by = By(actor="ada", at=NOON, reason="checked")
+    store.tell(lambda connection: reopen(connection, "2026-09", by))
+    take(store, item("p", usd="15"), mutable=True)
+    with store.read() as connection:
+        cut = windows(SEPTEMBER.date(), date(2026, 11, 1), "month", zone_of("UTC"))
+        found = revenue.sums(connection, cut, by_customer=False, booked=True, known_at=None)
+    months: Counter[int] = Counter()
+    for place, (takings, _lines) in found.items():
+        months[place.window] += takings.revenue
+    assert {month: pico_text(usd) for month, usd in months.items() if usd} == {0: "15"}
 
 
 def test_a_fee_that_an_invoice_and_its_payment_state_counts_once_beside_what_is_recognised(store: Store) -> None:
