@@ -113,10 +113,10 @@ def running_postgres() -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def postgres_database(server: str) -> Iterator[str]:
-    """Create an empty database on a server, yield its URL, and drop it."""
+def postgres_database(server: str, template: str = "template1") -> Iterator[str]:
+    """Create a database on a server, empty or like another one, yield its URL, and drop it."""
     name = f"t{secrets.token_hex(6)}"
-    _command(server, f"CREATE DATABASE {name}")
+    _command(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield f"{server}/{name}"
     finally:

@@ -1,12 +1,12 @@
 """Books in which one offer has prices, once and twice."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from planner.store.engine import Store, open_store
-from planner.store.migrate import upgrade
 from tests.bulk_books import Pair
 from tests.ledger_books import (
     OFFER,
@@ -24,11 +24,9 @@ def books(store: Store) -> Store:
 
 
 @pytest.fixture
-def pair(books: Store, tmp_path: Path) -> Iterator[Pair]:
+def pair(books: Store, schema: Path, tmp_path: Path) -> Iterator[Pair]:
     """Those books, and others like them."""
-    url = f"sqlite:///{tmp_path / 'rows.sqlite3'}"
-    upgrade(url)
-    rows = _priced(open_store(url))
+    rows = _priced(open_store(f"sqlite:///{shutil.copy(schema, tmp_path / 'rows.sqlite3')}"))
     yield Pair(books, rows)
     rows.close()
 
