@@ -31,7 +31,7 @@ class ItemIn(Sent):
 
     ``customer`` is the source's own id, ``price`` the id of what was bought. ``tax`` is the part of the amount that is
     tax; left out, nobody knows. ``fee`` is what its payment cost. A trial is worth 0. Refused is what lies outside
-    2000 to 2100 or is longer than 10 years, and more than 10,000,000,000 USD.
+    2000 to 2100 or is longer than 10 years, more than 10,000,000,000 USD, and a tax that is more than its amount.
     """
 
     id: Name

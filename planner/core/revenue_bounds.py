@@ -43,4 +43,6 @@ def refusal(item: Item, usd: Fraction | None) -> str | None:
     for field, amount in (("amount", item.amount), ("fee", item.fee), ("tax", item.tax)):
         if amount is not None and abs(Fraction(amount) * (1 if usd is None else usd)) > most:
             return f"{field}: more than {most} {unit} is a mistake"
+    if item.tax is not None and abs(item.tax) > abs(item.amount):
+        return "tax: more than the amount it is a part of is a mistake"
     return None

@@ -36,10 +36,12 @@ def test_a_moment_lies_in_this_century_or_is_a_mistake(moment: datetime, may_be:
         {"start": TEN_YEARS[0], "end": TEN_YEARS[1]},
         {"amount": Decimal(10**10), "fee": Decimal(1), "tax": Decimal(0)},
         {"amount": Decimal(-(10**10))},
+        {"tax": Decimal(20)},
+        {"amount": Decimal(-119), "tax": Decimal(-19)},
     ],
 )
 def test_what_may_be_is_taken(facts: dict[str, Any]) -> None:
-    """A payment, ten years at once, and ten billion dollars, back and forth."""
+    """A payment, ten years at once, ten billion dollars back and forth, and what is all tax."""
     assert refusal(item(**facts), Fraction(1)) is None
 
 
@@ -53,10 +55,13 @@ def test_what_may_be_is_taken(facts: dict[str, Any]) -> None:
         ({"amount": Decimal("-10000000000.01")}, "amount: more than 10000000000 USD is a mistake"),
         ({"fee": Decimal(10**20)}, "fee: more than 10000000000 USD is a mistake"),
         ({"tax": Decimal(10**20)}, "tax: more than 10000000000 USD is a mistake"),
+        ({"tax": Decimal("20.01")}, "tax: more than the amount it is a part of is a mistake"),
+        ({"tax": Decimal("-20.01")}, "tax: more than the amount it is a part of is a mistake"),
+        ({"amount": Decimal(0), "tax": Decimal(1)}, "tax: more than the amount it is a part of is a mistake"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_reason(facts: dict[str, Any], why: str) -> None:
-    """A date of 1900 or of the year 9999, decades at once, and more money than there is."""
+    """A date of 1900 or of the year 9999, decades at once, more money than there is, and more tax than was paid."""
     assert refusal(item(**facts), Fraction(1)) == why
 
 

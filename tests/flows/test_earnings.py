@@ -56,6 +56,7 @@ def standing(store: Store, *customers: str) -> dict[str, Takings]:
     [
         {"usd": "100000000000000000000"},
         {"usd": "1", "fee": Decimal(10**20)},
+        {"usd": "10", "tax": Decimal("10.01")},
         {"usd": "100000000000000000000", "currency": "XXX"},
         {"kind": Kind.SUBSCRIPTION, "end": datetime(9999, 12, 31, tzinfo=UTC)},
         {"kind": Kind.SUBSCRIPTION, "end": datetime(2099, 12, 31, tzinfo=UTC)},
