@@ -30,8 +30,9 @@ class ItemIn(Sent):
     """An amount in any currency, earned evenly from ``start`` to ``end``, or at ``start``; a refund is positive.
 
     ``customer`` is the source's own id, ``price`` the id of what was bought. ``tax`` is the part of the amount that is
-    tax; left out, nobody knows. ``fee`` is what its payment cost. A trial is worth 0. Refused is what lies outside
-    2000 to 2100 or is longer than 10 years, more than 10,000,000,000 USD, and a tax that is more than its amount.
+    tax; left out, nobody knows. ``fee`` is what its payment cost. A trial is worth 0. ``net_of_refunds`` says that what
+    was given back is taken off already: no refund is taken off beside it. Refused is what lies outside 2000 to 2100 or
+    is longer than 10 years, more than 10,000,000,000 USD, and a tax that is more than its amount.
     """
 
     id: Name
@@ -47,6 +48,7 @@ class ItemIn(Sent):
     fee: DecimalText | None = None
     tax: UsdText | None = None
     trial: bool = False
+    net_of_refunds: bool = False
     tags: Tags = Field(default_factory=dict)
 
     def item(self) -> Item:

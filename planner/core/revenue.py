@@ -40,7 +40,7 @@ class Item:
     ``end`` (exclusive), or at ``start`` where there is no end. A refund is positive and lowers revenue, and one that
     failed is negative; a fee is what payments cost. ``fee`` is what the payment of this item cost, in its currency.
     ``tax`` is the part of the amount that is tax, None where the source does not say. A trial is worth 0, whatever its
-    price.
+    price. ``net_of_refunds``: what was given back is taken off already, so that no refund is taken off beside it.
     """
 
     source: str
@@ -56,6 +56,7 @@ class Item:
     fee: Decimal | None = None
     tax: Decimal | None = None
     trial: bool = False
+    net_of_refunds: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,6 +114,7 @@ def merge(old: Item, new: Item) -> Item | None:
         price=old.price or new.price,
         fee=new.fee if old.fee is None else old.fee,
         tax=new.tax if old.tax is None else old.tax,
+        net_of_refunds=old.net_of_refunds or new.net_of_refunds,
         tags={**new.tags, **old.tags},
     )
 

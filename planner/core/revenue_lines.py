@@ -23,8 +23,8 @@ Assignment = tuple[str, datetime, datetime | None]
 """A plan a customer was on, from when (inclusive) until when (exclusive); None: until further notice."""
 
 _STATED = tuple(basis.value for basis in Basis if basis is not Basis.PLAN)
-# These carry their own reductions: a refund beside them would be taken off twice.
-_NET_OF_REFUNDS = (Basis.RECOGNISED, Basis.INVOICE)
+# What rests on these is money as it moved, and so is every refund. The others may state what was given back themselves.
+_MOVED = (Basis.CASH, Basis.PLAN)
 _WEEK = timedelta(days=7)
 _QUARTER, _YEAR = 3, 12
 
@@ -101,10 +101,11 @@ def month_lines(
     """Return what one customer brought in one month.
 
     Of the kinds of items that are there in the month the strongest counts, and where there is none the price of the
-    plan the customer was on. An item worth 0, such as a trial, is there. Refunds stand beside subscriptions, payments
-    and prices of plans, at their own moment; what is recognised and invoiced carries its own reductions. Fees of
-    payments count beside every basis; those an invoice or the like states count where no payment states any, since they
-    are the same.
+    plan the customer was on. An item worth 0, such as a trial, is there. Refunds stand beside every basis, at their own
+    moment, whoever states them. But what is recognised, invoiced or subscribed to may say itself what was given back,
+    and then it is not taken off twice: by amounts below 0, or as net of refunds, no refund of the month counts beside
+    it, and by refunds of the same source only these do. Fees of payments count beside every basis; those an invoice or
+    the like states count where no payment states any, since they are the same.
 
     An item that two sources tell with one id and the same money counts once. Amounts are converted at the rate of the
     day on which an item begins. Tax that a source does not state is taken out by the rate of the plan, if there is one.
@@ -127,6 +128,8 @@ def month_lines(
     elsewhere = _once(item for item in beside if _overlaps(item, since, until))
     spans = [span for span in _spans(assignments, since, until) if span.plan in known.plans]
     basis = _stated(heard) or _stated(elsewhere) or _unstated(told, spans, since, known)
+    heard, given_back = _parted(heard, elsewhere, basis)
+    elsewhere += given_back
     fees = _with_fees([*heard, *elsewhere], basis)
     lines: list[Line] = []
     for item in elsewhere:
@@ -183,6 +186,24 @@ def _months(period: str) -> int:
 def _month(moment: datetime) -> int:
     utc = moment.astimezone(UTC)
     return utc.year * _YEAR + utc.month
+
+
+def _parted(heard: Sequence[Item], elsewhere: Sequence[Item], basis: Basis) -> tuple[list[Item], list[Item]]:
+    """Return what counts, and apart the refunds of which only the fee does: they are taken off by the basis itself.
+
+    A refund may be told by who sent the invoice and by who paid it back, and its fee too: then that of the former.
+    """
+    if basis in _MOVED:
+        return list(heard), []
+    stated = [item for item in (*heard, *elsewhere) if item.kind.value == basis.value]
+    sources = {item.source for item in stated}
+    refunds = [item for item in heard if item.kind is Kind.REFUND]
+    own = [item for item in refunds if item.source in sources]
+    net = any(item.net_of_refunds or item.amount < 0 for item in stated)
+    counted = [] if net else own or refunds
+    paid = own if any(item.fee is not None for item in own) else refunds
+    kept = [item for item in heard if item.kind is not Kind.REFUND or item in counted]
+    return kept, [item for item in paid if item not in counted]
 
 
 def _with_fees(heard: Sequence[Item], basis: Basis) -> tuple[Kind, ...]:
@@ -259,7 +280,7 @@ def _takings(item: Item, basis: Basis, money: Fraction, tax_rate: Decimal | None
     net, tax, unknown = _net(gross, stated, tax_rate)
     if item.kind is Kind.FEE:
         return Takings(fee=net + tax), False
-    if item.kind is Kind.REFUND and basis not in _NET_OF_REFUNDS:
+    if item.kind is Kind.REFUND:
         return Takings(refund=net, tax=-tax), unknown
     if item.kind.value == basis.value:
         return Takings(revenue=net, tax=tax), unknown

@@ -177,7 +177,7 @@ class _Held:
         self._fx = load_fx(connection)
         self._prices = {(source, price): plan for source, price, plan in customers.prices(connection)}
         self._months: dict[str, Known] = {}
-        self._others: dict[tuple[str, bool], dict[str, set[str]]] = {}
+        self._others: dict[tuple[str, bool], tuple[dict[str, set[str]], set[str]]] = {}
 
     def of(self, month: str) -> Known:
         """Return what is known for a month: its plans as they were at its end, or when they were first written."""
@@ -190,11 +190,12 @@ class _Held:
             )  # fmt: skip
         return self._months[month]
 
-    def others(self, month: str, *, named: bool) -> dict[str, set[str]]:
-        """Return which kinds each source told in a month, of customers or of nobody in particular."""
+    def others(self, month: str, *, named: bool) -> tuple[dict[str, set[str]], set[str]]:
+        """Return which kinds each source told in a month, of customers or of nobody, and which told them net."""
         place = month, named
         if place not in self._others:
-            self._others[place] = revenue.kinds(self._connection, *period_bounds(month), named=named)
+            asked = (self._connection, *period_bounds(month))
+            self._others[place] = revenue.kinds(*asked, named=named), revenue.net_of_refunds(*asked, named=named)
         return self._others[place]
 
 
@@ -211,7 +212,7 @@ def _book_one(
         if only and month not in only:
             continue
         since, until = period_bounds(month)
-        told, beside = _that_count(items, held.others(month, named=not customer.id))
+        told, beside = _that_count(items, *held.others(month, named=not customer.id))
         found = month_lines(customer.id, told, since, until, held.of(month), assigned, beside)
         wanted += [_stored(line, customer, month) for line in found]
     booked = revenue.standing(connection, [customer.id], *([revenue.of_months(only)] if only else []))
@@ -247,16 +248,19 @@ def _items_of(connection: Connection, customer: joins.Known, record: Joins, only
     return [item for item in found if record.customer(item.source, item.customer) == customer]
 
 
-def _that_count(items: Sequence[Item], others: Mapping[str, set[str]]) -> tuple[list[Item], list[Item]]:
+def _that_count(
+    items: Sequence[Item], others: Mapping[str, set[str]], net: Collection[str]
+) -> tuple[list[Item], list[Item]]:
     """Return the items of a month, and apart those that the same source tells more strongly of others.
 
     A report of payments names no customers, and one of recognised revenue may be by product: beside what the source
     says of each customer they are the same money once more. The weaker gives way: its fees and refunds stay, and no
-    plan's price takes its place.
+    plan's price takes its place. Refunds stay as fees alone where the source says that the stronger is net of them.
 
     Args:
         items: of one customer, or of nobody in particular.
         others: which kinds each source told in that month: of nobody for a customer's items, of customers for nobody's.
+        net: the sources that told any of those net of refunds.
     """
 
     def weaker(item: Item) -> bool:
@@ -265,7 +269,7 @@ def _that_count(items: Sequence[Item], others: Mapping[str, set[str]]) -> tuple[
 
     told: tuple[list[Item], list[Item]] = [], []
     for item in items:
-        told[weaker(item)].append(item)
+        told[weaker(item) or (item.kind is Kind.REFUND and item.source in net)].append(item)
     return told
 
 

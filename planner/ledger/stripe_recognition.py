@@ -116,6 +116,7 @@ def _read(file: File, given: Given) -> Iterator[Read | Refused | Skipped]:
             plan=given.plan,
             price=price,
             tax=Decimal(0),
+            net_of_refunds=True,
         )
         yield Read(found.place, item)
 

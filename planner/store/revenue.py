@@ -109,6 +109,15 @@ def kinds(connection: sa.Connection, since: datetime, until: datetime, *, named:
     return found
 
 
+def net_of_refunds(connection: sa.Connection, since: datetime, until: datetime, *, named: bool) -> set[str]:
+    """Return the sources that told items with refunds taken off in a span of time, of customers or of nobody."""
+    told = _i.customer.is_not(None) if named else _i.customer.is_(None)
+    # What is not so is not written, and within a text of the document a quotation mark is never a bare one.
+    says = _i.document.contains('"net_of_refunds":true', autoescape=True)
+    query = sa.select(_i.source).where(_i.recorded_to.is_(None), told, over(since, until), says).distinct()
+    return set(connection.execute(query).scalars())
+
+
 def over(since: datetime, until: datetime) -> sa.ColumnElement[bool]:
     """Return the condition for items that are earned in a span of time, or in a part of it."""
     return sa.and_(_i.start < until, sa.or_(sa.and_(_i.end.is_(None), _i.start >= since), _i.end > since))

@@ -101,28 +101,7 @@ def test_two_streams_of_payments_both_count_unless_they_tell_of_one_payment() ->
     assert sums(lines(*told))[0] == "45"
 
 
-# --- refunds and fees -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("kind", "refunded"),
-    [(Kind.RECOGNISED, "0"), (Kind.INVOICE, "0"), (Kind.SUBSCRIPTION, "7"), (Kind.CASH, "7"), (None, "7")],
-)
-def test_a_refund_stands_beside_what_does_not_carry_its_own(kind: Kind | None, refunded: str) -> None:
-    """What is recognised or invoiced is net of it already; its fee counts in any case."""
-    said = [item(Kind.REFUND, "7", fee=Decimal("0.5"))] + ([] if kind is None else [item(kind)])
-    found = lines(*said, on=[("pro", JULY, None)], plans=(plan("20"),))
-    assert sums(found)[:3] == ["20", refunded, "0.5"]
-
-
-def test_a_refund_counts_in_its_own_month() -> None:
-    """Whatever it gives back was earned in another one; a refund that failed is taken back."""
-    assert sums(lines(item(), item(Kind.REFUND, "20", start=OCTOBER)))[:2] == ["20", "0"]
-    october = lines(
-        item(), item(Kind.REFUND, "20", start=OCTOBER), item(Kind.REFUND, "-5", id="failed", start=OCTOBER),
-        month=(OCTOBER, NOVEMBER),
-    )  # fmt: skip
-    assert (sums(october)[:2], bases(october)) == (["0", "15"], {Basis.CASH})
+# --- fees -------------------------------------------------------------------------------------------------
 
 
 def test_fees_count_whichever_basis_does() -> None:

@@ -130,6 +130,33 @@ def test_a_fee_that_an_invoice_and_its_payment_state_counts_once_beside_what_is_
     assert pico_text(found["c1"].fee) == "3"
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(("net", "refunded"), [(False, "7"), (True, "0")])
+def test_a_refund_of_nobody_is_taken_off_unless_its_source_states_net_revenue_of_each(
+    store: Store, first: int, net: bool, refunded: str
+) -> None:
+    """A history of payments names no customers, and what the source recognises of each may be less the refund."""
+    told = [
+        item("r", Kind.RECOGNISED, "100", end=OCTOBER, net_of_refunds=net),
+        item("b", Kind.REFUND, "7", customer=None, fee=Decimal(1)),
+    ]
+    take(store, told[first])
+    take(store, told[1 - first])
+    catch_up(store)
+    found = standing(store, "", "c1")
+    assert (pico_text(found["c1"].revenue), pico_text(found[""].refund), pico_text(found[""].fee)) == (
+        "100", refunded, "1",
+    )  # fmt: skip
+
+
+def test_a_refund_beside_an_invoice_is_taken_off_where_it_was_paid_back(store: Store) -> None:
+    """Billing sent the invoice, Stripe gave money back, and both say whose it was."""
+    invoice = item("i", Kind.INVOICE, "100", source="billing", end=OCTOBER)
+    take(store, invoice, item("b", Kind.REFUND, "7", start=datetime(2026, 9, 20, tzinfo=UTC)))
+    (found,) = standing(store, "c1").values()
+    assert (pico_text(found.revenue), pico_text(found.refund)) == ("100", "7")
+
+
 def test_no_plans_price_takes_the_place_of_a_payment_that_is_told_elsewhere(store: Store) -> None:
     """The customer paid, and its payment is in what the source says of all."""
     pro = {"id": "pro", "name": "Pro", "price": "20", "currency": "USD", "period": "month", "policy": "x"}

@@ -37,6 +37,7 @@ def test_what_is_recognised_is_what_the_accounts_of_revenue_come_to() -> None:
     assert item == Item(
         source="stripe", id="recognised/2026-09/USD/cus_9", kind=Kind.RECOGNISED, amount=Decimal(22), currency="USD",
         start=SEPTEMBER, end=OCTOBER, customer="cus_9", tax=Decimal(0),
+        net_of_refunds=True,
     )  # fmt: skip
     assert reasons(found) == [("Skipped", "debit, credit")] * 3
 
