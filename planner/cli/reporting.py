@@ -95,6 +95,10 @@ def _print(document: Shape) -> None:
         show.line(f"no rate    {amount} {currency} are not in the revenue; enter one: planner fx set")
     if total["tax_unknown_usd"] not in (None, "0"):
         show.line(f"tax        of {total['tax_unknown_usd']} USD nobody said how much is tax")
+    if total["payment_fees_assumed_usd"] not in (None, "0"):
+        show.line(
+            f"assumed    {total['payment_fees_assumed_usd']} USD of payment fees, as plans say: nobody stated them"
+        )
     unmatched = document["unmatched"]
     if unmatched["rows"] or unmatched["revenue_usd"] != "0":
         cost, revenue = unmatched["token_cost_usd"], unmatched["revenue_usd"]
@@ -106,6 +110,9 @@ def _print(document: Shape) -> None:
 
 def _print_evidence(document: Mapping[str, Any]) -> None:
     for one in document["evidence"]["revenue"]:
+        if (one["revenue_usd"], one["refunds_usd"]) == ("0", "0") and one["payment_fees_usd"] != "0":
+            show.line(f"fees       {one['payment_fees_usd']} USD beside {one['basis']} by {one['source']}")
+            continue
         show.line(f"revenue    {one['revenue_usd']} USD by {one['basis']} of {one['source']}")
     for one in document["evidence"]["prices"][:_PRICES_SHOWN]:
         evidence = f"{one['source']}, observed {one['observed_at']}"

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
+from planner.core.assumed_fees import Part, assumed_fees, fees_stated
+from planner.core.billing import billing, months_of
 from planner.core.earning import earned
 from planner.core.errors import InvalidInput, NotFound
 from planner.core.fx import FxRate, to_usd
@@ -25,8 +27,7 @@ Assignment = tuple[str, datetime, datetime | None]
 _STATED = tuple(basis.value for basis in Basis if basis is not Basis.PLAN)
 # What rests on these is money as it moved, and so is every refund. The others may state what was given back themselves.
 _MOVED = (Basis.CASH, Basis.PLAN)
-_WEEK = timedelta(days=7)
-_QUARTER, _YEAR = 3, 12
+_YEAR = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +35,15 @@ class Known:
     """What is known besides the items.
 
     ``prices`` says which plan a price of a source means: (source, price) -> plan. ``tax_rates`` are of plans whose
-    prices contain tax: 0.19 where 119 are paid for 100; 0 says that there is none in them.
+    prices contain tax: 0.19 where 119 are paid for 100; 0 says that there is none in them. ``fees_elsewhere``: what
+    payments of the month cost is stated of others, and these may be among them.
     """
 
     plans: Mapping[str, Plan] = field(default_factory=dict)
     prices: Mapping[tuple[str, str], str] = field(default_factory=dict)
     tax_rates: Mapping[str, Decimal] = field(default_factory=dict)
     fx: Sequence[FxRate] = ()
+    fees_elsewhere: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a tax below nothing.
@@ -111,7 +114,9 @@ def month_lines(
     day on which an item begins. Tax that a source does not state is taken out by the rate of the plan, if there is one.
 
     A plan's price is earned over the calendar month, quarter or year it is for, and does not count in months that lie
-    within a time that was paid for at once. Its payment fees are those the plan assumes: nobody stated any.
+    within a time that was paid for at once. Its payment fees are those the plan assumes: nobody stated any. Nor does
+    anybody for whatever else counts, where its payments and those of the month state none: then a line of the source of
+    plans has what the plan assumes.
 
     Args:
         customer: who it is.
@@ -123,9 +128,9 @@ def month_lines(
         beside: more items of this customer, whose amounts are told elsewhere: only what their payment cost counts, and
             where there is nothing else the month rests on them, since it was paid for.
     """
-    told = list(items)
+    told, aside = list(items), list(beside)
     heard = _once(item for item in told if _overlaps(item, since, until))
-    elsewhere = _once(item for item in beside if _overlaps(item, since, until))
+    elsewhere = _once(item for item in aside if _overlaps(item, since, until))
     spans = [span for span in _spans(assignments, since, until) if span.plan in known.plans]
     basis = _stated(heard) or _stated(elsewhere) or _unstated(told, spans, since, known)
     heard, given_back = _parted(heard, elsewhere, basis)
@@ -137,9 +142,14 @@ def month_lines(
             nothing = replace(item, amount=Decimal(0), tax=None)
             paid = _of_item(customer, nothing, item.fee, basis, (since, until), known, assignments)
             lines += [line for line in paid if any(line.takings) or line.unconverted]
+    paid_for: list[Line] = []
     for item in heard:
         fee = item.fee if item.kind in fees and since <= item.start < until else None
-        lines += _of_item(customer, item, fee, basis, (since, until), known, assignments)
+        made = _of_item(customer, item, fee, basis, (since, until), known, assignments)
+        lines += made
+        paid_for += made if item.kind.value == basis.value else []
+    counted = [item for item in heard if item.kind.value == basis.value]
+    lines += _with_fees_assumed(paid_for, counted, [*told, *aside], (since, until), known)
     for span in spans:
         lines += _of_plan(customer, known.plans[span.plan], span, basis, (since, until), known)
     return tuple(sorted(lines, key=lambda line: (line.start, line.source, line.id, line.plan)))
@@ -168,7 +178,7 @@ def _stated(heard: Sequence[Item]) -> Basis | None:
 
 
 def _unstated(every: Sequence[Item], spans: Sequence[Span], since: datetime, known: Known) -> Basis:
-    months = max((_months(known.plans[span.plan].period) for span in spans), default=0)
+    months = max((months_of(known.plans[span.plan].period) for span in spans), default=0)
     paid_before = any(
         item.end is None and item.amount > 0 and item.kind.value in _STATED
         and 0 < _month(since) - _month(item.start) < months
@@ -176,11 +186,6 @@ def _unstated(every: Sequence[Item], spans: Sequence[Span], since: datetime, kno
     )  # fmt: skip
     # What is left then are refunds and fees, which are movements of cash.
     return Basis.PLAN if spans and not paid_before else Basis.CASH
-
-
-def _months(period: str) -> int:
-    """Return how many calendar months a billing period is for; one that is shorter lies in one."""
-    return {"quarter": _QUARTER, "year": _YEAR}.get(period, 1)
 
 
 def _month(moment: datetime) -> int:
@@ -309,11 +314,29 @@ def _unconverted(line: Line, currency: str) -> Line:
     return replace(line, takings=Takings(), unconverted=text)
 
 
+def _with_fees_assumed(
+    paid_for: Sequence[Line], counted: Sequence[Item], every: Sequence[Item], month: tuple[datetime, datetime],
+    known: Known,
+) -> list[Line]:  # fmt: skip
+    """Return what plans assume that payments cost, for the lines of the items that count, where nobody states it."""
+    plans = {line.plan: known.plans[line.plan] for line in paid_for if line.plan in known.plans}
+    if known.fees_elsewhere or fees_stated(every, counted, plans.values(), month):
+        return []
+    parts = [Part(line.plan, line.start, line.end, line.takings.revenue + line.takings.tax) for line in paid_for]
+    return [
+        replace(
+            paid_for[0], plan=plan, source=PLAN_SOURCE, id=plan, start=start, end=end, takings=Takings(fee=fee),
+            tax_unknown=False, unconverted="",
+        )
+        for plan, start, end, fee in assumed_fees(parts, plans, month)
+    ]  # fmt: skip
+
+
 def _of_plan(
     customer: str, plan: Plan, span: Span, basis: Basis, month: tuple[datetime, datetime], known: Known
 ) -> list[Line]:
     """Return what a plan comes to while a customer was on it: its price, where nothing else counts, and other costs."""
-    start, end, times = _billing(plan.period, month)
+    start, end, times = billing(plan.period, month)
     usd = known.usd(plan.currency, span.start)
     price = Fraction(plan.price) * times if basis is Basis.PLAN else Fraction(0)
     money = Fraction(1) if usd is None else usd
@@ -331,21 +354,3 @@ def _of_plan(
     costs = Takings(other=earned(other, start, end, span.start, span.end))
     line = replace(line, takings=line.takings.plus(costs))
     return [line] if basis is Basis.PLAN or any(line.takings) else []
-
-
-def _billing(period: str, month: tuple[datetime, datetime]) -> tuple[datetime, datetime, int]:
-    """Return a time around a month that consists of whole billing periods, and of how many.
-
-    Days and weeks are all of one length, so that it does not matter on which of them they begin.
-    """
-    since, until = month
-    if period in ("day", "week"):
-        length = timedelta(days=1) if period == "day" else _WEEK
-        times = -((since - until) // length)
-        return since, since + times * length, times
-    months = _months(period)
-    if months == 1:
-        return since, until, 1
-    first = since.replace(month=(since.month - 1) // months * months + 1)
-    last = first.replace(year=first.year + (first.month + months > _YEAR), month=(first.month + months - 1) % _YEAR + 1)
-    return first, last, 1

@@ -32,7 +32,7 @@ class Statement:
     none is counted in ``unpriced_rows`` and ``unpriced_tokens`` and never as 0 dollars. ``free_burn`` is the part of
     ``low`` that plans without a price used. ``tax_unknown`` is the revenue of which nobody said how much is tax,
     ``unconverted`` what could not be turned into dollars; ``paid``: something came in,
-    or was worth nothing, as a trial is.
+    or was worth nothing, as a trial is. ``assumed`` are the payment fees that nobody stated, as plans say.
     """
 
     measures: Measures = Measures()  # noqa: RUF009  # immutable
@@ -44,6 +44,7 @@ class Statement:
     free_burn: int = 0
     takings: Takings = Takings()  # noqa: RUF009  # immutable
     tax_unknown: int = 0
+    assumed: int = 0
     unconverted: dict[str, Decimal] = field(default_factory=dict)
     paid: bool = False
 
@@ -62,9 +63,15 @@ class Statement:
         self.low, self.high = self.low + low, self.high + high
         self.free_burn += low if free else 0
 
-    def take(self, takings: Takings, *, tax_unknown: bool, unconverted: str, lines: int = 1) -> None:
-        """Add what came in: so many lines, each of which left an amount such as ``EUR 46.85`` in its own currency."""
+    def take(
+        self, takings: Takings, *, tax_unknown: bool, unconverted: str, lines: int = 1, assumed: bool = False
+    ) -> None:
+        """Add what came in: so many lines, each of which left an amount such as ``EUR 46.85`` in its own currency.
+
+        ``assumed``: a plan says so, and no source.
+        """
         self.paid = True
+        self.assumed += takings.fee if assumed else 0
         self.takings = self.takings.plus(takings)
         self.tax_unknown += takings.revenue if tax_unknown else 0
         if unconverted:
@@ -135,6 +142,7 @@ class Statement:
             "list_cost_usd": pico_text(self.measures.list),
             "reported_cost_usd": pico_text(self.reported),
             "payment_fees_usd": pico_text(takings.fee) if paid_for else None,
+            "payment_fees_assumed_usd": pico_text(self.assumed) if paid_for else None,
             "other_costs_usd": pico_text(takings.other) if paid_for else None,
             "gross_profit_usd": pico_text(self.net - costs) if known else None,
             "margin": _ratio(most) if known else None,

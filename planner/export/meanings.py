@@ -28,6 +28,7 @@ FIGURES: dict[str, Meaning] = {
     "list_cost_usd": Meaning(_USD, "what they cost before discount and fee"),
     "reported_cost_usd": Meaning(_USD, "what a provider or gateway said they cost"),
     "payment_fees_usd": Meaning(_USD, "what taking the payments cost"),
+    "payment_fees_assumed_usd": Meaning(_USD, "the part of these fees that nobody stated: what the plan assumes"),
     "other_costs_usd": Meaning(_USD, "what else the customers of a plan cost, as the plan says"),
     "gross_profit_usd": Meaning(_USD, "R - C"),
     "margin": Meaning(_SHARE, "(R - C) / R; empty where a cost is unknown, or nothing was earned"),

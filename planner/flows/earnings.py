@@ -68,6 +68,7 @@ def take(
     # Whose an item was before is booked anew too: it may have been another customer's, or nobody's.
     touched = [*gone.values(), *fresh.values()]
     of_all, of_each = (_strongest(connection, touched, named=named) for named in (False, True))
+    stated = _fees_stated(connection, touched)
     for row in gone:
         revenue.end(connection, row, at)
     revenue.insert(connection, list(fresh.values()), import_id, at, by)
@@ -75,12 +76,17 @@ def take(
     # the strongest becomes another.
     of_all ^= _strongest(connection, touched, named=False)
     of_each ^= _strongest(connection, touched, named=True)
+    # So do fees that are stated of others take the place of those that plans assume.
+    stated ^= _fees_stated(connection, touched)
     if touched:
-        months = {month for _source, month, _kind in of_each}
+        months = {month for _source, month, _kind in of_each} | {month for month, of_nobody in stated if not of_nobody}
         months |= {month for item in touched if item.customer is None for month in _between(item.start, item.end)}
         _book(connection, {(item.source, item.customer) for item in touched}, at, months)
-    if of_all:
-        work.add(connection, "revenue", {"sources": sorted({source for source, _month, _kind in of_all})}, at)
+    sources = {source for source, _month, _kind in of_all}
+    for month in {month for month, of_nobody in stated if of_nobody}:
+        sources |= set(revenue.kinds(connection, *period_bounds(month), named=True))
+    if sources:
+        work.add(connection, "revenue", {"sources": sorted(sources)}, at)
     return [results[number] for number in range(len(items))]
 
 
@@ -94,6 +100,25 @@ def _strongest(connection: Connection, touched: Sequence[Item], *, named: bool) 
             if strongest is not None:
                 found.add((source, month, strongest))
     return found
+
+
+def _fees_stated(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, bool]]:
+    """Return the months of such payments in which fees are stated: of nobody in particular, or else of customers."""
+    months = {month for item in touched if item.kind is Kind.CASH for month in _between(item.start, item.end)}
+    return {
+        (month, of_nobody)
+        for month in months
+        for of_nobody in (True, False)
+        if _fees_elsewhere(connection, month, of_nobody=of_nobody)
+    }
+
+
+def _fees_elsewhere(connection: Connection, month: str, *, of_nobody: bool) -> bool:
+    """Tell whether fees of payments are stated that may be those of any customer, or any at all of customers."""
+    span = period_bounds(month)
+    found = revenue.with_fees(connection, *span, named=not of_nobody)
+    # Who names those who paid means others by the payments of nobody.
+    return bool(found) and not (of_nobody and all(revenue.names_payers(connection, source, *span) for source in found))
 
 
 def _against(known: tuple[int, Item, str] | None, item: Item, *, mutable: bool) -> tuple[Result, Item | None]:
@@ -177,7 +202,15 @@ class _Held:
         self._fx = load_fx(connection)
         self._prices = {(source, price): plan for source, price, plan in customers.prices(connection)}
         self._months: dict[str, Known] = {}
+        self._fees: dict[tuple[str, bool], bool] = {}
         self._others: dict[tuple[str, bool], tuple[dict[str, set[str]], set[str]]] = {}
+
+    def beside(self, month: str, *, of_nobody: bool) -> Known:
+        """Return what is known for a month, with what payments cost by nobody's or by the customers'."""
+        place = month, of_nobody
+        if place not in self._fees:
+            self._fees[place] = _fees_elsewhere(self._connection, month, of_nobody=of_nobody)
+        return replace(self.of(month), fees_elsewhere=self._fees[place])
 
     def of(self, month: str) -> Known:
         """Return what is known for a month: its plans as they were at its end, or when they were first written."""
@@ -213,7 +246,8 @@ def _book_one(
             continue
         since, until = period_bounds(month)
         told, beside = _that_count(items, *held.others(month, named=not customer.id))
-        found = month_lines(customer.id, told, since, until, held.of(month), assigned, beside)
+        known = held.beside(month, of_nobody=bool(customer.id))
+        found = month_lines(customer.id, told, since, until, known, assigned, beside)
         wanted += [_stored(line, customer, month) for line in found]
     booked = revenue.standing(connection, [customer.id], *([revenue.of_months(only)] if only else []))
     standing = {

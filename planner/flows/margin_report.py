@@ -13,7 +13,9 @@ from planner.core.fx import FxRate, to_usd
 from planner.core.money import pico_text, usd_text
 from planner.core.periods import UNITS, Window, period_bounds, period_of, windows, zone_of
 from planner.core.posting import RATED, REPORTED, Measures
+from planner.core.revenue_lines import PLAN_SOURCE
 from planner.core.statement import Statement, Takings
+from planner.flows.earnings import SUBSCRIBERS
 from planner.flows.rebook import behind
 from planner.store import bulk, evidence_of_costs, json_text, periods, plans, report_sums, revenue, usage
 from planner.store.engine import Connection
@@ -225,7 +227,10 @@ def _earned(connection: Connection, asked: Question, pieces: Sequence[Window], g
         if not place.matched:
             touched.append(groups.unmatched)
         for sums in touched:
-            sums.take(takings, tax_unknown=place.tax_unknown, unconverted=place.unconverted, lines=lines)
+            sums.take(
+                takings, tax_unknown=place.tax_unknown, unconverted=place.unconverted, lines=lines,
+                assumed=place.source in (PLAN_SOURCE, SUBSCRIBERS),
+            )  # fmt: skip
         key = place.basis, place.source
         groups.bases[key] = groups.bases.get(key, Takings()).plus(takings)
 

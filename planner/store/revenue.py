@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from planner.core.earning import earned
 from planner.core.periods import Window, period_bounds
 from planner.core.posting import MILLI, split
-from planner.core.revenue import Item
+from planner.core.revenue import Item, Kind
 from planner.core.revenue_form import read_item, write_item
 from planner.core.statement import Takings
 from planner.store import json_text
@@ -116,6 +116,25 @@ def net_of_refunds(connection: sa.Connection, since: datetime, until: datetime, 
     says = _i.document.contains('"net_of_refunds":true', autoescape=True)
     query = sa.select(_i.source).where(_i.recorded_to.is_(None), told, over(since, until), says).distinct()
     return set(connection.execute(query).scalars())
+
+
+def with_fees(connection: sa.Connection, since: datetime, until: datetime, *, named: bool) -> set[str]:
+    """Return the sources that stated what payments cost in a span of time, of customers or of nobody in particular."""
+    # Keys stand in their order, and a tag that is called so has no such key after it.
+    says = _i.document.like('%"fee":"%","id":"%')
+    query = sa.select(_i.source).where(*_payments(since, until, named=named), says).distinct()
+    return set(connection.execute(query).scalars())
+
+
+def names_payers(connection: sa.Connection, source: str, since: datetime, until: datetime) -> bool:
+    """Tell whether a source says of payments in a span of time who made them."""
+    query = sa.select(_i.id).where(*_payments(since, until, named=True), _i.source == source).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _payments(since: datetime, until: datetime, *, named: bool) -> tuple[sa.ColumnElement[bool], ...]:
+    told = _i.customer.is_not(None) if named else _i.customer.is_(None)
+    return _i.recorded_to.is_(None), told, _i.kind == Kind.CASH.value, over(since, until)
 
 
 def over(since: datetime, until: datetime) -> sa.ColumnElement[bool]:

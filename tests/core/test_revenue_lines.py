@@ -261,7 +261,7 @@ def test_a_part_of_a_month_on_a_plan_is_that_part_of_its_price() -> None:
 
 
 def test_a_plan_assumes_the_fees_that_nobody_stated() -> None:
-    """2.9 % of 119 with its tax and 0.30 for each of two charges; other costs are those of every basis."""
+    """2.9 % of 119 with its tax and 0.30 for each of two charges, of every basis; so are other costs."""
     facts: dict[str, Any] = {
         "payment_fee_percent": Decimal("2.9"), "payment_fee_fixed_usd": Decimal("0.30"), "charges_per_period": 2,
         "other_costs_usd": Decimal("1.5"),
@@ -269,7 +269,7 @@ def test_a_plan_assumes_the_fees_that_nobody_stated() -> None:
     terms: dict[str, Any] = {"on": [("pro", JULY, None)], "plans": (plan("119", **facts),)}
     assert sums(lines(**terms, tax_rates={"pro": Decimal("0.19")})) == ["100", "0", "4.051", "19", "1.5"]
     beside = lines(subscription("20", plan="pro"), **terms)
-    assert (sums(beside), bases(beside)) == (["20", "0", "0", "0", "1.5"], {Basis.SUBSCRIPTION})
+    assert (sums(beside), bases(beside)) == (["20", "0", "1.18", "0", "1.5"], {Basis.SUBSCRIPTION})
 
 
 def test_a_free_plan_has_a_line_and_no_fees() -> None:
