@@ -43,7 +43,10 @@ Format = Annotated[Literal["json", "csv", "xlsx"], Query(alias="format")]
 Currency = Annotated[str, Query(pattern="^[A-Z]{3}$", description="amounts in this currency beside dollars")]
 
 
-@router.get("/reports/margin", responses={**_REFUSALS, **files.given("application/json", CSV, XLSX)})
+@router.get(
+    "/reports/margin",
+    responses={**_REFUSALS, **documented(errors.Conflict), **files.given("application/json", CSV, XLSX)},
+)
 def get_margin(  # one parameter per part of the question
     request: Request,
     since: From,

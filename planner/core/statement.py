@@ -89,6 +89,21 @@ class Statement:
         return self.takings.revenue - self.takings.refund
 
     @property
+    def costs(self) -> int:
+        """All costs, with what tokens cost at least."""
+        return self.low + self.takings.fee + self.takings.other
+
+    @property
+    def gross_profit(self) -> int:
+        """What is left after all costs."""
+        return self.net - self.costs
+
+    @property
+    def contribution(self) -> int:
+        """What is left after tokens and payment fees."""
+        return self.gross_profit + self.takings.other
+
+    @property
     def tokens(self) -> int:
         """All tokens, in and out."""
         return self.measures.input_tokens + self.measures.output_tokens
@@ -124,7 +139,6 @@ class Statement:
         complete = not self.unpriced_rows
         exact = complete and self.low == self.high and not self.unconverted
         takings = self.takings
-        costs = self.low + takings.fee + takings.other
         most, least = self.margin(self.low), self.margin(self.high)
         known = paid_for and exact
         bounded = paid_for and not exact and not self.unconverted
@@ -144,12 +158,12 @@ class Statement:
             "payment_fees_usd": pico_text(takings.fee) if paid_for else None,
             "payment_fees_assumed_usd": pico_text(self.assumed) if paid_for else None,
             "other_costs_usd": pico_text(takings.other) if paid_for else None,
-            "gross_profit_usd": pico_text(self.net - costs) if known else None,
+            "gross_profit_usd": pico_text(self.gross_profit) if known else None,
             "margin": _ratio(most) if known else None,
             "margin_max": _ratio(most) if bounded else None,
             "margin_min": _ratio(least) if bounded and complete else None,
-            "markup": _markup(self.net, costs) if known else None,
-            "contribution_usd": pico_text(self.net - self.low - takings.fee) if known else None,
+            "markup": _markup(self.net, self.costs) if known else None,
+            "contribution_usd": pico_text(self.contribution) if known else None,
             "contribution_margin": _ratio(self.margin(self.low, contribution=True)) if known else None,
             "coverage": ratio_text(self.coverage),
             "coverage_rows": ratio_text(self.coverage_rows),

@@ -7,10 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from planner.core.errors import InvalidInput
+from planner.core.errors import Conflict, InvalidInput, NotFound
 from planner.core.event import StatedBy
 from planner.core.fx import FxRate, to_usd
-from planner.core.money import pico_text, usd_text
+from planner.core.money import PICO, pico_text, usd_text
 from planner.core.periods import UNITS, Window, period_bounds, period_of, windows, zone_of
 from planner.core.posting import RATED, REPORTED, Measures
 from planner.core.revenue_lines import PLAN_SOURCE
@@ -98,6 +98,7 @@ def margin_report(connection: Connection, asked: Question) -> dict[str, Any]:
     Raises:
         InvalidInput: the question cannot be answered.
         NotFound: no exchange rate is known for the reporting currency.
+        Conflict: none was known when the months were closed.
     """
     pieces = asked.windows()
     known = _Known.of(connection, asked, pieces)
@@ -123,7 +124,7 @@ def margin_report(connection: Connection, asked: Question) -> dict[str, Any]:
         # What still waits may change an open month, and a closed one never.
         "pending_work": 0 if known.closed else behind(connection),
         "rows": rows,
-        "total": {**groups.total.shape(), **_reported(asked, rows)},
+        "total": _total(asked, pieces, groups, known),
         "unmatched": {
             "rows": groups.unmatched.measures.rows,
             "token_cost_usd": pico_text(groups.unmatched.low),
@@ -171,6 +172,7 @@ def _periods(since: datetime, until: datetime) -> list[str]:
 class _Groups:
     rows: dict[tuple[Any, ...], Statement] = field(default_factory=dict)
     total: Statement = field(default_factory=Statement)
+    windows: dict[int, Statement] = field(default_factory=dict)
     unmatched: Statement = field(default_factory=Statement)
     bases: dict[tuple[str, str], Takings] = field(default_factory=dict)
     priced: dict[str, Measures] = field(default_factory=dict)
@@ -178,6 +180,10 @@ class _Groups:
 
     def at(self, key: tuple[Any, ...]) -> Statement:
         return self.rows.setdefault(key, Statement())
+
+    def totals(self, window: int) -> tuple[Statement, Statement]:
+        """Return the sums of everything, in a window and at all."""
+        return self.windows.setdefault(window, Statement()), self.total
 
     def explain(self, said: Mapping[str, str], measures: Measures) -> None:
         """Note by which version of a price sums were rated, or why they have none."""
@@ -199,7 +205,7 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
         said = dict(zip(heads, values, strict=True))
         reported = said["stated_by"] in _BILLED
         basis = _basis(asked.cost_basis, said["cost_basis"], reported=reported)
-        for sums in (groups.at((number, *values[: len(asked.heads)])), groups.total):
+        for sums in (groups.at((number, *values[: len(asked.heads)])), *groups.totals(number)):
             sums.use(measures, basis, reported=reported, free=said["plan"] in known.free)
         if not said["matched"]:
             groups.unmatched.use(measures, basis, reported=reported, free=False)
@@ -221,7 +227,7 @@ def _earned(connection: Connection, asked: Question, pieces: Sequence[Window], g
     attributed = frozenset(asked.heads) <= _PAID_FOR
     for place, (takings, lines) in taken.items():
         said = {"plan": place.plan, "customer": place.customer}
-        touched = [groups.total]
+        touched = [*groups.totals(place.window)]
         if attributed:
             touched.append(groups.at((place.window, *(said[name] for name in asked.heads))))
         if not place.matched:
@@ -268,25 +274,48 @@ def _head(name: str, value: str) -> str | None:
 
 def _converted(asked: Question, figures: Mapping[str, Any], window: Window, known: _Known) -> dict[str, Any]:
     """Write the amounts of a row in the reporting currency, at the rate of the last day of its time."""
-    day = (window.end - timedelta(seconds=1)).astimezone(UTC).date()
-    usd = Fraction(to_usd(_ONE, asked.reporting_currency, day, known.fx))
+    usd = _usd(asked, window, known)
     found: dict[str, Any] = {"currency": asked.reporting_currency, "usd_per_unit": usd_text(usd)}
-    for name in ("revenue_usd", "token_cost_usd", "gross_profit_usd", "contribution_usd"):
-        value = figures[name]
-        found[name.removesuffix("_usd")] = None if value is None else usd_text(Fraction(value) / usd)
+    for name in _CONVERTED:
+        value = figures[f"{name}_usd"]
+        found[name] = None if value is None else usd_text(Fraction(value) / usd)
     return found
 
 
-def _reported(asked: Question, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Write the total in the reporting currency: the sum of the rows, each at its own rate."""
+_CONVERTED = ("revenue", "token_cost", "gross_profit", "contribution")
+
+
+def _usd(asked: Question, window: Window, known: _Known) -> Fraction:
+    """Return the dollars for one unit of the reporting currency, on the last day of a window."""
+    day = (window.end - timedelta(seconds=1)).astimezone(UTC).date()
+    try:
+        return Fraction(to_usd(_ONE, asked.reporting_currency, day, known.fx))
+    except NotFound as error:
+        if not known.closed:
+            raise
+        # Whoever enters the rate now and still gets no answer has to be told why.
+        problem = (
+            f"no rate of that day was known at {json_text.time_text(known.at)}, and what was closed then stays as it "
+            "was: reopen the month once the rate is entered, or ask for basis=usage, which is not closed"
+        )
+        raise Conflict(error.kind, error.id, problem) from None
+
+
+def _total(asked: Question, pieces: Sequence[Window], groups: _Groups, known: _Known) -> dict[str, Any]:
+    """Return the figures of everything, in the reporting currency too: all of a window at the rate of its last day."""
+    figures = groups.total.shape()
     if asked.reporting_currency == "USD":
-        return {}
-    found: dict[str, Any] = {"currency": asked.reporting_currency, "usd_per_unit": None}
-    for name in ("revenue", "token_cost", "gross_profit", "contribution"):
-        values = [row["reporting"][name] for row in rows]
-        known_values = [Fraction(value) for value in values if value is not None]
-        found[name] = usd_text(sum(known_values, Fraction())) if len(known_values) == len(values) else None
-    return {"reporting": found}
+        return figures
+    sums = dict.fromkeys(_CONVERTED, Fraction())
+    for number, window in groups.windows.items():
+        usd = _usd(asked, pieces[number], known)
+        # What is booked back in a later month may leave bounds in each of two windows, and none in both together.
+        for name, pico in zip(
+            _CONVERTED, (window.net, window.low, window.gross_profit, window.contribution), strict=True
+        ):
+            sums[name] += Fraction(pico, PICO) / usd
+    converted = {name: None if figures[f"{name}_usd"] is None else usd_text(sums[name]) for name in _CONVERTED}
+    return {**figures, "reporting": {"currency": asked.reporting_currency, "usd_per_unit": None, **converted}}
 
 
 def _evidence(

@@ -30,11 +30,11 @@ OCTOBER = datetime(2026, 10, 5, 12, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
 
-def priced(store: Store, at: datetime, *spans: tuple[datetime, datetime | None, RateTable]) -> None:
+def priced(store: Store, at: datetime, *spans: tuple[datetime, datetime | None, RateTable], offer: str = OFFER) -> None:
     """Publish what one offer costs, span by span."""
-    facts = OfferFacts(model_spelling="small", provider="acme", channel="direct")
+    facts = OfferFacts(model_spelling=offer.rpartition("/")[2], provider="acme", channel="direct")
     segments = tuple(Segment(since, until, table) for since, until, table in spans)
-    claim = Claim(offer_id=OFFER, facts=facts, segments=segments)
+    claim = Claim(offer_id=offer, facts=facts, segments=segments)
     reading = Reading(
         source="test", source_url="https://t.test", observed_at=at, rows_read=1, claims=(claim,), whole=False
     )
