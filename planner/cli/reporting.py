@@ -94,7 +94,9 @@ def _print(document: Shape) -> None:
     for currency, amount in (total["unconverted"] or {}).items():
         show.line(f"no rate    {amount} {currency} are not in the revenue; enter one: planner fx set")
     if total["tax_unknown_usd"] not in (None, "0"):
-        show.line(f"tax        of {total['tax_unknown_usd']} USD nobody said how much is tax")
+        show.line(
+            f"tax        of {total['tax_unknown_usd']} USD nobody said how much is tax: margins are at most these"
+        )
     if total["payment_fees_assumed_usd"] not in (None, "0"):
         show.line(
             f"assumed    {total['payment_fees_assumed_usd']} USD of payment fees, as plans say: nobody stated them"
@@ -139,6 +141,10 @@ def _figure(row: Mapping[str, Any]) -> Any:  # noqa: ANN401  # a function of a n
     def of(name: str) -> object:
         if name == "margin" and row["margin"] is None and row["margin_max"] is not None:
             return f"<= {row['margin_max']}"
+        # What of the revenue is tax is nobody's profit.
+        most = ("revenue_usd", "gross_profit_usd", "margin", "contribution_margin")
+        if name in most and row[name] is not None and "tax_unknown" in (row["bounds"] or ""):
+            return f"<= {row[name]}"
         if name == "token_cost_usd" and row["token_cost_max_usd"] not in (None, row["token_cost_usd"]):
             return f"{row['token_cost_usd']} to {row['token_cost_max_usd']}"
         return row[name]

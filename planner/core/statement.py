@@ -127,11 +127,27 @@ class Statement:
             return None
         return Margin.of(Fraction(self.net, PICO), Fraction(costs, PICO))
 
+    def bounds(self, *, paid_for: bool = True) -> str | None:
+        """Return why figures are bounds: ``tax_unknown, unpriced``; None where they are exact.
+
+        With ``tax_unknown`` revenue and what is left of it are at most what is said, with ``unpriced`` costs at least,
+        ``cost_bounds`` are costs that are known between two figures, ``unconverted`` is revenue that is not in dollars.
+        """
+        reasons = {
+            "tax_unknown": paid_for and self.tax_unknown,
+            "unpriced": self.unpriced_rows,
+            "cost_bounds": self.low != self.high,
+            "unconverted": paid_for and self.unconverted,
+        }
+        return ", ".join(name for name, so in reasons.items() if so) or None
+
     def shape(self, *, paid_for: bool = True) -> dict[str, Any]:
         """Return the figures as texts, null where nobody knows.
 
         A margin is known where every cost is: no row is unpriced, none has bounds only, and all revenue is in dollars.
         Otherwise ``margin_max`` is what it is at most, and ``margin_min`` at least, where costs have an upper bound.
+        Where nobody said how much of the revenue is tax, it is at most what stands there. ``bounds`` names what keeps
+        figures from being exact; null where nothing does.
 
         Args:
             paid_for: whether revenue is earned by what the line is about; a model or a task earns none by itself.
@@ -161,7 +177,8 @@ class Statement:
             "gross_profit_usd": pico_text(self.gross_profit) if known else None,
             "margin": _ratio(most) if known else None,
             "margin_max": _ratio(most) if bounded else None,
-            "margin_min": _ratio(least) if bounded and complete else None,
+            "margin_min": _ratio(least) if bounded and complete and not self.tax_unknown else None,
+            "bounds": self.bounds(paid_for=paid_for),
             "markup": _markup(self.net, self.costs) if known else None,
             "contribution_usd": pico_text(self.contribution) if known else None,
             "contribution_margin": _ratio(self.margin(self.low, contribution=True)) if known else None,

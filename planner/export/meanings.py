@@ -34,6 +34,11 @@ FIGURES: dict[str, Meaning] = {
     "margin": Meaning(_SHARE, "(R - C) / R; empty where a cost is unknown, or nothing was earned"),
     "margin_max": Meaning(_SHARE, "(R - C) / R with the costs that are known: the margin is at most this"),
     "margin_min": Meaning(_SHARE, "(R - C) / R with the upper bounds of all costs: the margin is at least this"),
+    "bounds": Meaning(
+        "text",
+        "why figures are no exact ones. tax_unknown: tax may be in R, so that R, gross profit and margins are at most "
+        "these; unpriced, cost_bounds: costs are at least these; unconverted: revenue is missing. Empty: exact",
+    ),
     "markup": Meaning(_RATIO, "(R - C) / C: not the margin; a margin of 50 % is a markup of 100 %"),
     "contribution_usd": Meaning(_USD, "R - token cost - payment fees"),
     "contribution_margin": Meaning(_SHARE, "contribution / R"),

@@ -83,6 +83,26 @@ def test_revenue_that_is_not_in_dollars_leaves_no_margin() -> None:
     assert (shown["margin"], shown["margin_min"], shown["unconverted"]) == (None, None, {"EUR": "30"})
 
 
+def test_a_margin_of_revenue_with_unknown_tax_is_marked_as_the_most_there_is() -> None:
+    """A fifth of it may be the state's: the figure is there, and says that it is no exact one."""
+    found = statement((used(5), RATED), revenue=0)
+    found.take(Takings(revenue=20 * PICO), tax_unknown=True, unconverted="")
+    assert [found.shape()[name] for name in ("margin", "bounds", "tax_unknown_usd")] == ["0.7500", "tax_unknown", "20"]
+    found.use(used(5, 10), RATED, reported=False, free=False)
+    assert [found.shape()[name] for name in ("margin_max", "margin_min", "bounds")] == [
+        "0.5000", None, "tax_unknown, cost_bounds",
+    ]  # fmt: skip
+
+
+def test_whatever_keeps_figures_from_being_exact_is_named() -> None:
+    """Nothing of it where everything is known, and of revenue nothing where nobody pays for the line."""
+    assert shape((used(5), RATED))["bounds"] is None
+    found = statement((used(5, 10), RATED), (used(), None))
+    found.take(Takings(revenue=PICO), tax_unknown=True, unconverted="EUR 30")
+    assert found.shape()["bounds"] == "tax_unknown, unpriced, cost_bounds, unconverted"
+    assert found.shape(paid_for=False)["bounds"] == "unpriced, cost_bounds"
+
+
 @pytest.mark.parametrize("takings", [{"revenue": 0}, {"revenue": 5, "refund": 5}, {"revenue": 5, "refund": 6}])
 def test_without_revenue_there_is_no_margin(takings: dict[str, int]) -> None:
     """A free plan costs what it costs."""

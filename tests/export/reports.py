@@ -14,13 +14,16 @@ DOLLAR = 10**12
 """In 1e-12 USD."""
 
 
-def statement(*, cost: int = 7 * DOLLAR, revenue: int = 20 * DOLLAR, fee: int = 0, unpriced: bool = False) -> Statement:
+def statement(
+    *, cost: int = 7 * DOLLAR, revenue: int = 20 * DOLLAR, fee: int = 0, unpriced: bool = False,
+    tax_unknown: bool = False,
+) -> Statement:  # fmt: skip
     """Return the sums of one line; amounts in 1e-12 USD."""
     sums = Statement()
     sums.use(
         Measures(3, 5, 1_000, 200, cost, cost, cost, 0), UNPRICED if unpriced else RATED, reported=False, free=False
     )
-    sums.take(Takings(revenue=revenue, fee=fee), tax_unknown=False, unconverted="")
+    sums.take(Takings(revenue=revenue, fee=fee), tax_unknown=tax_unknown, unconverted="")
     return sums
 
 

@@ -87,6 +87,13 @@ def test_a_nested_figure_is_a_column_and_what_is_owed_elsewhere_a_text() -> None
     assert total["reporting_currency"] == ""
 
 
+def test_a_margin_that_may_have_tax_in_it_says_so_beside_it() -> None:
+    """In a column after the margins; of exact figures it is empty."""
+    marked, exact = (statement(tax_unknown=unknown) for unknown in (True, False))
+    lines = read(report((("pro", "2026-09"), marked), (("team", "2026-09"), exact)))
+    assert [(line["margin"], line["bounds"]) for line in lines[:2]] == [("0.6500", "tax_unknown"), ("0.6500", "")]
+
+
 def test_headers_are_texts_too() -> None:
     """A figure could be called anything."""
     assert csv_text({"by": [], "rows": [{"=x": 1}]}) == "'=x\r\n1\r\n"

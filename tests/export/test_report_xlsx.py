@@ -99,6 +99,12 @@ def test_figures_are_numbers_of_their_kind() -> None:
     assert "margin_max" not in line
 
 
+def test_why_a_figure_is_a_bound_is_a_text_beside_it() -> None:
+    """Tax that may be in the revenue."""
+    line, _total = sheets(report((("pro", "2026-09"), statement(tax_unknown=True))))["Report"].rows
+    assert (line["margin"].number, line["bounds"]) == ("0.65", Cell("tax_unknown", None, "@"))
+
+
 def test_the_header_stays_and_the_total_is_bold_and_outside_of_the_filter() -> None:
     """The heads stay at the left too; whoever filters rows still sees the total of all of them."""
     sheet = sheets(report((("pro", "2026-09"), statement()), (("team", "2026-09"), statement())))["Report"]

@@ -124,6 +124,15 @@ def test_without_a_price_the_margin_is_a_bound(priced_store: Store) -> None:
     assert (row["unpriced_rows"], row["unpriced_tokens"], row["gross_profit_usd"]) == (1, 1_500_000, None)
 
 
+def test_a_margin_of_revenue_that_may_have_tax_in_it_says_so(priced_store: Store) -> None:
+    """In its row and in the total; 0.90 is what it is at most."""
+    used(priced_store, SEPTEMBER)
+    paid(priced_store, SEPTEMBER, subscription("c1", "20", tax=None))
+    document = report(priced_store, "plan")
+    assert rows(document, "margin", "bounds") == [("0.9000", "tax_unknown")]
+    assert (document["total"]["margin"], document["total"]["bounds"]) == ("0.9000", "tax_unknown")
+
+
 def test_a_price_that_was_missing_is_booked_when_it_is_known(priced_store: Store) -> None:
     """The row keeps its time, the line says what changed and when."""
     used(priced_store, make.SINCE - timedelta(days=3))
