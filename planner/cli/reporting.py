@@ -107,6 +107,12 @@ def _print(document: Shape) -> None:
         show.line(
             f"unmatched  {cost} USD of cost and {revenue} USD of revenue are of strangers: planner customers unmapped"
         )
+    for one in document["evidence"]["unknown_plans"]:
+        cost, revenue = one["token_cost_usd"], one["revenue_usd"]
+        show.line(
+            f"no plan    {one['plan']} was never written: {one['rows']} rows, {cost} USD of cost and {revenue} USD of "
+            "revenue; see planner plans list"
+        )
     _print_evidence(document)
 
 

@@ -29,6 +29,10 @@ _SHEETS = {
     "prices": ("Prices", "each version of a price that was used: where it comes from, and what was booked by it"),
     "unpriced": ("Unpriced", "usage without a price of ours, and why; reported_usd is what who bills it stated"),
     "revenue": ("Revenue", "revenue by how it was recognised and where it comes from"),
+    "unknown_plans": (
+        "Unknown plans",
+        "plans that usage or revenue names and nobody ever wrote, such as a slip of the pen",
+    ),
     "lines": ("Changes", "what came late, or was priced again after it was booked"),
     "stale_imports": ("Missing files", "files rated in place that were not there when they had to be rated again"),
 }

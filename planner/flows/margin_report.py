@@ -144,6 +144,7 @@ class _Known:
     closed: bool
     at: datetime | None
     free: frozenset[str]
+    plans: frozenset[str]
     fx: Sequence[FxRate]
 
     @classmethod
@@ -157,7 +158,8 @@ class _Known:
             known_at = last if known_at is None else min(known_at, last)
         listed = plans.load(connection, known_at)
         free = frozenset(id_ for id_, plan in listed.items() if not plan.price)
-        return cls(closed, known_at, free, load_fx(connection, known_at))
+        written = plans.ever_written(connection, known_at)
+        return cls(closed, known_at, free, written, load_fx(connection, known_at))
 
 
 def _periods(since: datetime, until: datetime) -> list[str]:
@@ -174,6 +176,7 @@ class _Groups:
     total: Statement = field(default_factory=Statement)
     windows: dict[int, Statement] = field(default_factory=dict)
     unmatched: Statement = field(default_factory=Statement)
+    unknown_plans: dict[str, Statement] = field(default_factory=dict)
     bases: dict[tuple[str, str], Takings] = field(default_factory=dict)
     priced: dict[str, Measures] = field(default_factory=dict)
     unpriced: dict[tuple[str, str, str], Measures] = field(default_factory=dict)
@@ -181,9 +184,12 @@ class _Groups:
     def at(self, key: tuple[Any, ...]) -> Statement:
         return self.rows.setdefault(key, Statement())
 
-    def totals(self, window: int) -> tuple[Statement, Statement]:
-        """Return the sums of everything, in a window and at all."""
-        return self.windows.setdefault(window, Statement()), self.total
+    def totals(self, window: int, plan: str, known: _Known) -> list[Statement]:
+        """Return the sums of everything, in a window and at all, and those of a plan that nobody ever wrote."""
+        found = [self.windows.setdefault(window, Statement()), self.total]
+        if plan and plan not in known.plans:
+            found.append(self.unknown_plans.setdefault(plan, Statement()))
+        return found
 
     def explain(self, said: Mapping[str, str], measures: Measures) -> None:
         """Note by which version of a price sums were rated, or why they have none."""
@@ -205,7 +211,8 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
         said = dict(zip(heads, values, strict=True))
         reported = said["stated_by"] in _BILLED
         basis = _basis(asked.cost_basis, said["cost_basis"], reported=reported)
-        for sums in (groups.at((number, *values[: len(asked.heads)])), *groups.totals(number)):
+        places = groups.at((number, *values[: len(asked.heads)])), *groups.totals(number, said["plan"], known)
+        for sums in places:
             sums.use(measures, basis, reported=reported, free=said["plan"] in known.free)
         if not said["matched"]:
             groups.unmatched.use(measures, basis, reported=reported, free=False)
@@ -216,18 +223,18 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
         query = Asked(windows=whole, heads=_EXPLAINING, basis=asked.basis, known_at=asked.known_at)
         for (_number, values), measures in report_sums.facts(connection, query).items():
             groups.explain(dict(zip(_EXPLAINING, values, strict=True)), measures)
-    _earned(connection, asked, pieces, groups)
+    _earned(connection, asked, pieces, groups, known)
     return groups
 
 
-def _earned(connection: Connection, asked: Question, pieces: Sequence[Window], groups: _Groups) -> None:
+def _earned(connection: Connection, asked: Question, pieces: Sequence[Window], groups: _Groups, known: _Known) -> None:
     taken = revenue.sums(
         connection, pieces, by_customer="customer" in asked.heads, booked=asked.basis == BOOKED, known_at=asked.known_at
     )
     attributed = frozenset(asked.heads) <= _PAID_FOR
     for place, (takings, lines) in taken.items():
         said = {"plan": place.plan, "customer": place.customer}
-        touched = [*groups.totals(place.window)]
+        touched = groups.totals(place.window, place.plan, known)
         if attributed:
             touched.append(groups.at((place.window, *(said[name] for name in asked.heads))))
         if not place.matched:
@@ -332,6 +339,13 @@ def _evidence(
             {"basis": basis, "source": source, "revenue_usd": pico_text(takings.revenue),
              "refunds_usd": pico_text(takings.refund), "payment_fees_usd": pico_text(takings.fee)}
             for (basis, source), takings in sorted(groups.bases.items())
+        ],
+        # A slip of the pen in a plan's id is a row like any other, and would pass for one.
+        "unknown_plans": [
+            {"plan": plan, "rows": sums.measures.rows, "token_cost_usd": pico_text(sums.low),
+             "revenue_usd": pico_text(sums.net)}
+            for plan, sums in sorted(groups.unknown_plans.items())
+            if not sums.empty
         ],
         "lines": [
             evidence_of_costs.delta(row) for row in usage.deltas(connection, *span, asked.known_at, LINES_MAX)

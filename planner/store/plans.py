@@ -33,6 +33,15 @@ def load(connection: sa.Connection, known_at: datetime | None = None) -> dict[st
     return found
 
 
+def ever_written(connection: sa.Connection, known_at: datetime | None = None) -> frozenset[str]:
+    """Return the ids of plans that are or were on record, up to a moment or now."""
+    c = t.plan_versions.c
+    query = sa.select(c.plan_id).distinct()
+    if known_at is not None:
+        query = query.where(sa.or_(c.recorded_from.is_(None), c.recorded_from <= known_at))
+    return frozenset(connection.execute(query).scalars())
+
+
 def at_end_of(connection: sa.Connection, moment: datetime) -> dict[str, Plan]:
     """Load each plan as it was just before a moment; one that was written later, as it was first written.
 

@@ -18,6 +18,7 @@ from planner.flows import close as closing
 from planner.flows.ingest import ingest
 from planner.flows.margin_report import Question, margin_report, statement_digest
 from planner.flows.second import By
+from planner.store import plans
 from planner.store.customers import Assignment
 from planner.store.engine import Store
 from planner.store.publish import publish
@@ -241,6 +242,35 @@ def test_an_events_own_plan_goes_before_its_customers(installed_plans: Store) ->
     caught_up(store, OCTOBER)
     document = report(store, "plan", since=date(2026, 8, 1))
     assert rows(document, "plan", "token_cost_usd") == [("unassigned", "4"), ("pro", "2"), ("starter", "2")]
+
+
+def test_a_plan_that_nobody_ever_wrote_is_named(installed_plans: Store) -> None:
+    """It keeps its row, and stands in the evidence with what hangs on it; no plan at all is no such plan."""
+    used(installed_plans, SEPTEMBER, 1)
+    used(installed_plans, SEPTEMBER, 2, plan="prp")
+    used(installed_plans, SEPTEMBER, 3, plan=None)
+    paid(installed_plans, SEPTEMBER, subscription("c1", "20", plan="porp"), subscription("c2", "20"))
+    document = report(installed_plans, "plan")
+    assert rows(document, "plan", "token_cost_usd") == [
+        ("unassigned", "2"), ("porp", "0"), ("pro", "2"), ("prp", "2"),
+    ]  # fmt: skip
+    unknown = [
+        {"plan": "porp", "rows": 0, "token_cost_usd": "0", "revenue_usd": "20"},
+        {"plan": "prp", "rows": 1, "token_cost_usd": "2", "revenue_usd": "0"},
+    ]
+    assert document["evidence"]["unknown_plans"] == unknown
+    assert report(installed_plans, "model")["evidence"]["unknown_plans"] == unknown
+
+
+def test_a_plan_that_was_written_or_removed_is_none_nobody_knows(priced_store: Store) -> None:
+    """It is on record since it was written, and what was known before stays what it was."""
+    used(priced_store, SEPTEMBER)
+    pro = {"id": "pro", "name": "Pro", "price": "20", "currency": "USD", "period": "month", "policy": "x"}
+    priced_store.tell(lambda connection: plans.write(connection, "pro", pro, at=OCTOBER, by="ada"))
+    priced_store.tell(lambda connection: plans.close(connection, "pro", at=NOVEMBER))
+    assert report(priced_store, "plan")["evidence"]["unknown_plans"] == []
+    before = report(priced_store, "plan", known_at=SEPTEMBER)
+    assert [one["plan"] for one in before["evidence"]["unknown_plans"]] == ["pro"]
 
 
 @pytest.fixture
