@@ -11,7 +11,7 @@ from planner.core.money import PICO, pico_text
 from planner.core.posting import Posting
 from planner.core.rating import unreadable
 from planner.flows.posting import Judged, Record
-from planner.flows.successors import days_told, succeed
+from planner.flows.successors import contested, days_told, hand_over, has_cost, succeed
 from planner.store import periods, rollups, streams, usage, work
 from planner.store.engine import Connection
 from planner.store.streams import Stream
@@ -52,6 +52,7 @@ class _Batch:
     changes: list[Change]
     next_row: int
     freed: list[str] = field(default_factory=list)  # requests whose row became another request's
+    doubtful: list[str] = field(default_factory=list)  # those that may count by a row without a cost, and need not
 
 
 class _Fresh(NamedTuple):
@@ -109,6 +110,8 @@ def ingest(
     rollups.apply(connection, usage.book(connection, batch.changes, closed, at, fresh))
     if batch.freed:
         rollups.apply(connection, usage.book(connection, succeed(connection, batch.freed), closed, at))
+    if batch.doubtful:
+        results = _handed_over(batch, events, results, closed)
     if batch.changes and work.rated_revision(connection) is None:
         work.rate_through(connection, batch.record.tariffs.revision)
     return results
@@ -206,6 +209,9 @@ def _take(
     row, batch.next_row = batch.next_row, batch.next_row + 1
     batch.rows.append(New(row, event, document, digest, state, judged.served.offer))
     known[event.id] = _Fresh(digest, judged.posting if state == usage.LIVE else None)
+    costs = has_cost(judged.posting)
+    if event.request_id and (costs if state == usage.DUPLICATE else status == NEWER and not costs):
+        batch.doubtful.append(event.request_id)
     if state != usage.LIVE:
         return Result(status, detail, ttl_assumed=judged.ttl_assumed)
     batch.changes.append(Change("usage", row, event.at, None, judged.posting))
@@ -292,6 +298,27 @@ def judge(
 
 
 _CACHED = ("cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
+
+
+def _handed_over(
+    batch: _Batch, events: Sequence[Event], results: Sequence[Result], closed: Mapping[str, str]
+) -> list[Result]:
+    """Let rows with a cost count in place of those without; return what became of each row of the batch after all."""
+    connection, said = batch.connection, dict[tuple[str, str], Result]()
+    found = contested(connection, batch.doubtful)
+    mine = [one for one in found if one.counts.event.source == batch.stream.source]
+    _refuse(connection, batch.stream, days_told((one.judged.served.party, one.counts.event) for one in mine))
+    rollups.apply(connection, usage.book(connection, hand_over(connection, found), closed, batch.at))
+    for old, new, judged in found:
+        first, second = ((one.event.source, one.event.id) for one in (old, new))
+        said[first] = Result(SAME_REQUEST, " ".join(second))
+        said[second] = Result(
+            STORED, f"counts in place of {' '.join(first)}, which has no cost", judged.posting, judged.ttl_assumed
+        )
+    return [
+        said.get((event.source, event.id), result) if result.status in (STORED, NEWER, SAME_REQUEST) else result
+        for event, result in zip(events, results, strict=True)
+    ]
 
 
 def _note_days(batch: _Batch) -> None:

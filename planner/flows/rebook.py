@@ -10,7 +10,7 @@ from planner.core.posting import Posting
 from planner.flows import bulk, earnings
 from planner.flows.posting import Anew
 from planner.flows.rating_in_place import served_now
-from planner.flows.successors import note_days, succeed
+from planner.flows.successors import contested, hand_over, has_cost, note_days, succeed
 from planner.store import bulk as files
 from planner.store import moved_prices, periods, rollups, usage, work
 from planner.store.engine import Connection, Store
@@ -87,7 +87,9 @@ def turn(connection: Connection, at: datetime) -> Rebooked | None:
     if waiting.kind == "role":
         found, lines = _turn_role(connection, waiting, at)
     else:
-        found = usage.some(connection, _where(waiting), waiting.after, ROWS_AT_ONCE)
+        # A row that waits for its request may have a cost by now, and the one that counts none.
+        states = usage.LIVE, usage.DUPLICATE
+        found = usage.some(connection, _where(waiting), waiting.after, ROWS_AT_ONCE, states)
         lines = _rebook(connection, found, waiting, at)
     if len(found) < ROWS_AT_ONCE:
         work.done(connection, waiting, at)
@@ -163,21 +165,31 @@ def _where(waiting: Work) -> Sequence[usage.Condition]:
 
 
 def _rebook(connection: Connection, found: Sequence[Stored], waiting: Work, at: datetime) -> int:
-    anew, changes, served = Anew(connection), [], dict[int, str | None]()
+    anew, changes, served, doubtful = Anew(connection), list[Change](), dict[int, str | None](), list[str]()
     for stored in found:
-        old = stored.posting
-        if old is None:
-            continue
-        judged = anew.judge(stored.event)
-        new = judged.posting if _differs(old, judged.posting) else _as_rated(old, judged.posting)
-        if new != old:
-            kind = _KINDS[waiting.kind]
-            changes.append(Change(kind, stored.row, stored.event.at, old, new, stored.booked_in))
+        old, judged = stored.posting, anew.judge(stored.event)
         if judged.served.offer != stored.offer:
             served[stored.row] = judged.served.offer
+        if old is not None:
+            new = judged.posting if _differs(old, judged.posting) else _as_rated(old, judged.posting)
+            if new == old:
+                continue
+            kind = _KINDS[waiting.kind]
+            changes.append(Change(kind, stored.row, stored.event.at, old, new, stored.booked_in))
+        if stored.event.request_id and has_cost(judged.posting) is (old is None):
+            doubtful.append(stored.event.request_id)
     usage.served_by(connection, served)
+    return _booked(connection, changes, at) + _hand_over(connection, doubtful, at)
+
+
+def _booked(connection: Connection, changes: Sequence[Change], at: datetime) -> int:
     rollups.apply(connection, usage.book(connection, changes, periods.closed(connection), at))
     return len(changes)
+
+
+def _hand_over(connection: Connection, requests: Sequence[str], at: datetime) -> int:
+    """Let rows with a cost count in place of those without; return how many lines that took."""
+    return _booked(connection, hand_over(connection, contested(connection, requests)), at)
 
 
 def _turn_role(connection: Connection, waiting: Work, at: datetime) -> tuple[list[Stored], int]:
@@ -206,8 +218,8 @@ def _turn_role(connection: Connection, waiting: Work, at: datetime) -> tuple[lis
         note_days(connection, source, told)
     else:
         changes += succeed(connection, named)
-    rollups.apply(connection, usage.book(connection, changes, periods.closed(connection), at))
-    return found, len(changes)
+    lines = _booked(connection, changes, at)
+    return found, lines + _hand_over(connection, named if counts else (), at)
 
 
 _KINDS = {

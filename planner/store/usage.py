@@ -23,6 +23,7 @@ _e, _l = ledger.usage_events.c, ledger.ledger_lines.c
 # Written out, and not parameters, so that the indices of these few rows and lines are used.
 _CHANGES = _l.kind != sa.literal_column("'usage'")
 _DUPLICATES = _e.state == sa.literal_column("'duplicate'")
+_COUNTING = _e.state == sa.literal_column("'live'")
 
 
 class Stored(NamedTuple):
@@ -79,9 +80,19 @@ def by_requests(connection: sa.Connection, requests: Iterable[str]) -> dict[str,
     wanted = sorted(set(requests))
     for start in range(0, len(wanted), BATCH):
         query = sa.select(_e.request_id, _e.source, _e.event_id).where(
-            _e.request_id.in_(wanted[start : start + BATCH]), _e.state == LIVE
+            _e.request_id.in_(wanted[start : start + BATCH]), _COUNTING
         )
         found |= {request: (source, id_) for request, source, id_ in connection.execute(query)}
+    return found
+
+
+def counting(connection: sa.Connection, requests: Iterable[str]) -> list[Stored]:
+    """Return the rows that count for a provider's own request ids."""
+    found: list[Stored] = []
+    wanted = sorted(set(requests))
+    for start in range(0, len(wanted), BATCH):
+        query = _query(_e.request_id.in_(wanted[start : start + BATCH]), _COUNTING)
+        found += [_stored(row) for row in connection.execute(query)]
     return found
 
 
