@@ -26,7 +26,7 @@ from planner.store.engine import Connection
 
 router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
 
-_REFUSALS = documented(errors.Conflict, errors.TooLarge, errors.EncodedBody)
+_REFUSALS = documented(errors.Conflict, errors.AlreadyImported, errors.TooLarge, errors.EncodedBody)
 _MEDIA = ("text/csv", "application/json", "application/jsonl", "application/vnd.apache.parquet", "application/gzip")
 _BODY = {"required": True, "content": {media: {"schema": {"type": "string"}} for media in _MEDIA}}
 

@@ -22,6 +22,7 @@ The tree::
     |   `-- PolicyNotGranted    the key may not name this policy
     |-- Conflict                somebody or something was faster, or was there before
     |   |-- Changed             what a write was based on is not the newest any more
+    |   |-- AlreadyImported     exactly this file counts already, under another name
     |   |-- Overtaken           this turn was taken over by somebody else
     |   `-- RowsUnavailable     a file that is to be rated again is gone, or is another one now
     |-- TooLarge                a body beyond the limit
@@ -298,6 +299,17 @@ class Overtaken(Conflict):
 
     code: ClassVar[str] = "overtaken"
     title: ClassVar[str] = "This turn was taken over"
+
+
+@dataclass(eq=False)
+class AlreadyImported(Conflict):
+    """Exactly these bytes were imported before: ``id`` is that import, ``source`` the stream it went into."""
+
+    code: ClassVar[str] = "already_imported"
+    title: ClassVar[str] = "Exactly this file was imported under another name"
+
+    source: str
+    at: str
 
 
 @dataclass(eq=False)

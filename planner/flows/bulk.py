@@ -15,7 +15,7 @@ from planner.core.event import Event, Role
 from planner.core.periods import period_of, slot_in, slot_start
 from planner.core.posting import Measures, Sums
 from planner.core.restating import difference
-from planner.flows import ingest
+from planner.flows import ingest, renamed
 from planner.flows.rating_in_place import Progress, Rating, Rows, rate
 from planner.flows.second import By
 from planner.ledger import reading
@@ -132,10 +132,12 @@ def take_in(
 
     Raises:
         Conflict: another stream that counts, or another file of this one, may have told the same.
+        AlreadyImported: another stream that counts has exactly this file.
     """
     other = imports.find(connection, digest, rows.stream.source)
     if other is not None:
         return other, True
+    renamed.refuse(connection, rows.stream, digest)
     days = refuse_overlap(connection, rows.stream, told, sure=sure)
     streams.note_days(connection, rows.stream, days)
     number = imports.begin(

@@ -14,7 +14,7 @@ from planner.core.event import UNKNOWN, Containment, Event, Judge, Role
 from planner.core.posting import Measures
 from planner.core.rating import unreadable
 from planner.core.revenue import Item
-from planner.flows import earnings, ingest, regrouped
+from planner.flows import earnings, ingest, regrouped, renamed
 from planner.flows.successors import days_of
 from planner.ledger import formats, reading
 from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
@@ -115,6 +115,7 @@ def import_file(
     Raises:
         InvalidInput: no known format, or the file as a whole cannot be read.
         Conflict: another stream that counts may tell of the same requests.
+        AlreadyImported: another stream has exactly this file.
     """
     looked = look(store, asked, progress)
     chosen, given, summary = looked.chosen, looked.given, looked.summary
@@ -126,6 +127,7 @@ def import_file(
         return summary
 
     def begin(connection: Connection) -> int:
+        renamed.refuse(connection, looked.stream, looked.digest)
         return imports.begin(connection, asked.name, looked.digest, chosen.name, given.source, now(), by)
 
     summary.import_id = store.tell(begin)
@@ -168,6 +170,7 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         InvalidInput: no known format, or the file as a whole cannot be read.
         Conflict: another stream that counts, or this one under another grouping, may tell of the same requests, or the
             stream's rows lie elsewhere.
+        AlreadyImported: another stream that counts has exactly this file.
     """
     size = asked.path.stat().st_size
     opened = reading.open_file(asked.path, lambda done: progress("reading", done, size))
@@ -190,6 +193,7 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
     with store.read() as connection:
         summary.repeated = imports.find(connection, looked.digest, given.source)
         ingest.refuse_mixing(streams.find(connection, given.source), stream)
+        renamed.refuse(connection, stream, looked.digest)
     if in_place and summary.repeated is not None:
         return looked
     pulled = _survey(opened, chosen, given, summary)

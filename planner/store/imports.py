@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from planner.store import json_text
 from planner.store.tables import ledger
 
-_i = ledger.usage_imports.c
+_i, _s = ledger.usage_imports.c, ledger.streams.c
 
 
 def find(connection: sa.Connection, digest: str, source: str) -> int | None:
@@ -17,6 +17,29 @@ def find(connection: sa.Connection, digest: str, source: str) -> int | None:
     query = sa.select(sa.func.max(_i.id)).where(_i.digest == digest, _i.source == source, _i.summary != "{}")
     found: int | None = connection.scalar(query)
     return found
+
+
+class Elsewhere(NamedTuple):
+    """An import into another stream: its number, the stream, and when it was."""
+
+    id: int
+    source: str
+    at: datetime
+
+
+def counted_elsewhere(connection: sa.Connection, digest: str, source: str) -> Elsewhere | None:
+    """Return the first import of exactly these bytes into another stream that came to its end and counts, or None."""
+    joined = ledger.usage_imports.outerjoin(ledger.streams, _s.source == _i.source)
+    query = (
+        sa.select(_i.id, _i.source, _i.at)
+        .select_from(joined)
+        # Revenue has no stream, and always counts.
+        .where(_i.digest == digest, _i.source != source, _i.summary != "{}", _s.role.is_distinct_from("evidence"))
+        .order_by(_i.id)
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else Elsewhere(row.id, row.source, row.at)
 
 
 def begin(

@@ -73,7 +73,7 @@ def test_a_row_counts_once_as_it_would_on_record(pair: Pair, tmp_path: Path) -> 
     assert [one.place for one in place.refused] == ["line 8", "line 5", "line 7"]
     assert dict(place.outcomes) == {"rated": 2, "same_request": 2, "duplicate": 1}
     assert reports(pair.place) == reports(pair.rows)
-    strict = placed(pair.place, tmp_path / "log.csv", "other")
+    strict = placed(pair.place, written(tmp_path / "other.csv", told[4:]), "other")
     assert (strict.stopped is None, strict.import_id) == (False, None)
 
 
