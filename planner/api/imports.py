@@ -6,22 +6,22 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from planner.api.body import ReasonIn, described, optional_body_of
 from planner.api.guard import GuardedRoute, now_of
 from planner.api.ledger import caught_up
 from planner.api.pages import Number
-from planner.api.problem import documented
+from planner.api.problem import documented, refusal
 from planner.api.shapes import Shape
 from planner.api.writing import actor_of, by, written
-from planner.core import errors
+from planner.core import errors, strict_json
 from planner.core.event import Role
 from planner.core.money import pico_text, plain
 from planner.core.posting import REPORTED, Measures
 from planner.flows import bulk
 from planner.flows.bulk import Rerated
-from planner.flows.import_file import Import, Summary, import_file
+from planner.flows.import_file import BAD_ROWS, Import, Summary, import_file
 from planner.store.engine import Connection
 
 router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
@@ -73,6 +73,22 @@ def summary_shape(summary: Summary) -> Shape:
     }
 
 
+def answered(summary: Summary) -> Response:
+    """Answer for a file; where nothing was stored the whole answer is a refusal, with the summary in it.
+
+    Who looks at nothing but the status must not believe that something was.
+    """
+    shape, why = summary_shape(summary), summary.stopped
+    if why is None:
+        return JSONResponse(shape)
+    error: errors.PlannerError = errors.Conflict("import", summary.file[:80], why)
+    if why == BAD_ROWS:
+        error = errors.InvalidInput("file", f"{why}; skip=true leaves such rows out")
+    answer = refusal(error)
+    document = {**strict_json.read(bytes(answer.body)), "summary": shape}
+    return JSONResponse(document, answer.status_code, media_type=answer.media_type)
+
+
 def rerated_shape(done: Rerated) -> Shape:
     """Write what rating a file again came to: what it costs more, or less, than what was booked of it."""
     return {
@@ -84,7 +100,7 @@ def rerated_shape(done: Rerated) -> Shape:
 _Word = Annotated[str | None, Query(max_length=400)]
 
 
-@router.post("/imports", responses=_REFUSALS, openapi_extra={"requestBody": _BODY})
+@router.post("/imports", response_model=dict[str, Any], responses=_REFUSALS, openapi_extra={"requestBody": _BODY})
 async def post_import(
     request: Request,
     format: Annotated[str | None, Query(max_length=100, description="guessed from the file by default")] = None,
@@ -100,15 +116,18 @@ async def post_import(
     includes_cached: bool | None = None,
     skip: Annotated[bool, Query(description="leave rows out that cannot be read, instead of stopping")] = False,
     dry_run: bool = False,
-) -> dict[str, Any]:
-    """Take a file of usage, cost or revenue in; the same file again changes nothing."""
+) -> Response:
+    """Take a file of usage, cost or revenue in; the same file again changes nothing.
+
+    422: a row cannot be read, and nothing was stored; `summary` names such rows, and `skip` leaves them out.
+    """
     body, now, actor = await request.body(), now_of(request), actor_of(request)
     words = {
         "source": source, "provider": provider, "channel": channel, "plan": plan, "customer": customer, "task": task,
         "includes_cached": includes_cached,
     }  # fmt: skip
 
-    def run() -> Shape:
+    def run() -> Response:
         with tempfile.TemporaryDirectory(prefix="planner-import-") as folder:
             path = Path(folder) / "body"
             path.write_bytes(body)
@@ -118,7 +137,7 @@ async def post_import(
             )  # fmt: skip
             summary = import_file(request.app.state.store, asked, now=lambda: now, by=actor)
         caught_up(request)
-        return summary_shape(summary)
+        return answered(summary)
 
     return await run_in_threadpool(run)
 

@@ -14,7 +14,7 @@ from planner.cli.bookkeeping import booked_anew
 from planner.cli.opened import file_bytes, now, read_settings, store_of
 from planner.core.errors import InvalidInput
 from planner.core.event import NO_CACHE, Role
-from planner.flows.import_file import Import, import_file
+from planner.flows.import_file import BAD_ROWS, Import, import_file
 from planner.flows.import_in_place import import_in_place
 
 EXIT_STOPPED = 1
@@ -85,7 +85,8 @@ def _print(shape: Shape) -> None:
     if shape["dry_run"] and shape["previewed_rows"] is not None:
         show.line(f"dry run    the first {shape['previewed_rows']} rows were tried; nothing was stored")
     if shape["stopped"]:
-        show.note(f"stopped    {shape['stopped']}")
+        hint = "; --skip leaves such rows out" if shape["stopped"] == BAD_ROWS else ""
+        show.note(f"stopped    {shape['stopped']}{hint}")
 
 
 def _print_sums(shape: Shape) -> None:

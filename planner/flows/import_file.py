@@ -26,6 +26,9 @@ ROWS_AT_ONCE = 2_000
 NAMED_MAX = 100
 """Rows that are named in a summary, of those that were refused; all are counted."""
 
+BAD_ROWS = "a row cannot be read, and nothing was stored"
+"""Why an import stopped; how such rows are left out instead is said by the door, in its own words."""
+
 PREVIEWED = 1_000
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, and the bytes of the file that were read, of how many."""
@@ -198,7 +201,7 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         return looked
     pulled = _survey(opened, chosen, given, summary)
     if asked.strict and summary.refused_rows:
-        summary.stopped = "a row cannot be read, and nothing was stored; --skip leaves such rows out"
+        summary.stopped = BAD_ROWS
         return looked
     undecided = [provider or "-" for provider, found in summary.containment.items() if found.because == UNKNOWN]
     if undecided:

@@ -73,8 +73,17 @@ def test_a_bad_row_stops_the_file_or_is_left_out(client: TestClient) -> None:
     broken = (
         SPEND_LOGS + SPEND_LOGS.splitlines()[1].replace("chatcmpl-1", "chatcmpl-2").replace("1000,200", "x,200") + "\n"
     )
-    strict = imported(client, broken)
-    assert (strict["outcomes"], strict["refused"][0]["place"], strict["stopped"] is None) == ({}, "line 3", False)
+    for more in ({}, {"dry_run": True}):
+        stopped = client.post("/v1/imports", content=broken.encode(), params=more)
+        assert (stopped.status_code, stopped.headers["content-type"]) == (422, "application/problem+json")
+        problem = stopped.json()
+        assert (problem["code"], "skip=true leaves" in problem["detail"], "--skip" in stopped.text) == (
+            "invalid", True, False,
+        )  # fmt: skip
+        assert problem["summary"]["outcomes"] == {}
+        (bad,) = problem["summary"]["refused"]
+        assert (bad["place"], bool(bad["reason"])) == ("line 3", True)
+    assert client.get("/v1/imports").json()["items"] == []
     skipped = imported(client, broken, skip=True)
     assert (skipped["outcomes"], skipped["refused_rows"], skipped["bad_rows"]) == ({"stored": 1}, 1, "skip")
 

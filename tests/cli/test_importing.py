@@ -39,6 +39,7 @@ def test_a_bad_row_stops_a_dry_run_as_it_would_an_import(desk: Planner, tmp_path
     """It is named with its line, nothing is tried, and nothing is said of rows that were not."""
     done = desk(*written(tmp_path, "1,2026-08-10T12:00:00Z,many,1"), "--dry-run")
     assert (done.code, "None" in done.out, "line 2" in done.out) == (1, False, True)
+    assert "--skip leaves such rows out" in " ".join(done.err.split())
 
 
 def test_a_file_in_place_is_rated_again_while_it_lies_there(desk: Planner, tmp_path: Path) -> None:
