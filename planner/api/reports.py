@@ -92,15 +92,17 @@ def get_costs(
     until: To,
     by: By = "model,unit",
     tz: Zone = "UTC",
+    cost_basis: CostBasis = "best",
     basis: Basis = "booked",
     known_at: KnownAt = None,
+    reporting_currency: Currency = "USD",
     format_: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Response:
-    """Token cost by kind of token and any other head."""
+    """Token cost by kind of token and any other head, with its total, coverage, and what was reported beside ours."""
     heads = [name for name in by.split(",") if name]
     asked = Question(
-        by=tuple(name for name in heads if name != UNIT), since=since, until=until, tz=tz, basis=basis,
-        known_at=earlier(known_at, now_of(request)),
+        by=tuple(name for name in heads if name != UNIT), since=since, until=until, tz=tz, cost_basis=cost_basis,
+        basis=basis, known_at=earlier(known_at, now_of(request)), reporting_currency=reporting_currency,
     )  # fmt: skip
     with request.app.state.store.read() as connection:
         document = cost_report(connection, asked, by_unit=UNIT in heads)

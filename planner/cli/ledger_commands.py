@@ -106,14 +106,19 @@ def report_costs(
     until: To,
     by: Annotated[str, typer.Option(help="Heads, such as model,unit,day.")] = "model,unit",
     tz: Zone = "UTC",
+    cost_basis: CostBasis = "best",
     basis: Basis = "booked",
+    reporting_currency: Currency = "USD",
     known_at: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Token cost by kind of token, model, offer, price version and other heads."""
     from planner.cli import reporting
 
-    asked = {"by": by, "from": since, "to": until, "tz": tz, "basis": basis, "known_at": known_at}
+    asked = {
+        "by": by, "from": since, "to": until, "tz": tz, "cost_basis": cost_basis, "basis": basis,
+        "reporting_currency": reporting_currency, "known_at": known_at,
+    }  # fmt: skip
     reporting.costs(asked, as_json=as_json)
 
 

@@ -165,11 +165,17 @@ def costs(asked: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         show.json_out(document)
         return
-    rows = document["rows"]
-    names = list(rows[0]) if rows else []
-    numbers = {name for name in names if name not in (*document["by"], "cost_basis")}
-    columns = [(_heading(name), _RIGHT if name in numbers else _LEFT) for name in names]
-    show.table(f"costs from {document['from']} to {document['to']}, USD", columns, [list(row.values()) for row in rows])
+    from planner.export.report_csv import columns, lines, title, value_of
+
+    words, found = (*document["by"], "cost_basis"), columns(document)
+    shown = [(_heading(title(column)), _LEFT if title(column) in words else _RIGHT) for column in found]
+    table = [[value_of(line, column) for column in found] for line in lines(document)]
+    show.table(f"costs from {document['from']} to {document['to']}, USD", shown, table)
+    total = document["total"]
+    show.line("")
+    show.line(f"coverage   {total['coverage']} of tokens, {total['coverage_rows']} of rows")
+    if total["unpriced_rows"]:
+        show.line(f"unpriced   {total['unpriced_rows']} rows with {total['unpriced_tokens']} tokens")
 
 
 def focus(since: str, until: str, output: Path, *, as_json: bool) -> None:

@@ -171,6 +171,12 @@ def test_costs_are_told_apart_by_kind_of_token(client: TestClient) -> None:
     assert {row["unit"]: row["cost_usd"] for row in document["rows"]} == {
         "cache_read_token": "0.0003", "input_token": "0.0035", "output_token": "0.00675", "request": "0",
     }  # fmt: skip
+    assert (document["cost_basis"], document["reporting_currency"]) == ("best", "USD")
+    assert (document["total"]["cost_usd"], document["total"]["coverage"]) == ("0.01055", "1.0000")
+    table = client.get("/v1/reports/costs", params={**SEPTEMBER, "by": "model", "format": "csv"}).text.splitlines()
+    assert table[-1].startswith("total,")
+    refused = client.get("/v1/reports/costs", params={**SEPTEMBER, "cost_basis": "guess"})
+    assert refused.status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -51,3 +51,13 @@ def test_a_file_in_place_is_rated_again_while_it_lies_there(desk: Planner, tmp_p
     gone = desk("ledger", "rerate", "1")
     assert (gone.code, "not where it was" in gone.err) == (2, True)
     assert desk("ledger", "rerate", "9").code == 2
+
+
+def test_costs_end_with_their_total_and_what_is_known_of_it(desk: Planner, tmp_path: Path) -> None:
+    """Of what nobody can price the cost is no 0."""
+    desk(*written(tmp_path, "1,2026-08-10T12:00:00Z,300,1"))
+    span = ("--from", "2026-08-01", "--to", "2026-09-01")
+    done = desk("report", "costs", *span, "--by", "task", "--cost-basis", "rated")
+    assert (done.code, "total" in done.out) == (0, True)
+    assert "coverage   0.0000 of tokens, 0.0000 of rows" in done.out
+    assert "unpriced   1 rows with 300 tokens" in done.out
