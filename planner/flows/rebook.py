@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from planner.core.event import Role
+from planner.core.event import Event, Role
 from planner.core.periods import period_of
 from planner.core.posting import Posting
 from planner.flows import bulk, earnings
@@ -166,6 +166,7 @@ def _where(waiting: Work) -> Sequence[usage.Condition]:
 
 def _rebook(connection: Connection, found: Sequence[Stored], waiting: Work, at: datetime) -> int:
     anew, changes, served, doubtful = Anew(connection), list[Change](), dict[int, str | None](), list[str]()
+    paid: dict[str, list[tuple[str, Event]]] = {}
     for stored in found:
         old, judged = stored.posting, anew.judge(stored.event)
         if judged.served.offer != stored.offer:
@@ -176,9 +177,14 @@ def _rebook(connection: Connection, found: Sequence[Stored], waiting: Work, at: 
                 continue
             kind = _KINDS[waiting.kind]
             changes.append(Change(kind, stored.row, stored.event.at, old, new, stored.booked_in))
+            if new.dims.provider != old.dims.provider:
+                paid.setdefault(stored.event.source, []).append((judged.served.party, stored.event))
         if stored.event.request_id and has_cost(judged.posting) is (old is None):
             doubtful.append(stored.event.request_id)
     usage.served_by(connection, served)
+    # Who is paid has another name by now: streams that come later and use it are held against these days too.
+    for source, told in paid.items():
+        note_days(connection, source, told)
     return _booked(connection, changes, at) + _hand_over(connection, doubtful, at)
 
 
