@@ -1,17 +1,16 @@
 """What tokens cost, by kind of token and every other head: the same sums as the margin report, without revenue."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from planner.core.fx import FxRate, to_usd
+from planner.core.fx import FxRate
 from planner.core.money import pico_text, ratio_text, usd_text
 from planner.core.periods import UNITS, Window
 from planner.core.posting import RATED, REPORTED, UNPRICED, Counted
 from planner.core.statement import Statement
-from planner.flows.margin_report import _BILLED, Question, _basis
+from planner.flows.cost_basis import basis_of, billed, usd_per_unit
+from planner.flows.margin_report import Question
 from planner.flows.rebook import behind
 from planner.store import json_text, report_sums
 from planner.store.engine import Connection
@@ -80,8 +79,8 @@ def cost_report(connection: Connection, asked: Question, *, by_unit: bool) -> di
 def _figure(asked: Question, values: tuple[Any, ...]) -> tuple[str | None, bool]:
     """Return which figure is the cost of sums, None where none is, and whether who bills them reported one."""
     best, stated_by = values[-len(_DECIDING) :]
-    reported = stated_by in _BILLED
-    return _basis(asked.cost_basis, best, reported=reported), reported
+    reported = billed(stated_by)
+    return basis_of(asked.cost_basis, best, reported=reported), reported
 
 
 def _place(values: tuple[Any, ...], basis: str | None) -> tuple[Any, ...]:
@@ -148,8 +147,7 @@ def _reporting(asked: Question, cost: str | None, window: Window, fx: Sequence[F
     """Write the cost of a row in the reporting currency, at the rate of the last day of its time."""
     if asked.reporting_currency == "USD":
         return {}
-    day = (window.end - timedelta(seconds=1)).astimezone(UTC).date()
-    usd = Fraction(to_usd(Decimal(1), asked.reporting_currency, day, fx))
+    usd = usd_per_unit(asked.reporting_currency, window, fx)
     converted = None if cost is None else usd_text(Fraction(cost) / usd)
     return {"reporting": {"currency": asked.reporting_currency, "usd_per_unit": usd_text(usd), "cost": converted}}
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
 from planner.core.errors import Conflict, InvalidInput, NotFound
-from planner.core.event import StatedBy
-from planner.core.fx import FxRate, to_usd
+from planner.core.fx import FxRate
 from planner.core.money import PICO, pico_text, usd_text
 from planner.core.periods import UNITS, Window, period_bounds, period_of, windows, zone_of
-from planner.core.posting import RATED, REPORTED, Measures
+from planner.core.posting import RATED, Measures
 from planner.core.revenue_lines import PLAN_SOURCE
 from planner.core.statement import Statement, Takings
+from planner.flows.cost_basis import BEST, COST_BASES, basis_of, billed, usd_per_unit
 from planner.flows.earnings import SUBSCRIBERS
 from planner.flows.rebook import behind
 from planner.store import bulk, evidence_of_costs, json_text, periods, plans, report_sums, revenue, usage
@@ -23,7 +22,7 @@ from planner.store.load import load_fx
 from planner.store.report_sums import BOOKED, HEADS, Asked
 
 UNASSIGNED = "unassigned"
-BASES, COST_BASES = ("booked", "usage"), ("best", "rated", "reported")
+BASES = ("booked", "usage")
 _FORCED = ("plan", "cost_basis", "stated_by", "matched")
 _EXPLAINING = ("cost_basis", "price_version", "unpriced", "provider", "model")
 _GROUPS = tuple(name for name in HEADS if name not in ("matched", "cost_basis", "stated_by", "unpriced"))
@@ -31,9 +30,6 @@ _GROUPS = tuple(name for name in HEADS if name not in ("matched", "cost_basis", 
 _PAID_FOR = frozenset({"plan", "customer"})
 LINES_MAX = 1_000
 _TOGETHER_MAX = 60
-_ONE = Decimal(1)
-# A client's own estimate is no bill.
-_BILLED = frozenset({StatedBy.PROVIDER.value, StatedBy.GATEWAY.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +43,7 @@ class Question:
     since: date
     until: date
     tz: str = "UTC"
-    cost_basis: str = "best"
+    cost_basis: str = BEST
     basis: str = BOOKED
     known_at: datetime | None = None
     reporting_currency: str = "USD"
@@ -209,8 +205,8 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
     query = Asked(windows=pieces, heads=heads, basis=asked.basis, known_at=asked.known_at)
     for (number, values), measures in report_sums.facts(connection, query).items():
         said = dict(zip(heads, values, strict=True))
-        reported = said["stated_by"] in _BILLED
-        basis = _basis(asked.cost_basis, said["cost_basis"], reported=reported)
+        reported = billed(said["stated_by"])
+        basis = basis_of(asked.cost_basis, said["cost_basis"], reported=reported)
         places = groups.at((number, *values[: len(asked.heads)])), *groups.totals(number, said["plan"], known)
         for sums in places:
             sums.use(measures, basis, reported=reported, free=said["plan"] in known.free)
@@ -246,15 +242,6 @@ def _earned(connection: Connection, asked: Question, pieces: Sequence[Window], g
             )  # fmt: skip
         key = place.basis, place.source
         groups.bases[key] = groups.bases.get(key, Takings()).plus(takings)
-
-
-def _basis(asked: str, best: str, *, reported: bool) -> str | None:
-    """Return which of its figures counts as the cost of a row; None: it is unpriced."""
-    if asked == REPORTED:
-        return REPORTED if reported else None
-    if best == RATED:
-        return RATED
-    return REPORTED if asked == "best" and reported else None
 
 
 def _order(asked: Question, key: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -294,9 +281,8 @@ _CONVERTED = ("revenue", "token_cost", "gross_profit", "contribution")
 
 def _usd(asked: Question, window: Window, known: _Known) -> Fraction:
     """Return the dollars for one unit of the reporting currency, on the last day of a window."""
-    day = (window.end - timedelta(seconds=1)).astimezone(UTC).date()
     try:
-        return Fraction(to_usd(_ONE, asked.reporting_currency, day, known.fx))
+        return usd_per_unit(asked.reporting_currency, window, known.fx)
     except NotFound as error:
         if not known.closed:
             raise
