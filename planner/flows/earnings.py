@@ -79,11 +79,11 @@ def take(
     # So do fees that are stated of others take the place of those that plans assume.
     stated ^= _fees_stated(connection, touched)
     if touched:
-        months = {month for _source, month, _kind in of_each} | {month for month, of_nobody in stated if not of_nobody}
+        months = {month for _source, month, _kind in of_each} | {month for month, named in stated if named}
         months |= {month for item in touched if item.customer is None for month in _between(item.start, item.end)}
         _book(connection, {(item.source, item.customer) for item in touched}, at, months)
     sources = {source for source, _month, _kind in of_all}
-    for month in {month for month, of_nobody in stated if of_nobody}:
+    for month in {month for month, named in stated if not named}:
         sources |= set(revenue.kinds(connection, *period_bounds(month), named=True))
     if sources:
         work.add(connection, "revenue", {"sources": sorted(sources)}, at)
@@ -103,22 +103,16 @@ def _strongest(connection: Connection, touched: Sequence[Item], *, named: bool) 
 
 
 def _fees_stated(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, bool]]:
-    """Return the months of such payments in which fees are stated: of nobody in particular, or else of customers."""
+    """Return the months of such payments in which fees are stated: of customers, or (False) of nobody in particular."""
+    # Whether customers' payments state any changes with an item that does; who is nobody, with any payment.
+    ways = (True, False) if any(item.fee is not None for item in touched) else (False,)
     months = {month for item in touched if item.kind is Kind.CASH for month in _between(item.start, item.end)}
     return {
-        (month, of_nobody)
+        (month, named)
         for month in months
-        for of_nobody in (True, False)
-        if _fees_elsewhere(connection, month, of_nobody=of_nobody)
+        for named in ways
+        if revenue.fees_stated(connection, *period_bounds(month), named=named)
     }
-
-
-def _fees_elsewhere(connection: Connection, month: str, *, of_nobody: bool) -> bool:
-    """Tell whether fees of payments are stated that may be those of any customer, or any at all of customers."""
-    span = period_bounds(month)
-    found = revenue.with_fees(connection, *span, named=not of_nobody)
-    # Who names those who paid means others by the payments of nobody.
-    return bool(found) and not (of_nobody and all(revenue.names_payers(connection, source, *span) for source in found))
 
 
 def _against(known: tuple[int, Item, str] | None, item: Item, *, mutable: bool) -> tuple[Result, Item | None]:
@@ -205,11 +199,11 @@ class _Held:
         self._fees: dict[tuple[str, bool], bool] = {}
         self._others: dict[tuple[str, bool], tuple[dict[str, set[str]], set[str]]] = {}
 
-    def beside(self, month: str, *, of_nobody: bool) -> Known:
-        """Return what is known for a month, with what payments cost by nobody's or by the customers'."""
-        place = month, of_nobody
+    def beside(self, month: str, *, named: bool) -> Known:
+        """Return what is known for a month, with what payments cost by the customers' or by nobody's."""
+        place = month, named
         if place not in self._fees:
-            self._fees[place] = _fees_elsewhere(self._connection, month, of_nobody=of_nobody)
+            self._fees[place] = revenue.fees_stated(self._connection, *period_bounds(month), named=named)
         return replace(self.of(month), fees_elsewhere=self._fees[place])
 
     def of(self, month: str) -> Known:
@@ -246,7 +240,7 @@ def _book_one(
             continue
         since, until = period_bounds(month)
         told, beside = _that_count(items, *held.others(month, named=not customer.id))
-        known = held.beside(month, of_nobody=bool(customer.id))
+        known = held.beside(month, named=not customer.id)
         found = month_lines(customer.id, told, since, until, known, assigned, beside)
         wanted += [_stored(line, customer, month) for line in found]
     booked = revenue.standing(connection, [customer.id], *([revenue.of_months(only)] if only else []))

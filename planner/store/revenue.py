@@ -118,28 +118,33 @@ def net_of_refunds(connection: sa.Connection, since: datetime, until: datetime, 
     return set(connection.execute(query).scalars())
 
 
-def with_fees(connection: sa.Connection, since: datetime, until: datetime, *, named: bool) -> set[str]:
-    """Return the sources that stated what payments cost in a span of time, of customers or of nobody in particular."""
+def fees_stated(connection: sa.Connection, since: datetime, until: datetime, *, named: bool) -> bool:
+    """Tell whether somebody stated what payments of customers cost in a span of time, or else what any may have cost.
+
+    Who says of other payments in that time who made them, means others by those of nobody.
+    """
     # Keys stand in their order, and a tag that is called so has no such key after it.
     says = _i.document.like('%"fee":"%","id":"%')
-    query = sa.select(_i.source).where(*_payments(since, until, named=named), says).distinct()
-    return set(connection.execute(query).scalars())
-
-
-def names_payers(connection: sa.Connection, source: str, since: datetime, until: datetime) -> bool:
-    """Tell whether a source says of payments in a span of time who made them."""
-    query = sa.select(_i.id).where(*_payments(since, until, named=True), _i.source == source).limit(1)
+    query = sa.select(_i.id).where(*_payments(ledger.revenue_items, since, until, named=named), says).limit(1)
+    if not named:
+        others = ledger.revenue_items.alias()
+        payers = sa.select(others.c.id).where(
+            *_payments(others, since, until, named=True), others.c.source == _i.source
+        )
+        query = query.where(~payers.exists())
     return connection.execute(query).first() is not None
 
 
-def _payments(since: datetime, until: datetime, *, named: bool) -> tuple[sa.ColumnElement[bool], ...]:
-    told = _i.customer.is_not(None) if named else _i.customer.is_(None)
-    return _i.recorded_to.is_(None), told, _i.kind == Kind.CASH.value, over(since, until)
+def _payments(items: sa.FromClause, since: datetime, until: datetime, *, named: bool) -> list[sa.ColumnElement[bool]]:
+    item = items.c
+    told = item.customer.is_not(None) if named else item.customer.is_(None)
+    return [item.recorded_to.is_(None), told, item.kind == Kind.CASH.value, over(since, until, items)]
 
 
-def over(since: datetime, until: datetime) -> sa.ColumnElement[bool]:
+def over(since: datetime, until: datetime, items: sa.FromClause = ledger.revenue_items) -> sa.ColumnElement[bool]:
     """Return the condition for items that are earned in a span of time, or in a part of it."""
-    return sa.and_(_i.start < until, sa.or_(sa.and_(_i.end.is_(None), _i.start >= since), _i.end > since))
+    start, end = items.c.start, items.c.end
+    return sa.and_(start < until, sa.or_(sa.and_(end.is_(None), start >= since), end > since))
 
 
 def plans_paid_for(connection: sa.Connection, besides: str) -> set[tuple[str, str]]:
