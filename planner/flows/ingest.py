@@ -205,7 +205,7 @@ def _take(
         state, status, detail = usage.DUPLICATE, SAME_REQUEST, f"{other[0]} {other[1]}"
     if isinstance(old, Stored):
         status = NEWER if status == STORED else status
-        _supersede(batch, old, event)
+        _supersede(batch, old, event, state)
     row, batch.next_row = batch.next_row, batch.next_row + 1
     batch.rows.append(New(row, event, document, digest, state, judged.served.offer))
     known[event.id] = _Fresh(digest, judged.posting if state == usage.LIVE else None)
@@ -220,12 +220,13 @@ def _take(
     return Result(status, detail, judged.posting, judged.ttl_assumed)
 
 
-def _supersede(batch: _Batch, old: Stored, event: Event) -> None:
-    """Take the version of a row back that a newer one takes the place of."""
+def _supersede(batch: _Batch, old: Stored, event: Event, state: str) -> None:
+    """Take the version of a row back that a newer one, in this state, takes the place of."""
     usage.mark(batch.connection, old.row, usage.SUPERSEDED)
     if old.posting is not None:
         batch.changes.append(Change("superseded", old.row, old.event.at, old.posting, None, old.booked_in))
-        if old.event.request_id and old.event.request_id != event.request_id:
+        # The newer one counts for no request where its stream is evidence, and the older was not booked back yet.
+        if old.event.request_id and (old.event.request_id != event.request_id or state == usage.EVIDENCE):
             batch.freed.append(old.event.request_id)
 
 

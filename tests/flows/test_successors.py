@@ -102,6 +102,18 @@ def test_a_row_that_becomes_another_request_leaves_the_first_to_the_other(books:
     assert counted(books) == (2, "9")
 
 
+def test_a_row_that_is_corrected_while_its_stream_becomes_evidence_leaves_its_request_to_the_other(
+    books: Store,
+) -> None:
+    """The correction comes before what was booked of the stream is booked back."""
+    told(books, "export")
+    told(books, "b", input_tokens=2 * MTOK)
+    books.tell(lambda connection: roles.choose(connection, "export", Role.EVIDENCE, BY))
+    assert told(books, "export", input_tokens=3 * MTOK) == ["evidence"]
+    catch_up(books)
+    assert counted(books) == (1, "6")
+
+
 def test_a_stream_that_begins_to_count_is_seen_by_those_that_come_later(books: Store) -> None:
     """The days that it told are noted as if it had counted from the first."""
     take(books, event(source="a"), stream=Stream("a", Role.EVIDENCE))
