@@ -1,6 +1,6 @@
 """What one customer brought in a month, by the strongest of the sources that say so: one of them, never their sum."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -110,8 +110,9 @@ def month_lines(
     it, and by refunds of the same source only these do. Fees of payments count beside every basis; those an invoice or
     the like states count where no payment states any, since they are the same.
 
-    An item that two sources tell with one id and the same money counts once. Amounts are converted at the rate of the
-    day on which an item begins. Tax that a source does not state is taken out by the rate of the plan, if there is one.
+    An item that two sources tell with one id and the same money counts once, with what either states of it. Amounts are
+    converted at the rate of the day on which an item begins. Tax that a source does not state is taken out by the rate
+    of the plan, if there is one.
 
     A plan's price is earned over the calendar month, quarter or year it is for, and does not count in months that lie
     within a time that was paid for at once. Its payment fees are those the plan assumes: nobody stated any. Nor does
@@ -129,10 +130,11 @@ def month_lines(
             where there is nothing else the month rests on them, since it was paid for.
     """
     told, aside = list(items), list(beside)
-    heard = _once(item for item in told if _overlaps(item, since, until))
-    elsewhere = _once(item for item in aside if _overlaps(item, since, until))
+    heard, elsewhere = ([item for item in some if _overlaps(item, since, until)] for some in (told, aside))
     spans = [span for span in _spans(assignments, since, until) if span.plan in known.plans]
     basis = _stated(heard) or _stated(elsewhere) or _unstated(told, spans, since, known)
+    sources = {item.source for item in (*heard, *elsewhere) if item.kind.value == basis.value}
+    heard, elsewhere = _once(heard, sources), _once(elsewhere, sources)
     heard, given_back = _parted(heard, elsewhere, basis)
     elsewhere += given_back
     fees = _with_fees([*heard, *elsewhere], basis)
@@ -155,14 +157,30 @@ def month_lines(
     return tuple(sorted(lines, key=lambda line: (line.start, line.source, line.id, line.plan)))
 
 
-def _once(items: Iterable[Item]) -> list[Item]:
-    """Leave out what an earlier source said already, under the same id."""
-    kept: dict[tuple[Kind, str], list[Item]] = {}
-    for item in sorted(items, key=lambda item: item.source):
+def _once(items: Iterable[Item], first: Collection[str]) -> list[Item]:
+    """Leave out what an earlier source said already, under the same id; what only the later one states is kept.
+
+    Sources that say what the month rests on come ``first``: their own refunds are theirs, whoever else tells them.
+    """
+    kept: dict[tuple[Kind, str], list[tuple[Item, Item]]] = {}
+    for item in sorted(items, key=lambda item: (item.source not in first, item.source)):
         told = kept.setdefault((item.kind, item.id), [])
-        if not any(same_money(item, other) for other in told):
-            told.append(item)
-    return [item for told in kept.values() for item in told]
+        same = next((number for number, (one, _whole) in enumerate(told) if same_money(item, one)), None)
+        if same is None:
+            told.append((item, item))
+        else:
+            one, whole = told[same]
+            told[same] = one, _completed(whole, item)
+    return [whole for told in kept.values() for _one, whole in told]
+
+
+def _completed(item: Item, other: Item) -> Item:
+    return replace(
+        item,
+        fee=other.fee if item.fee is None else item.fee,
+        tax=other.tax if item.tax is None else item.tax,
+        net_of_refunds=item.net_of_refunds or other.net_of_refunds,
+    )
 
 
 def _overlaps(item: Item, since: datetime, until: datetime) -> bool:

@@ -72,3 +72,20 @@ def test_a_refund_beside_what_is_told_elsewhere_is_taken_off_unless_that_is_net(
         invoice = item(Kind.INVOICE, net_of_refunds=net)
         found = month_lines("acme", [refund()], SEPTEMBER, OCTOBER, Known(), (), [invoice])
         assert sums(list(found))[:3] == ["0", refunded, "0.5"]
+
+
+def test_a_refund_that_others_tell_too_is_one_of_the_basis_all_the_same() -> None:
+    """Their name comes first in the alphabet, and it is no other refund for that."""
+    said = [item(Kind.INVOICE, source="billing"), refund("6", source="billing"), refund("1", id="2", source="billing")]
+    assert sums(lines(*said, refund("6", source="apart")))[:2] == ["20", "7"]
+
+
+@pytest.mark.parametrize("knows", ["a", "b"])
+def test_what_one_of_two_sources_knows_of_an_item_is_not_lost_with_it(knows: str) -> None:
+    """Its fee and its tax: which of them is told first decides nothing."""
+    said = [
+        item(Kind.CASH, "20", source=source, **({"fee": Decimal(2), "tax": Decimal(3)} if source == knows else {}))
+        for source in "ab"
+    ]
+    (line,) = lines(*said)
+    assert (sums([line])[0], sums([line])[2], line.tax_unknown) == ("17", "2", False)
