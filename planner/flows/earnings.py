@@ -68,7 +68,7 @@ def take(
     # Whose an item was before is booked anew too: it may have been another customer's, or nobody's.
     touched = [*gone.values(), *fresh.values()]
     of_all, of_each = (_strongest(connection, touched, named=named) for named in (False, True))
-    stated = _fees_stated(connection, touched)
+    stated, net = _fees_stated(connection, touched), _net(connection, touched)
     for row in gone:
         revenue.end(connection, row, at)
     revenue.insert(connection, list(fresh.values()), import_id, at, by)
@@ -78,11 +78,14 @@ def take(
     of_each ^= _strongest(connection, touched, named=True)
     # So do fees that are stated of others take the place of those that plans assume.
     stated ^= _fees_stated(connection, touched)
+    # And so do refunds that what the source says of others is net of.
+    net ^= _net(connection, touched)
     if touched:
         months = {month for _source, month, _kind in of_each} | {month for month, named in stated if named}
+        months |= {month for _source, month, named in net if named}
         months |= {month for item in touched if item.customer is None for month in _between(item.start, item.end)}
         _book(connection, {(item.source, item.customer) for item in touched}, at, months)
-    sources = {source for source, _month, _kind in of_all}
+    sources = {source for source, _month, _kind in of_all} | {source for source, _month, named in net if not named}
     for month in {month for month, named in stated if not named}:
         sources |= set(revenue.kinds(connection, *period_bounds(month), named=True))
     if sources:
@@ -100,6 +103,17 @@ def _strongest(connection: Connection, touched: Sequence[Item], *, named: bool) 
             if strongest is not None:
                 found.add((source, month, strongest))
     return found
+
+
+def _net(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, str, bool]]:
+    """Return which sources say what is net of refunds of customers, or (False) of nobody, in months of such items."""
+    months = {month for item in touched if item.net_of_refunds for month in _between(item.start, item.end)}
+    return {
+        (source, month, named)
+        for month in months
+        for named in (True, False)
+        for source in revenue.net_of_refunds(connection, *period_bounds(month), named=named)
+    }
 
 
 def _fees_stated(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, bool]]:

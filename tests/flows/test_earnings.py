@@ -149,6 +149,22 @@ def test_a_refund_of_nobody_is_taken_off_unless_its_source_states_net_revenue_of
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("whose", [("c1", None), (None, "c1")])
+def test_a_source_that_says_later_that_its_revenue_is_net_takes_off_no_refund(
+    store: Store, first: int, whose: tuple[str | None, str | None]
+) -> None:
+    """It recognised something of the month before, and did not say so then."""
+    catch_up(store)
+    recognised = {"kind": Kind.RECOGNISED, "end": OCTOBER, "customer": whose[0]}
+    told = [item("r", net_of_refunds=True, **recognised), item("b", Kind.REFUND, "7", customer=whose[1])]
+    take(store, item("q", **recognised))
+    take(store, told[first])
+    take(store, told[1 - first])
+    catch_up(store)
+    assert pico_text(standing(store, whose[1] or "")[whose[1] or ""].refund) == "0"
+
+
 def test_a_refund_beside_an_invoice_is_taken_off_where_it_was_paid_back(store: Store) -> None:
     """Billing sent the invoice, Stripe gave money back, and both say whose it was."""
     invoice = item("i", Kind.INVOICE, "100", source="billing", end=OCTOBER)
