@@ -69,6 +69,7 @@ def take(
     touched = [*gone.values(), *fresh.values()]
     of_all, of_each = (_strongest(connection, touched, named=named) for named in (False, True))
     stated, net = _fees_stated(connection, touched), _net(connection, touched)
+    paid = _fees_of_nobody(connection, touched)
     for row in gone:
         revenue.end(connection, row, at)
     revenue.insert(connection, list(fresh.values()), import_id, at, by)
@@ -90,6 +91,9 @@ def take(
         sources |= set(revenue.kinds(connection, *period_bounds(month), named=True))
     if sources:
         work.add(connection, "revenue", {"sources": sorted(sources)}, at)
+    if paid != _fees_of_nobody(connection, touched):
+        # What was paid for in a month may be earned in others too, where its plan assumes fees.
+        work.add(connection, "revenue", {"ids": [["", None]]}, at)
     return [results[number] for number in range(len(items))]
 
 
@@ -114,6 +118,12 @@ def _net(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, str,
         for named in (True, False)
         for source in revenue.net_of_refunds(connection, *period_bounds(month), named=named)
     }
+
+
+def _fees_of_nobody(connection: Connection, touched: Sequence[Item]) -> set[str]:
+    """Return the months of such items of nobody in which any of nobody states what payments cost."""
+    months = {period_of(item.start) for item in touched if item.customer is None}
+    return {month for month in months if revenue.fees_of_nobody(connection, *period_bounds(month))}
 
 
 def _fees_stated(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, bool]]:
@@ -282,7 +292,10 @@ def _items_of(connection: Connection, customer: joins.Known, record: Joins, only
     """Return the items that mean a customer, whatever their sources call it; of nobody, those of some months or all."""
     if not customer.id:
         spans = [(period_bounds(min(only))[0], period_bounds(max(only))[1])] if only else []
-        return revenue.of_customers(connection, [(None, None)], *(revenue.over(*span) for span in spans))
+        found = revenue.of_customers(connection, [(None, None)], *(revenue.over(*span) for span in spans))
+        # Whether a plan's fees are assumed is told by payments of other months too.
+        planned = bool(spans) and any(item.plan or item.price for item in found)
+        return revenue.of_customers(connection, [(None, None)]) if planned else found
     spelled: list[tuple[str | None, str | None]] = [(None, customer.id)]
     if customer.matched:
         spelled += customers.ids_of(connection, customer.id)

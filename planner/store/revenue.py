@@ -19,6 +19,8 @@ from planner.store.tables import ledger
 
 _i, _l = ledger.revenue_items.c, ledger.revenue_lines.c
 AMOUNTS = ("revenue", "refund", "fee", "tax", "other")
+# Of a document with a fee: keys stand in their order, and a tag that is called so has no such key after it.
+_FEE = '%"fee":"%","id":"%'
 
 
 class Line(NamedTuple):
@@ -123,8 +125,7 @@ def fees_stated(connection: sa.Connection, since: datetime, until: datetime, *, 
 
     Who says of other payments in that time who made them, means others by those of nobody.
     """
-    # Keys stand in their order, and a tag that is called so has no such key after it.
-    says = _i.document.like('%"fee":"%","id":"%')
+    says = _i.document.like(_FEE)
     query = sa.select(_i.id).where(*_payments(ledger.revenue_items, since, until, named=named), says).limit(1)
     if not named:
         others = ledger.revenue_items.alias()
@@ -132,6 +133,14 @@ def fees_stated(connection: sa.Connection, since: datetime, until: datetime, *, 
             *_payments(others, since, until, named=True), others.c.source == _i.source
         )
         query = query.where(~payers.exists())
+    return connection.execute(query).first() is not None
+
+
+def fees_of_nobody(connection: sa.Connection, since: datetime, until: datetime) -> bool:
+    """Tell whether an item of nobody in particular that begins in a span of time states what payments cost."""
+    says = sa.or_(_i.kind == Kind.FEE.value, sa.and_(_i.kind == Kind.CASH.value, _i.document.like(_FEE)))
+    where = _i.recorded_to.is_(None), _i.customer.is_(None), _i.start >= since, _i.start < until, says
+    query = sa.select(_i.id).where(*where).limit(1)
     return connection.execute(query).first() is not None
 
 

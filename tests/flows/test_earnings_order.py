@@ -9,7 +9,7 @@ import pytest
 
 from planner.core.revenue import Item, Kind
 from planner.flows import earnings
-from planner.store import revenue, work
+from planner.store import plans, revenue, work
 from planner.store.engine import Store
 from tests.ledger_books import NOON, catch_up
 
@@ -24,7 +24,8 @@ def some(dice: Random, id_: str) -> Item:
     return Item(
         source=dice.choice(["stripe", "paypal"]), id=id_, kind=dice.choice(list(Kind)), currency="USD",
         amount=Decimal(dice.randrange(1, 100)), fee=dice.choice([None, Decimal(1)]), start=MONTHS[first], end=end,
-        customer=dice.choice(CUSTOMERS),
+        customer=dice.choice(CUSTOMERS), plan=dice.choice([None, "month", "year"]),
+        net_of_refunds=dice.random() < 0.2,
     )  # fmt: skip
 
 
@@ -39,10 +40,16 @@ def standing(store: Store) -> list[Any]:
         return sorted(map(str, revenue.standing(connection, ["", "c1", "c2"]).values()))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_in_whatever_order_items_come_and_change_the_same_stands(store: Store, seed: int) -> None:
     """Piece by piece, some of them told anew with another customer, kind and month, or all of them anew."""
     dice = Random(seed)
+    for period in ("month", "year"):
+        document = {
+            "id": period, "name": period, "price": "20", "currency": "USD", "period": period, "policy": "x",
+            "payment_fee_percent": "3",
+        }  # fmt: skip
+        store.tell(lambda connection, said=document: plans.write(connection, said["id"], said, at=MONTHS[0], by="ada"))
     # A new month has everybody booked anew: it is noted before, so that it mends nothing.
     catch_up(store)
     # Each of them always has something, so that all of them are booked anew.
