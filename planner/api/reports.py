@@ -85,7 +85,7 @@ def written_report(document: dict[str, Any], format_: str) -> Response:
     return JSONResponse(document)
 
 
-@router.get("/reports/costs", responses=_REFUSALS)
+@router.get("/reports/costs", responses={**_REFUSALS, **documented(errors.Conflict)})
 def get_costs(
     request: Request,
     since: From,

@@ -1,6 +1,7 @@
 """What tokens cost, by kind of token and every other head: the same sums as the margin report, without revenue."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +11,7 @@ from planner.core.periods import UNITS, Window
 from planner.core.posting import RATED, REPORTED, UNPRICED, Counted
 from planner.core.statement import Statement
 from planner.flows.cost_basis import basis_of, billed, usd_per_unit
-from planner.flows.margin_report import Question
+from planner.flows.margin_report import Question, known_closed
 from planner.flows.rebook import behind
 from planner.store import json_text, report_sums
 from planner.store.engine import Connection
@@ -38,6 +39,7 @@ def cost_report(connection: Connection, asked: Question, *, by_unit: bool) -> di
     Raises:
         InvalidInput: the question cannot be answered.
         NotFound: no exchange rate is known for the reporting currency.
+        Conflict: none was known when the months were closed.
     """
     pieces = asked.windows()
     query = Asked(windows=pieces, heads=(*asked.heads, *_DECIDING), basis=asked.basis, known_at=asked.known_at)
@@ -52,11 +54,12 @@ def cost_report(connection: Connection, asked: Question, *, by_unit: bool) -> di
         found |= {(*place, ""): _whole(one, place[1][-1]) for place, one in sums.items() if one.reported}
     else:
         found = {(*place, ""): _summed(one, place[1][-1]) for place, one in sums.items()}
-    fx = load_fx(connection, asked.known_at) if asked.reporting_currency != "USD" else ()
+    closed_at = known_closed(connection, asked, pieces)
+    fx = load_fx(connection, closed_at or asked.known_at) if asked.reporting_currency != "USD" else ()
     rows = [
         {
             **_heads(asked, pieces, number, values[:-1], unit if by_unit else None), "cost_basis": values[-1],
-            **figures, **_reporting(asked, figures["cost_usd"], pieces[number], fx),
+            **figures, **_reporting(asked, figures["cost_usd"], pieces[number], fx, closed_at),
         }
         for (number, values, unit), figures in sorted(found.items(), key=lambda pair: pair[0])
     ]  # fmt: skip
@@ -70,7 +73,7 @@ def cost_report(connection: Connection, asked: Question, *, by_unit: bool) -> di
         "cost_basis": asked.cost_basis,
         "known_at": json_text.time_text(asked.known_at),
         "reporting_currency": asked.reporting_currency,
-        "pending_work": behind(connection),
+        "pending_work": 0 if closed_at else behind(connection),
         "rows": rows,
         "total": {**_totalled(total), **_reported(asked, rows)},
     }
@@ -143,11 +146,13 @@ def _totalled(sums: Statement) -> dict[str, Any]:
     }
 
 
-def _reporting(asked: Question, cost: str | None, window: Window, fx: Sequence[FxRate]) -> dict[str, Any]:
+def _reporting(
+    asked: Question, cost: str | None, window: Window, fx: Sequence[FxRate], closed_at: datetime | None
+) -> dict[str, Any]:
     """Write the cost of a row in the reporting currency, at the rate of the last day of its time."""
     if asked.reporting_currency == "USD":
         return {}
-    usd = usd_per_unit(asked.reporting_currency, window, fx)
+    usd = usd_per_unit(asked.reporting_currency, window, fx, closed_at)
     converted = None if cost is None else usd_text(Fraction(cost) / usd)
     return {"reporting": {"currency": asked.reporting_currency, "usd_per_unit": usd_text(usd), "cost": converted}}
 

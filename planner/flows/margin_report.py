@@ -6,7 +6,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
-from planner.core.errors import Conflict, InvalidInput, NotFound
+from planner.core.errors import InvalidInput
 from planner.core.fx import FxRate
 from planner.core.money import PICO, pico_text, usd_text
 from planner.core.periods import UNITS, Window, period_bounds, period_of, windows, zone_of
@@ -145,17 +145,22 @@ class _Known:
 
     @classmethod
     def of(cls, connection: Connection, asked: Question, pieces: Sequence[Window]) -> "_Known":
-        closings = periods.closings(connection)
-        touched = _periods(pieces[0].start, pieces[-1].end)
-        closed = asked.basis == BOOKED and all(period in closings for period in touched)
-        known_at = asked.known_at
-        if closed:
-            last = max(closings[period] for period in touched)
-            known_at = last if known_at is None else min(known_at, last)
+        closed_at = known_closed(connection, asked, pieces)
+        known_at = closed_at or asked.known_at
         listed = plans.load(connection, known_at)
         free = frozenset(id_ for id_, plan in listed.items() if not plan.price)
         written = plans.ever_written(connection, known_at)
-        return cls(closed, known_at, free, written, load_fx(connection, known_at))
+        return cls(closed_at is not None, known_at, free, written, load_fx(connection, known_at))
+
+
+def known_closed(connection: Connection, asked: Question, pieces: Sequence[Window]) -> datetime | None:
+    """Return as of when a report of closed months is known, and None where any of its months is open."""
+    closings = periods.closings(connection)
+    touched = _periods(pieces[0].start, pieces[-1].end)
+    if asked.basis != BOOKED or not all(period in closings for period in touched):
+        return None
+    last = max(closings[period] for period in touched)
+    return last if asked.known_at is None else min(asked.known_at, last)
 
 
 def _periods(since: datetime, until: datetime) -> list[str]:
@@ -281,17 +286,7 @@ _CONVERTED = ("revenue", "token_cost", "gross_profit", "contribution")
 
 def _usd(asked: Question, window: Window, known: _Known) -> Fraction:
     """Return the dollars for one unit of the reporting currency, on the last day of a window."""
-    try:
-        return usd_per_unit(asked.reporting_currency, window, known.fx)
-    except NotFound as error:
-        if not known.closed:
-            raise
-        # Whoever enters the rate now and still gets no answer has to be told why.
-        problem = (
-            f"no rate of that day was known at {json_text.time_text(known.at)}, and what was closed then stays as it "
-            "was: reopen the month once the rate is entered, or ask for basis=usage, which is not closed"
-        )
-        raise Conflict(error.kind, error.id, problem) from None
+    return usd_per_unit(asked.reporting_currency, window, known.fx, known.at if known.closed else None)
 
 
 def _total(asked: Question, pieces: Sequence[Window], groups: _Groups, known: _Known) -> dict[str, Any]:

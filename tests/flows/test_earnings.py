@@ -156,7 +156,7 @@ def test_a_source_that_says_later_that_its_revenue_is_net_takes_off_no_refund(
 ) -> None:
     """It recognised something of the month before, and did not say so then."""
     catch_up(store)
-    recognised = {"kind": Kind.RECOGNISED, "end": OCTOBER, "customer": whose[0]}
+    recognised: dict[str, Any] = {"kind": Kind.RECOGNISED, "end": OCTOBER, "customer": whose[0]}
     told = [item("r", net_of_refunds=True, **recognised), item("b", Kind.REFUND, "7", customer=whose[1])]
     take(store, item("q", **recognised))
     take(store, told[first])

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_in_whatever_order_items_come_and_change_the_same_stands(store: Store, s
             "id": period, "name": period, "price": "20", "currency": "USD", "period": period, "policy": "x",
             "payment_fee_percent": "3",
         }  # fmt: skip
-        store.tell(lambda connection, said=document: plans.write(connection, said["id"], said, at=MONTHS[0], by="ada"))
+        store.tell(partial(plans.write, plan=period, written=document, at=MONTHS[0], by="ada"))
     # A new month has everybody booked anew: it is noted before, so that it mends nothing.
     catch_up(store)
     # Each of them always has something, so that all of them are booked anew.

@@ -1,5 +1,6 @@
 """Reports in another currency: each time at the rate of its last day, and closed months at what was known then."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from planner.core.errors import Conflict, NotFound
 from planner.flows import agreement
 from planner.flows import close as closing
+from planner.flows.cost_report import cost_report
+from planner.flows.margin_report import Question, margin_report
 from planner.flows.second import By
 from planner.store.engine import Store
 from tests import make
@@ -107,3 +110,19 @@ def test_a_rate_that_comes_after_a_month_was_closed_is_named_as_the_reason(sold:
     )
     opened = report(sold, "plan", reporting_currency="EUR", **MONTH)
     assert euros(by_use) == euros(opened) == ["16", "1.6", "14.4", "14.4"]
+
+
+def test_the_costs_of_a_closed_month_keep_the_rate_that_its_margin_has(sold: Store) -> None:
+    """A nearer rate comes once it is closed: both stay as they were, and where none was known both are refused."""
+    rate(sold, "1.25", date(2026, 9, 1), OCTOBER)
+    caught_up(sold, OCTOBER)
+    close(sold, "2026-09", OCTOBER)
+    rate(sold, "1.6", date(2026, 9, 30), NOVEMBER)
+    euro = Question(by=("month",), reporting_currency="EUR", **MONTH)
+    with sold.read() as connection:
+        costs = cost_report(connection, euro, by_unit=False)
+        assert costs["total"]["reporting"]["cost"] == "1.6"
+        assert costs["pending_work"] == 0
+        assert margin_report(connection, euro)["total"]["reporting"]["token_cost"] == "1.6"
+        with pytest.raises(Conflict, match="GBP 2026-09-30"):
+            cost_report(connection, replace(euro, reporting_currency="GBP"), by_unit=False)
