@@ -76,7 +76,9 @@ class Statement:
         self.tax_unknown += takings.revenue if tax_unknown else 0
         if unconverted:
             currency, _, amount = unconverted.partition(" ")
-            self.unconverted[currency] = self.unconverted.get(currency, Decimal(0)) + Decimal(amount) * lines
+            # What is taken back elsewhere leaves nothing that is not in dollars.
+            left = self.unconverted.pop(currency, Decimal(0)) + Decimal(amount) * lines
+            self.unconverted |= {currency: left} if left else {}
 
     @property
     def empty(self) -> bool:

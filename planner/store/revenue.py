@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from planner.core.earning import earned
+from planner.core.money import pico_text, to_pico
 from planner.core.periods import Window, period_bounds
 from planner.core.posting import MILLI, split
 from planner.core.revenue import Item, Kind
@@ -283,9 +285,12 @@ def sums(
     for place, takings, lines in read(connection, windows, where, column, by_customer=by_customer):
         found[place] = found.get(place, Takings()).plus(takings)
         standing[place] += lines
-    # A trial is worth nothing and stands there; what was booked and booked back does not.
+    # A trial is worth nothing and stands there; what was booked and booked back does not. An amount in its own currency
+    # is counted by its lines: where it is taken back in a later window, it is less there.
     return {
-        place: (takings, standing[place]) for place, takings in found.items() if any(takings) or standing[place] > 0
+        place: (takings, standing[place])
+        for place, takings in found.items()
+        if any(takings) or standing[place] > 0 or (place.unconverted and standing[place])
     }
 
 
@@ -332,7 +337,12 @@ def _pieces(
             if start >= window.end or (start if end_ is None else end_) < window.start:
                 continue
             parts = Takings(*(earned(amount, start, end_, window.start, window.end) for amount in line.takings))
-            yield _place(number, row, by_customer=by_customer), parts, 1 if row.reverses is None else -1
+            place = _place(number, row, by_customer=by_customer)
+            if place.unconverted:
+                currency, _, amount = place.unconverted.partition(" ")
+                part = earned(to_pico(Fraction(amount)), start, end_, window.start, window.end)
+                place = place._replace(unconverted=f"{currency} {pico_text(part)}" if part else "")
+            yield place, parts, 1 if row.reverses is None else -1
 
 
 def _place(number: int, row: Any, *, by_customer: bool) -> Place:  # noqa: ANN401  # a row of lines

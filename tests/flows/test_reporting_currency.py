@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.core.errors import Conflict, NotFound
-from planner.flows import agreement
+from planner.flows import agreement, earnings
 from planner.flows import close as closing
 from planner.flows.cost_report import cost_report
 from planner.flows.margin_report import Question, margin_report
@@ -126,3 +126,25 @@ def test_the_costs_of_a_closed_month_keep_the_rate_that_its_margin_has(sold: Sto
         assert margin_report(connection, euro)["total"]["reporting"]["token_cost"] == "1.6"
         with pytest.raises(Conflict, match="GBP 2026-09-30"):
             cost_report(connection, replace(euro, reporting_currency="GBP"), by_unit=False)
+
+
+def test_what_is_not_in_dollars_is_not_so_once_it_is_taken_back_in_a_later_month(sold: Store) -> None:
+    """September is closed and says 3000 yen for ever; they were 30 dollars, and the year has no yen."""
+    paid(sold, OCTOBER, subscription("c2", "3000", id="j", currency="JPY"))
+    caught_up(sold, OCTOBER)
+    close(sold, "2026-09", OCTOBER)
+    dollars = subscription("c2", "30", id="j")
+    sold.tell(lambda connection: earnings.take(connection, [dollars], at=NOVEMBER, by="test", mutable=True))
+    document = report(sold, "month")
+    assert [row["unconverted"] for row in document["rows"]] == [{"JPY": "3000"}, {"JPY": "-3000"}]
+    figures = {name: document["total"][name] for name in ("unconverted", "revenue_usd", "bounds", "gross_profit_usd")}
+    assert figures == {name: report(sold)["total"][name] for name in figures}
+    assert figures == {"unconverted": {}, "revenue_usd": "50", "bounds": None, "gross_profit_usd": "48"}
+
+
+def test_what_is_not_in_dollars_is_earned_day_by_day(sold: Store) -> None:
+    """Thirty days have a hundred yen each, and together what the month has."""
+    paid(sold, OCTOBER, subscription("c2", "3000", id="j", currency="JPY"))
+    document = report(sold, "day", **MONTH)
+    assert {row["unconverted"]["JPY"] for row in document["rows"]} == {"100"}
+    assert document["total"]["unconverted"] == report(sold, **MONTH)["total"]["unconverted"] == {"JPY": "3000"}
