@@ -14,22 +14,19 @@ def refuse(connection: Connection, stream: Stream, digest: str) -> None:
 
     Args:
         connection: an open transaction.
-        stream: the stream as it is asked for; evidence counts nothing.
+        stream: the stream as it is asked for; evidence counts nothing, except of revenue, which has no role.
         digest: of the bytes of the file.
 
     Raises:
         AlreadyImported: which import it was, when, and into which stream.
     """
-    known = streams.find(connection, stream.source)
-    if (stream if known is None else known).role is Role.EVIDENCE:
-        return
     found = imports.counted_elsewhere(connection, digest, stream.source)
-    if found is None:
+    known = streams.find(connection, stream.source)
+    evidence = (stream if known is None else known).role is Role.EVIDENCE
+    if found is None or (evidence and found.has_role):
         return
     other = found.source[:80]
-    raise AlreadyImported(
-        "import", str(found.id),
-        f"import it as source {other} and nothing changes, with role=evidence and it does not count; or put {other} in "
-        "the role of evidence first",
-        other, json_text.time_text(found.at) or "",
-    )  # fmt: skip
+    problem = f"import it as source {other} and nothing changes"
+    if found.has_role:
+        problem += f", with role=evidence and it does not count; or put {other} in the role of evidence first"
+    raise AlreadyImported("import", str(found.id), problem, other, json_text.time_text(found.at) or "")

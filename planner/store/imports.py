@@ -20,18 +20,19 @@ def find(connection: sa.Connection, digest: str, source: str) -> int | None:
 
 
 class Elsewhere(NamedTuple):
-    """An import into another stream: its number, the stream, and when it was."""
+    """An import into another stream: its number, the stream, when it was, and whether it may be put in a role."""
 
     id: int
     source: str
     at: datetime
+    has_role: bool
 
 
 def counted_elsewhere(connection: sa.Connection, digest: str, source: str) -> Elsewhere | None:
     """Return the first import of exactly these bytes into another stream that came to its end and counts, or None."""
     joined = ledger.usage_imports.outerjoin(ledger.streams, _s.source == _i.source)
     query = (
-        sa.select(_i.id, _i.source, _i.at)
+        sa.select(_i.id, _i.source, _i.at, _s.role.is_not(None).label("has_role"))
         .select_from(joined)
         # Revenue has no stream, and always counts.
         .where(_i.digest == digest, _i.source != source, _i.summary != "{}", _s.role.is_distinct_from("evidence"))
@@ -39,7 +40,7 @@ def counted_elsewhere(connection: sa.Connection, digest: str, source: str) -> El
         .limit(1)
     )
     row = connection.execute(query).first()
-    return None if row is None else Elsewhere(row.id, row.source, row.at)
+    return None if row is None else Elsewhere(row.id, row.source, row.at, bool(row.has_role))
 
 
 def begin(

@@ -78,5 +78,6 @@ def test_payments_are_not_counted_twice_either(books: Store, tmp_path: Path) -> 
     mapping = {name: name for name in ("id", "start", "amount", "currency")}
     more: Any = {"mapping": {"kind": "revenue", "item_kind": "kind", **mapping}}
     assert dict(imported(books, path, "shop", **more).outcomes) == {"stored": 1}
-    with pytest.raises(AlreadyImported):
-        imported(books, path, "shop2", **more)
+    for role in (None, Role.EVIDENCE):
+        with pytest.raises(AlreadyImported, match=r"import it as source shop and nothing changes, source=shop"):
+            imported(books, path, "shop2", role=role, **more)
