@@ -64,10 +64,11 @@ def get_streams(request: Request) -> dict[str, Any]:
     return {"items": [stream_shape(stream) for stream in found], "next_cursor": None}
 
 
+_STREAM_REFUSALS = {**_REFUSALS, **documented(errors.Conflict, errors.AlreadyImported)}
 _STREAM = {"role": "evidence", "reason": "the gateway's log counts"}
 
 
-@router.put("/streams/{source}", responses=_REFUSALS, openapi_extra=described(StreamIn, _STREAM))
+@router.put("/streams/{source}", responses=_STREAM_REFUSALS, openapi_extra=described(StreamIn, _STREAM))
 def put_stream(
     request: Request,
     source: Annotated[str, Path(max_length=400)],

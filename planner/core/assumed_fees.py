@@ -60,8 +60,9 @@ def assumed_fees(
 ) -> Iterator[Part]:
     """Yield what plans assume that the payments for them cost.
 
-    The percentage is of the revenue with its tax, and what is credited lowers it. What is fixed is for every charge: so
-    many in a billing period, and one where the revenue is of a moment. Nobody is charged for what is worth nothing.
+    The percentage is of the revenue with its tax, and what is credited for the same time lowers it. What is fixed is
+    for every charge: so many in a billing period, and one where the revenue is of a moment. Nobody is charged for what
+    is worth nothing.
     """
     for plan_id, start, end, amount in _together(part for part in revenue if part.amount and part.plan in plans):
         plan = plans[plan_id]

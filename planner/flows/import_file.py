@@ -270,6 +270,8 @@ def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> lis
             survey.see(read.place, read.said)
             if chosen.name in formats.GROUPED:
                 grouped.append(read.said)
+        elif summary.role == Role.EVIDENCE.value:
+            raise InvalidInput("role", "revenue has none and always counts: leave it out")
     survey.end(summary)
     return grouped
 

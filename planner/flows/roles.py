@@ -1,6 +1,7 @@
 """A person chooses whether a stream counts; what it sent before is booked, or booked back."""
 
 from planner.core.event import Role
+from planner.flows import renamed
 from planner.flows.second import By
 from planner.store import audit, streams, work
 from planner.store.engine import Connection
@@ -12,8 +13,11 @@ def choose(connection: Connection, source: str, role: Role, by: By) -> Stream:
 
     Raises:
         NotFound: nothing was ever sent under this name.
+        AlreadyImported: it is to count, and exactly one of its files counts in another stream.
     """
     before = streams.required(connection, source)
+    if role is Role.LEDGER and before.role is Role.EVIDENCE:
+        renamed.refuse_role(connection, source)
     after = before._replace(role=role, chosen=True)
     streams.keep(connection, after, by.at, by.actor)
     audit.record(

@@ -19,6 +19,11 @@ def find(connection: sa.Connection, digest: str, source: str) -> int | None:
     return found
 
 
+def digests(connection: sa.Connection, source: str) -> list[str]:
+    """Return the digests of all files that were imported into a stream."""
+    return list(connection.execute(sa.select(_i.digest).where(_i.source == source).distinct()).scalars())
+
+
 class Elsewhere(NamedTuple):
     """An import into another stream: its number, the stream, when it was, and whether it may be put in a role."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from planner.core.errors import AlreadyImported
+from planner.core.errors import AlreadyImported, InvalidInput
 from planner.core.event import Role
 from planner.flows import roles
 from planner.flows.import_file import Summary, import_file
@@ -13,6 +13,8 @@ from planner.store.engine import Store
 from tests.bulk_books import BY, asked, placed, row, written
 from tests.ledger_books import NOON, catch_up, total
 
+_COLUMNS = {name: name for name in ("id", "start", "amount", "currency")}
+_REVENUE_WORDS: dict[str, Any] = {"mapping": {"kind": "revenue", "item_kind": "kind", **_COLUMNS}}
 REVENUE = "kind,id,start,amount,currency\ncash,1,2026-09-01T00:00:00Z,20,USD\n"
 
 
@@ -62,6 +64,18 @@ def test_evidence_may_have_the_same_rows(books: Store, path: Path) -> None:
     assert total(books).rows == 2
 
 
+def test_evidence_that_is_to_count_must_be_of_other_files(books: Store, path: Path) -> None:
+    """A file counts in one stream: first the one that has it is evidence, then the other may count."""
+    imported(books, path, "log")
+    imported(books, path, "after", role=Role.EVIDENCE)
+    with pytest.raises(AlreadyImported):
+        books.tell(lambda connection: roles.choose(connection, "after", Role.LEDGER, BY))
+    for source, role in (("log", Role.EVIDENCE), ("after", Role.LEDGER)):
+        books.tell(lambda connection, source=source, role=role: roles.choose(connection, source, role, BY))  # type: ignore[misc]  # bound per turn
+    catch_up(books)
+    assert total(books).rows == 2
+
+
 def test_a_wrong_name_is_put_right(books: Store, path: Path) -> None:
     """Once the stream of that name counts no more, the file counts under its own."""
     imported(books, path, "wrong")
@@ -75,9 +89,16 @@ def test_payments_are_not_counted_twice_either(books: Store, tmp_path: Path) -> 
     """Revenue has no role that would keep it from counting."""
     path = tmp_path / "payments.csv"
     path.write_text(REVENUE)
-    mapping = {name: name for name in ("id", "start", "amount", "currency")}
-    more: Any = {"mapping": {"kind": "revenue", "item_kind": "kind", **mapping}}
+    more = _REVENUE_WORDS
     assert dict(imported(books, path, "shop", **more).outcomes) == {"stored": 1}
     for role in (None, Role.EVIDENCE):
         with pytest.raises(AlreadyImported, match=r"import it as source shop and nothing changes, source=shop"):
             imported(books, path, "shop2", role=role, **more)
+
+
+def test_revenue_is_no_evidence(books: Store, tmp_path: Path) -> None:
+    """It always counts, and whoever believes that it will not is told."""
+    path = tmp_path / "payments.csv"
+    path.write_text(REVENUE)
+    with pytest.raises(InvalidInput, match="role"):
+        imported(books, path, "shop", role=Role.EVIDENCE, **_REVENUE_WORDS)
