@@ -15,8 +15,9 @@ from planner.core.offer import OfferFacts
 from planner.core.periods import windows, zone_of
 from planner.core.posting import Measures
 from planner.core.price import RateTable
-from planner.flows import rebook
+from planner.flows import rebook, roles
 from planner.flows.ingest import Result, ingest
+from planner.flows.second import By
 from planner.store import periods, report_sums
 from planner.store import tables as t
 from planner.store.engine import Connection, Store
@@ -98,6 +99,12 @@ def catch_up(store: Store, at: datetime = NOON) -> rebook.Rebooked:
 def close(store: Store, period: str, at: datetime = NOON) -> None:
     """Close a period, whatever is still open before it."""
     store.tell(lambda connection: periods.turn(connection, period, "closed", at, "ada", "done", None))
+
+
+def choose(store: Store, source: str, role: Role, at: datetime = NOON) -> None:
+    """Put a stream in a role; what follows from it waits."""
+    by = By(actor="ada", at=at, reason="told")
+    store.tell(lambda connection: roles.choose(connection, source, role, by))
 
 
 def asked(

@@ -9,7 +9,7 @@ from planner.core.errors import Conflict, InvalidInput, RowsUnavailable
 from planner.core.event import Containment, Role
 from planner.core.money import pico_text
 from planner.core.posting import Measures
-from planner.flows import bulk, roles
+from planner.flows import bulk
 from planner.flows.import_file import import_file
 from planner.flows.import_in_place import import_in_place
 from planner.store import bulk as files
@@ -18,7 +18,6 @@ from planner.store import tables as t
 from planner.store.engine import Store
 from planner.store.streams import Stream
 from tests.bulk_books import (
-    BY,
     LATER,
     Pair,
     asked,
@@ -39,6 +38,7 @@ from tests.ledger_books import (
     OFFER,
     SEPTEMBER,
     catch_up,
+    choose,
     claim,
     event,
     listed,
@@ -188,12 +188,12 @@ def test_evidence_is_not_booked_until_it_counts(books: Store, tmp_path: Path) ->
     summary = placed(books, path, role=Role.EVIDENCE)
     assert (dict(summary.outcomes), summary.role, runs(books)) == ({"evidence": 15}, "evidence", [(1, "imported", "0")])
     assert rerated(books).rows == 0
-    books.tell(lambda connection: roles.choose(connection, "log", Role.LEDGER, BY))
+    choose(books, "log", Role.LEDGER, LATER)
     assert catch_up(books, LATER).rows == 15
     counted = total(books)
     assert counted.rows == 15
     path.unlink()
-    books.tell(lambda connection: roles.choose(connection, "log", Role.EVIDENCE, BY))
+    choose(books, "log", Role.EVIDENCE, LATER)
     assert catch_up(books, LATER + HOUR).waiting == 0
     assert (total(books), total(books, known_at=LATER)) == (Measures(), counted)
 

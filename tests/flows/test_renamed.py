@@ -7,11 +7,10 @@ import pytest
 
 from planner.core.errors import AlreadyImported, InvalidInput
 from planner.core.event import Role
-from planner.flows import roles
 from planner.flows.import_file import Summary, import_file
 from planner.store.engine import Store
-from tests.bulk_books import BY, asked, placed, row, written
-from tests.ledger_books import NOON, catch_up, total
+from tests.bulk_books import asked, placed, row, written
+from tests.ledger_books import NOON, catch_up, choose, total
 
 _COLUMNS = {name: name for name in ("id", "start", "amount", "currency")}
 _REVENUE_WORDS: dict[str, Any] = {"mapping": {"kind": "revenue", "item_kind": "kind", **_COLUMNS}}
@@ -69,9 +68,9 @@ def test_evidence_that_is_to_count_must_be_of_other_files(books: Store, path: Pa
     imported(books, path, "log")
     imported(books, path, "after", role=Role.EVIDENCE)
     with pytest.raises(AlreadyImported):
-        books.tell(lambda connection: roles.choose(connection, "after", Role.LEDGER, BY))
-    for source, role in (("log", Role.EVIDENCE), ("after", Role.LEDGER)):
-        books.tell(lambda connection, source=source, role=role: roles.choose(connection, source, role, BY))  # type: ignore[misc]  # bound per turn
+        choose(books, "after", Role.LEDGER)
+    choose(books, "log", Role.EVIDENCE)
+    choose(books, "after", Role.LEDGER)
     catch_up(books)
     assert total(books).rows == 2
 
@@ -79,7 +78,7 @@ def test_evidence_that_is_to_count_must_be_of_other_files(books: Store, path: Pa
 def test_a_wrong_name_is_put_right(books: Store, path: Path) -> None:
     """Once the stream of that name counts no more, the file counts under its own."""
     imported(books, path, "wrong")
-    books.tell(lambda connection: roles.choose(connection, "wrong", Role.EVIDENCE, BY))
+    choose(books, "wrong", Role.EVIDENCE)
     catch_up(books)
     assert dict(imported(books, path, "right").outcomes) == {"stored": 2}
     assert total(books).rows == 2

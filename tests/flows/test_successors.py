@@ -7,8 +7,7 @@ import pytest
 from planner.core.errors import Conflict
 from planner.core.event import Role, StatedBy
 from planner.core.money import pico_text
-from planner.flows import ingest, roles
-from planner.flows.second import By
+from planner.flows import ingest
 from planner.store import periods
 from planner.store.engine import Store
 from planner.store.streams import Stream
@@ -20,6 +19,7 @@ from tests.ledger_books import (
     SEPTEMBER,
     by_month,
     catch_up,
+    choose,
     claim,
     close,
     deltas,
@@ -31,7 +31,6 @@ from tests.ledger_books import (
 )
 from tests.make import MTOK, rates
 
-BY = By(actor="ada", at=NOON, reason="told")
 UNLISTED, UNKNOWN = "direct:acme/unlisted", "direct:bolt/unknown"
 
 
@@ -50,7 +49,7 @@ def counted(store: Store) -> tuple[int, str]:
 
 def turned(store: Store, source: str, role: Role) -> None:
     """Put a stream in a role, and book what follows from it."""
-    store.tell(lambda connection: roles.choose(connection, source, role, BY))
+    choose(store, source, role)
     catch_up(store)
 
 
@@ -108,7 +107,7 @@ def test_a_row_that_is_corrected_while_its_stream_becomes_evidence_leaves_its_re
     """The correction comes before what was booked of the stream is booked back."""
     told(books, "export")
     told(books, "b", input_tokens=2 * MTOK)
-    books.tell(lambda connection: roles.choose(connection, "export", Role.EVIDENCE, BY))
+    choose(books, "export", Role.EVIDENCE)
     assert told(books, "export", input_tokens=3 * MTOK) == ["evidence"]
     catch_up(books)
     assert counted(books) == (1, "6")
