@@ -1,13 +1,14 @@
 """What taking payments cost where nobody states it: what the plan that was paid for assumes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
 from planner.core.billing import billing, months_of
 from planner.core.earning import earned
 from planner.core.money import PICO, to_pico
+from planner.core.periods import period_bounds, period_of
 from planner.core.plan import Plan
 from planner.core.revenue import Item, Kind
 
@@ -41,8 +42,8 @@ def fees_stated(
     since, until = month
     longer = [item for item in basis if item.end is not None and item.end - item.start > _MONTH]
     for _month in range(max((months_of(plan.period) for plan in plans), default=1) - 1):
-        since = _first(since - timedelta(days=1))
-    since = min([since, *(_first(item.start) for item in longer)])
+        since = _month_start(since - timedelta(days=1))
+    since = min([since, *(_month_start(item.start) for item in longer)])
     until = max([until, *(item.end for item in longer if item.end is not None)])
     return any(item.fee is not None for item in basis) or any(
         since <= item.start < until
@@ -51,8 +52,8 @@ def fees_stated(
     )  # fmt: skip
 
 
-def _first(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def _month_start(moment: datetime) -> datetime:
+    return period_bounds(period_of(moment))[0]
 
 
 def assumed_fees(

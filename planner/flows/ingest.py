@@ -307,6 +307,8 @@ def _handed_over(
     """Let rows with a cost count in place of those without; return what became of each row of the batch after all."""
     connection, said = batch.connection, dict[tuple[str, str], Result]()
     found = contested(connection, batch.doubtful)
+    if not found:
+        return list(results)
     mine = [one for one in found if one.counts.event.source == batch.stream.source]
     _refuse(connection, batch.stream, days_told((one.judged.served.party, one.counts.event) for one in mine))
     rollups.apply(connection, usage.book(connection, hand_over(connection, found), closed, batch.at))

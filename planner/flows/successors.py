@@ -63,8 +63,13 @@ def hand_over(connection: Connection, found: Iterable[Handover]) -> list[Change]
 
 def _best(connection: Connection, requests: Collection[str]) -> dict[str, tuple[Stored, Judged]]:
     """Return the first row that waits for each request, or else the first one with a cost."""
-    anew, found = Anew(connection), dict[str, tuple[Stored, Judged]]()
-    for stored in usage.waiting(connection, requests):
+    found = dict[str, tuple[Stored, Judged]]()
+    waiting = usage.waiting(connection, requests)
+    if not waiting:
+        # Prices and customers are not read for nothing.
+        return found
+    anew = Anew(connection)
+    for stored in waiting:
         name = stored.event.request_id or ""
         if name in found and has_cost(found[name][1].posting):
             continue

@@ -110,15 +110,15 @@ def _rows(
 def _joined(pieces: Sequence[Piece]) -> list[_Run]:
     """Join pieces that follow each other window by window, so that one reading of the index finds them all."""
     found: list[_Run] = []
-    open_: dict[tuple[Grain, int], int] = {}
+    last: dict[tuple[Grain, int], int] = {}
     for piece in pieces:
-        at = open_.get((piece.grain, piece.stop - piece.start))
-        run = None if at is None else found[at]
-        if at is not None and run is not None and (longer := _longer(run, piece)) is not None:
-            found[at] = longer
-        else:
-            open_[piece.grain, piece.stop - piece.start] = len(found)
+        kind = piece.grain, piece.stop - piece.start
+        longer = _longer(found[last[kind]], piece) if kind in last else None
+        if longer is None:
+            last[kind] = len(found)
             found.append(_Run(piece))
+        else:
+            found[last[kind]] = longer
     return found
 
 
