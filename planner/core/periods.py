@@ -82,6 +82,22 @@ def following(period: str) -> str:
     return period_of(period_bounds(period)[1])
 
 
+def periods_between(since: datetime, until: datetime | None) -> Iterator[str]:
+    """Yield the accounting periods that a time lies in; without an end it is a moment, which lies in one.
+
+    Example:
+        >>> list(periods_between(datetime(2026, 8, 31, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)))
+        ['2026-08', '2026-09']
+    """
+    period = period_of(since)
+    yield period
+    if until is None:
+        return
+    while (start := period_bounds(period)[1]) < until:
+        period = period_of(start)
+        yield period
+
+
 class Window(NamedTuple):
     """A piece of a report's time: its name in the report's zone, and its bounds in UTC, the end exclusive."""
 

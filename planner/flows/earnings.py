@@ -2,19 +2,20 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 from planner.core import revenue_lines
 from planner.core.money import plain
-from planner.core.periods import following, period_bounds, period_of
+from planner.core.periods import following, period_bounds, period_of, periods_between
 from planner.core.plan import Plan
 from planner.core.revenue import Basis, Item, Kind, merge
 from planner.core.revenue_bounds import FIRST, refusal
 from planner.core.revenue_lines import Assignment, Known, month_lines
 from planner.core.statement import Takings
+from planner.flows.bearing import bearing_of
 from planner.flows.ingest import CONFLICT, KNOWN, NEWER, REFUSED, STORED, Result
 from planner.store import customers, joins, periods, plans, revenue, work
 from planner.store.engine import Connection
@@ -28,9 +29,6 @@ SUBSCRIBERS = "subscribers"
 """The source of lines that no item and no customer said, but the plan's own count of subscribers."""
 
 _STRENGTH = tuple(Basis)
-_STRONGER = (Kind.RECOGNISED, Kind.INVOICE, Kind.SUBSCRIPTION)
-"""What a source says of nobody in particular that goes before a weaker kind it says of customers, and the other way
-round; strongest first."""
 
 
 def take(
@@ -67,76 +65,23 @@ def take(
                 known[item.id] = -1, kept, revenue.digest_of(kept)
     # Whose an item was before is booked anew too: it may have been another customer's, or nobody's.
     touched = [*gone.values(), *fresh.values()]
-    of_all, of_each = (_strongest(connection, touched, named=named) for named in (False, True))
-    stated, net = _fees_stated(connection, touched), _net(connection, touched)
-    paid = _fees_of_nobody(connection, touched)
+    was = bearing_of(connection, touched)
     for row in gone:
         revenue.end(connection, row, at)
     revenue.insert(connection, list(fresh.values()), import_id, at, by)
-    # What a source says of all goes before the weaker it said of each, and the other way round: it is booked anew once
-    # the strongest becomes another.
-    of_all ^= _strongest(connection, touched, named=False)
-    of_each ^= _strongest(connection, touched, named=True)
-    # So do fees that are stated of others take the place of those that plans assume.
-    stated ^= _fees_stated(connection, touched)
-    # And so do refunds that what the source says of others is net of.
-    net ^= _net(connection, touched)
+    changed = bearing_of(connection, touched).against(was)
     if touched:
-        months = {month for _source, month, _kind in of_each} | {month for month, named in stated if named}
-        months |= {month for _source, month, named in net if named}
-        months |= {month for item in touched if item.customer is None for month in _between(item.start, item.end)}
-        _book(connection, {(item.source, item.customer) for item in touched}, at, months)
-    sources = {source for source, _month, _kind in of_all} | {source for source, _month, named in net if not named}
-    for month in {month for month, named in stated if not named}:
+        months = {month for item in touched if item.customer is None for month in periods_between(item.start, item.end)}
+        _book(connection, {(item.source, item.customer) for item in touched}, at, months | changed.months_of_nobody)
+    sources = set(changed.sources)
+    for month in changed.months_of_customers:
         sources |= set(revenue.kinds(connection, *period_bounds(month), named=True))
     if sources:
         work.add(connection, "revenue", {"sources": sorted(sources)}, at)
-    if paid != _fees_of_nobody(connection, touched):
+    if changed.fees_of_nobody:
         # What was paid for in a month may be earned in others too, where its plan assumes fees.
         work.add(connection, "revenue", {"ids": [["", None]]}, at)
     return [results[number] for number in range(len(items))]
-
-
-def _strongest(connection: Connection, touched: Sequence[Item], *, named: bool) -> set[tuple[str, str, Kind]]:
-    """Return the strongest kind that each source says of customers, or of nobody, in the months of such items."""
-    told = [item for item in touched if (item.customer is not None) is named and item.kind in _STRONGER]
-    found = set()
-    for month in {month for item in told for month in _between(item.start, item.end)}:
-        for source, kinds in revenue.kinds(connection, *period_bounds(month), named=named).items():
-            strongest = next((kind for kind in _STRONGER if kind.value in kinds), None)
-            if strongest is not None:
-                found.add((source, month, strongest))
-    return found
-
-
-def _net(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, str, bool]]:
-    """Return which sources say what is net of refunds of customers, or (False) of nobody, in months of such items."""
-    months = {month for item in touched if item.net_of_refunds for month in _between(item.start, item.end)}
-    return {
-        (source, month, named)
-        for month in months
-        for named in (True, False)
-        for source in revenue.net_of_refunds(connection, *period_bounds(month), named=named)
-    }
-
-
-def _fees_of_nobody(connection: Connection, touched: Sequence[Item]) -> set[str]:
-    """Return the months of such items of nobody in which any of nobody states what payments cost."""
-    months = {period_of(item.start) for item in touched if item.customer is None}
-    return {month for month in months if revenue.fees_of_nobody(connection, *period_bounds(month))}
-
-
-def _fees_stated(connection: Connection, touched: Sequence[Item]) -> set[tuple[str, bool]]:
-    """Return the months of such payments in which fees are stated: of customers, or (False) of nobody in particular."""
-    # Whether customers' payments state any changes with an item that does; who is nobody, with any payment.
-    ways = (True, False) if any(item.fee is not None for item in touched) else (False,)
-    months = {month for item in touched if item.kind is Kind.CASH for month in _between(item.start, item.end)}
-    return {
-        (month, named)
-        for month in months
-        for named in ways
-        if revenue.fees_stated(connection, *period_bounds(month), named=named)
-    }
 
 
 def _against(known: tuple[int, Item, str] | None, item: Item, *, mutable: bool) -> tuple[Result, Item | None]:
@@ -335,25 +280,14 @@ def _months(items: Sequence[Item], assigned: Sequence[Assignment], at: datetime)
     """Return the months that anything is known of; a plan counts up to the present month, however long it is for."""
     found: set[str] = set()
     for item in items:
-        found |= set(_between(item.start, item.end))
+        found |= set(periods_between(item.start, item.end))
     _start, now = period_bounds(period_of(at))
     for _plan, since, until in assigned:
         # Until the year 9999 is until further notice too, and since ever is since the first month that is booked.
         first, end = max(since, FIRST), now if until is None else min(until, now)
         if first < end:
-            found |= set(_between(first, end))
+            found |= set(periods_between(first, end))
     return sorted(found)
-
-
-def _between(since: datetime, until: datetime | None) -> Iterable[str]:
-    month = period_of(since)
-    yield month
-    if until is None:
-        return
-    month = following(month)
-    while period_bounds(month)[0] < until.astimezone(UTC):
-        yield month
-        month = following(month)
 
 
 def _stored(line: revenue_lines.Line, customer: joins.Known, month: str) -> Line:

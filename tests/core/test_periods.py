@@ -15,6 +15,7 @@ from planner.core.periods import (
     following,
     period_bounds,
     period_of,
+    periods_between,
     slot_in,
     slot_of,
     slot_start,
@@ -187,3 +188,11 @@ def test_a_slot_is_booked_in_its_own_month_or_at_the_beginning_of_another() -> N
     assert slot_in(slot, "2026-09") == slot
     assert slot_in(slot, "2026-10") == slot + 1
     assert slot_start(slot_in(slot, "2026-12")) == datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def test_a_time_lies_in_every_period_it_reaches_into() -> None:
+    """Up to its end and not beyond it; a moment lies in one; what has an end before the next month too."""
+    since = datetime(2026, 11, 30, 23, tzinfo=UTC)
+    cases = (None, since + timedelta(hours=1), since + timedelta(hours=2), datetime(2027, 2, 1, tzinfo=UTC))
+    found = [list(periods_between(since, until)) for until in cases]
+    assert found == [["2026-11"], ["2026-11"], ["2026-11", "2026-12"], ["2026-11", "2026-12", "2027-01"]]
