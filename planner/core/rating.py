@@ -128,7 +128,7 @@ def _exact(usage: Usage, card: PriceCard, at: datetime, context: Context, factor
         listed = 0 if line is None else line.amount_pico
         paid = listed if line is None or factor == 1 else _amount(quantity, line.rate, factor)
         units.append(RatedUnit(unit, quantity, paid, paid, listed))
-    band = _band(card.rates, [unit for unit, _quantity in usage.parts], context, usage.input_tokens, at)
+    band = band_of(card.rates, [unit for unit, _quantity in usage.parts], context, usage.input_tokens, at)
     return Rated(tuple(units), card.id, band, ttl_assumed=usage.ttl_assumed)
 
 
@@ -151,8 +151,8 @@ def _bounded(event: Event, usage: Usage, cards: Sequence[PriceCard], context: Co
         for tokens, moment in product(_lengths(card.rates, event, usage), _moments(card, event)):
             chosen = card.rates.selected(context, tokens, moment)
             for unit in asked:
-                found[unit] += list(_candidates(unit, chosen, cache_stated=event.cache_stated)) or [_FREE]
-            bands.add(_band(card.rates, asked, context, tokens, moment))
+                found[unit] += candidates(unit, chosen, cache_stated=event.cache_stated)
+            bands.add(band_of(card.rates, asked, context, tokens, moment))
     units = []
     for unit, quantity in usage.parts:
         amounts = [_amount(quantity, one, factor) for one in found[unit]]
@@ -169,15 +169,14 @@ def _unrated(usage: Usage, cards: Sequence[PriceCard]) -> Unit | None:
     return next((unit for unit in billed for card in cards if card.rates.rate_unit(unit) is None), None)
 
 
-def _candidates(unit: Unit, rates: Mapping[Unit, Rate], *, cache_stated: bool) -> Iterator[Rate]:
-    # Of a stream that cannot tell, any text of a prompt may have been read from a cache, or written to one.
+def candidates(unit: Unit, rates: Mapping[Unit, Rate], *, cache_stated: bool) -> list[Rate]:
+    """Return the rates at which one of a unit may have been billed: its own, or else its fallback's; free without any.
+
+    Of a stream that cannot tell, any text of a prompt may have been read from a cache, or written to one.
+    """
     names = (unit, Unit.CACHE_READ, Unit.CACHE_WRITE_5M) if unit is Unit.INPUT and not cache_stated else (unit,)
-    for name in names:
-        rate_ = rates.get(name)
-        if rate_ is None and name in FALLBACK:
-            rate_ = rates.get(FALLBACK[name])
-        if rate_ is not None:
-            yield rate_
+    found = (rates.get(name) or rates.get(FALLBACK.get(name, name)) for name in names)
+    return [one for one in found if one is not None] or [_FREE]
 
 
 def _lengths(rates: RateTable, event: Event, usage: Usage) -> Iterable[int]:
@@ -210,7 +209,7 @@ def _clocked(when: When) -> bool:
     return when.utc_start is not None or bool(when.weekdays)
 
 
-def _band(rates: RateTable, units: Sequence[Unit], context: Context, tokens: int, at: datetime) -> str:
+def band_of(rates: RateTable, units: Sequence[Unit], context: Context, tokens: int, at: datetime) -> str:
     """Name the conditions of length and clock under which the rates of these units were chosen."""
     held: set[str] = set()
     for unit in units:

@@ -7,6 +7,7 @@ besides.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,11 +19,13 @@ from planner.core.errors import InvalidInput
 from planner.core.event import Containment, Event, Role
 from planner.core.periods import slot_of, slot_start
 from planner.core.posting import Sums
-from planner.flows import ingest
+from planner.flows import ingest, rating_by_query
 from planner.flows.ingest import Result
 from planner.flows.posting import Record
 from planner.ledger import formats, reading
-from planner.ledger.format import Given, Read, Refused
+from planner.ledger.bulk_columns import NotPlain
+from planner.ledger.bulk_file import opened_for_queries
+from planner.ledger.format import File, Given, Read, Refused
 from planner.store import bulk, streams
 from planner.store.bulk import Names
 from planner.store.engine import Connection
@@ -84,7 +87,17 @@ def rate(
     Raises:
         InvalidInput: the file cannot be read, or tells of revenue.
     """
-    counting, opened = _Counting(connection, rows, refuse), reading.open_file(rows.path, progress)
+    counting = _Counting(connection, rows, refuse)
+    if rows_max is None and rows.stream.role is Role.LEDGER:
+        with suppress(NotPlain):
+            return _by_query(connection, rows, counting, progress)
+        counting = _Counting(connection, rows, refuse)
+    return _row_by_row(connection, rows, counting, reading.open_file(rows.path, progress), rows_max)
+
+
+def _row_by_row(
+    connection: Connection, rows: Rows, counting: "_Counting", opened: File, rows_max: int | None = None
+) -> Rating:
     found = (read for read in formats.named(rows.format).read(opened, rows.given) if isinstance(read, Read))
     some = islice(found, rows_max)
     while piece := list(islice(some, ROWS_AT_ONCE)):
@@ -93,12 +106,39 @@ def rate(
     return counting.rating
 
 
+def _by_query(connection: Connection, rows: Rows, counting: "_Counting", progress: Progress) -> Rating:
+    """Rate the plain rows of a file together, and the odd ones among them one by one.
+
+    Raises:
+        NotPlain: it is better read row by row; nobody was told of any row then.
+    """
+    size = rows.path.stat().st_size
+
+    def told(share: float) -> None:
+        bulk.stay(connection)
+        progress(int(size * share))
+
+    with opened_for_queries(rows.path, rows.format, rows.given, told) as file:
+        asked = rating_by_query.Question(
+            given=rows.given, stream=rows.stream, containments=rows.containments, at=rows.at
+        )
+        answer = rating_by_query.rate(file, asked, counting.record)
+        rating = counting.rating
+        rating.sums, rating.rows = answer.sums, answer.rows
+        if answer.rows:
+            rating.outcomes[RATED] = answer.rows
+        rating.unserved |= {_names(event) for event in answer.unserved[:NAMES_MAX] if _named(event)}
+        if file.has_odd:
+            _row_by_row(connection, rows, counting, file.odd())
+        return rating
+
+
 class _Counting:
     """Counts rows into sums, each id and each request once."""
 
     def __init__(self, connection: Connection, rows: Rows, refuse: Callable[[Refused], None]) -> None:
         self.rating = Rating()
-        self._record, self._rows, self._refuse = Record(connection), rows, refuse
+        self.record, self._rows, self._refuse = Record(connection), rows, refuse
         self._ids: set[bytes] = set()
         self._requests: set[bytes] = set()
 
@@ -107,7 +147,7 @@ class _Counting:
         events = [(read.place, read.said) for read in piece if isinstance(read.said, Event)]
         if len(events) < len(piece):
             raise InvalidInput("in_place", "only usage is rated where it lies; import revenue without it")
-        self._record.expect([event for _place, event in events])
+        self.record.expect([event for _place, event in events])
         for place, event in events:
             outcome = self._outcome(event)
             self.rating.rows += 1
@@ -123,7 +163,7 @@ class _Counting:
             return refused
         if id_ in self._ids:
             return Result(ingest.KNOWN)
-        judged = ingest.judge(event, stream, rows.containments, self._record)
+        judged = ingest.judge(event, stream, rows.containments, self.record)
         if isinstance(judged, Result):
             return judged
         self._ids.add(id_)

@@ -114,14 +114,24 @@ def _at(values: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401  # a cell 
     return node
 
 
+def everywhere(given: Given, found: Layout) -> dict[str, str]:
+    """Return the texts of an event that are the same in every row that says nothing else."""
+    said = {"channel": given.channel, "provider": given.provider, "plan": given.plan, "customer": given.customer}
+    said |= {"task": given.task, **found.constants}
+    return {name: text for name, text in said.items() if text and name != "stated_by"}
+
+
+def declared_of(given: Given, found: Layout) -> bool | None:
+    """Return whether prompts contain their cached part, if somebody said so."""
+    return found.includes_cached if given.includes_cached is None else given.includes_cached
+
+
 def _events(given: Given, found: Layout) -> Callable[[Mapping[str, Any]], Event]:
     """Return what makes an event of a row's fields; what is the same in every row is settled once."""
-    everywhere = {"channel": given.channel, "provider": given.provider, "plan": given.plan}
-    everywhere |= {"customer": given.customer, "task": given.task, **found.constants}
     stated_by = StatedBy(found.constants.get("stated_by", StatedBy.ESTIMATE))
-    same: dict[str, Any] = {name: text for name, text in everywhere.items() if text and name != "stated_by"}
+    same: dict[str, Any] = everywhere(given, found)
     texts = [name for name in ("request_id", *TEXTS) if name in found.columns]
-    declared = found.includes_cached if given.includes_cached is None else given.includes_cached
+    declared = declared_of(given, found)
 
     def event(values: Mapping[str, Any]) -> Event:
         counts = {name: number for name in found.counts if (number := cells.count(values, name)) is not None}

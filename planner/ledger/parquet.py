@@ -48,17 +48,12 @@ class ParquetFile:
         """Yield the rows in their order. Progress is an estimate: of the bytes of the file, the share of the rows."""
         number = 0
         try:
-            with _by_name(self.source) as path, _engine() as engine:
-                query, numbers = _query(engine, path)
+            with by_name(self.source) as path, _engine() as engine:
                 ((total,),) = engine.execute("SELECT num_rows FROM parquet_file_metadata(?)", [path]).fetchall()
-                engine.execute(query, [path])
-                while batch := engine.fetchmany(_BATCH):
-                    for cells in batch:
-                        number += 1
-                        named = zip(self.columns, cells, strict=True)
-                        values = {key: _number(cell) if key in numbers else _plain(cell) for key, cell in named}
-                        yield Row(f"row {number}", values)
-                    if self.source.progress is not None:
+                for values in values_of(engine, f"SELECT * FROM {read_parquet(path)}"):
+                    number += 1
+                    yield Row(f"row {number}", values)
+                    if self.source.progress is not None and number % _BATCH == 0:
                         self.source.progress(self.source.size * number // max(total, number))
         except InvalidInput as error:
             yield Refused(f"row {number + 1}", f"{error.problem}; nothing from here on is read")
@@ -70,7 +65,7 @@ def open_parquet(name: str, source: Bytes) -> ParquetFile:
     Raises:
         InvalidInput: it is damaged, or has more than 1,000 columns.
     """
-    with _by_name(source) as path, _engine() as engine:
+    with by_name(source) as path, _engine() as engine:
         columns = tuple(engine.read_parquet(path, hive_partitioning=False).columns)
     if len(columns) > COLUMNS_MAX:
         raise InvalidInput("file", f"{len(columns)} columns, where {COLUMNS_MAX} are the most")
@@ -78,7 +73,7 @@ def open_parquet(name: str, source: Bytes) -> ParquetFile:
 
 
 @contextmanager
-def _by_name(source: Bytes) -> Iterator[str]:
+def by_name(source: Bytes) -> Iterator[str]:
     """Lend the file's name for the engine, which takes names for patterns; of a gzip, that of an inflated copy."""
     with source.path.open("rb") as stream:
         packed = stream.read(len(MAGIC)) != MAGIC
@@ -108,16 +103,26 @@ def _engine() -> Iterator[duckdb.DuckDBPyConnection]:
         raise InvalidInput("file", "the Parquet is damaged, or of a kind that cannot be read") from None
 
 
-def _query(engine: duckdb.DuckDBPyConnection, path: str) -> tuple[str, frozenset[str]]:
-    """Return the statement that reads every column, and which of them are numbers that come as text."""
-    found = engine.read_parquet(path, hive_partitioning=False)
+def read_parquet(path: str) -> str:
+    """Return a Parquet file as it stands in a query, under the name that `by_name` lent."""
+    named = path.replace("'", "''")
+    return f"read_parquet('{named}', hive_partitioning = false)"
+
+
+def values_of(engine: duckdb.DuckDBPyConnection, query: str, order: str = "") -> Iterator[dict[str, object]]:
+    """Yield the rows of a query as JSON would have given them, in the order of a column."""
+    found = engine.sql(query)
     kinds = {name: kind.id.lower() for name, kind in zip(found.columns, found.types, strict=True)}
     asked = []
     for name, kind in kinds.items():
         quoted = '"' + name.replace('"', '""') + '"'
         asked.append(f"{quoted}::VARCHAR" if kind in _AS_TEXT or kind.endswith(_WITH_ZONE) else quoted)
-    query = f"SELECT {', '.join(asked)} FROM read_parquet(?, hive_partitioning = false)"  # noqa: S608  # names are quoted
-    return query, frozenset(name for name, kind in kinds.items() if kind == "float")
+    numbers = frozenset(name for name, kind in kinds.items() if kind == "float")
+    engine.execute(f"SELECT {', '.join(asked)} FROM ({query}){order and f' ORDER BY {order}'}")
+    while batch := engine.fetchmany(_BATCH):
+        for cells in batch:
+            named = zip(kinds, cells, strict=True)
+            yield {key: _number(cell) if key in numbers else _plain(cell) for key, cell in named}
 
 
 def _plain(value: object) -> object:

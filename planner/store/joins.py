@@ -1,13 +1,16 @@
 """Who a stream's customer is, and what plan a customer was on, as was said until now."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from planner.store.recall import BATCH
 from planner.store.tables import ledger
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Known(NamedTuple):
@@ -71,6 +74,14 @@ class Joins:
             if since <= at and (until is None or at < until):
                 return plan
         return ""
+
+    def spells(self, customer: Known) -> Iterator[tuple[datetime | None, datetime | None, str]]:
+        """Yield all of time, cut wherever a customer changed its plan, with the plan it was on, or ""."""
+        self.plan(customer, _EPOCH)
+        dated = self._plans.get(customer.id, [])
+        edges = {moment for _plan, *bounds in dated for moment in bounds if moment is not None}
+        for since, until in pairwise([None, *sorted(edges), None]):
+            yield since, until, "" if since is None else self.plan(customer, since)
 
     def _read_plans(self, customers: set[str]) -> None:
         """Read the plans of everybody who was seen since the last time."""

@@ -1,8 +1,9 @@
 """Which offer served a row of usage, and what it cost at the time: looked up in the record for a batch of rows."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from planner.core.event import Event
 from planner.core.identity import OPENROUTER, canonical_model
 from planner.core.offer import OfferFacts, offer_id
 from planner.core.price import PriceCard
+from planner.core.rate_pieces import Span
 from planner.store import cards
 from planner.store import tables as t
 from planner.store.load import facts_of, load_contracts, load_fees
@@ -19,6 +21,7 @@ from planner.store.recall import facts_of as facts_by_id
 from planner.store.revision import read_heads
 
 _LIST_PRICE = Fraction(1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Served(NamedTuple):
@@ -103,6 +106,24 @@ class Tariffs:
             return _LIST_PRICE
         off, _contract = discount(contracts, *key, at)
         return gross_up(fees, served.channel, at, 1 - off)
+
+    def spans(self, served: Served) -> Iterator[Span]:
+        """Yield all of time, cut wherever another card or another factor begins to hold for who served a row."""
+        if served.offer is not None:
+            self.expect([served.offer])
+        key = served.channel, served.provider, served.model
+        dated = [
+            *(self._cards[served.offer] if served.offer is not None else ()),
+            *(contract for contract in self._contracts if contract.covers(*key)),
+            *(fee for fee in self._fees if fee.channel == served.channel),
+        ]
+        edges = {moment for one in dated for moment in (one.valid_from, one.valid_to) if moment is not None}
+        ordered = [None, *sorted(edges), None]
+        for since, until in pairwise(ordered):
+            # Before the first edge everything is as it was at any moment before it.
+            at = since or ((until or _EPOCH) - timedelta.resolution)
+            cards = () if served.offer is None else self.cards(served.offer, at, None)
+            yield Span(since, until, cards[-1] if cards else None, self.factor(served, at))
 
     def _by_id(self, offer: str, facts: str | None) -> Served:
         if facts is None:

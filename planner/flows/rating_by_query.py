@@ -1,0 +1,252 @@
+"""The plain rows of a table are rated by one query where they lie, and only its odd rows one by one.
+
+The query knows nothing: who served which names at what price, and whose rows they are, is looked up on record first and
+laid beside the file. What comes back are sums, the same to the last digit as `planner.flows.rating_in_place` gives row
+by row.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from planner.core.errors import InvalidInput
+from planner.core.event import Containment, Event, Judge
+from planner.core.money import PICO
+from planner.core.periods import slot_start
+from planner.core.posting import Dims, Sums
+from planner.core.price import Context
+from planner.core.rate_pieces import Piece, pieces_of
+from planner.core.units import Unit
+from planner.flows import ingest
+from planner.flows.cells_by_query import Cells, Name
+from planner.flows.posting import Record
+from planner.ledger import cells, mapped
+from planner.ledger.bulk_columns import COUNT_MAX
+from planner.ledger.bulk_file import BulkFile, Shown, literal
+from planner.ledger.format import Given
+from planner.ledger.rating_sql import Partition, partition
+from planner.ledger.rating_tables import FOREVER, NEVER, Shape, micros, piece_columns, piece_row, shape_of
+from planner.store.streams import Stream
+
+_DAY_SECONDS = 86_400
+
+
+class Head(NamedTuple):
+    """Whose rows these are, within a stretch of time: as they spell it, and under which heads they are booked."""
+
+    spelled: Sequence[str]
+    since: datetime | None
+    until: datetime | None
+    dims: Dims
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the plain rows come to. ``unserved`` are the events of names nobody knows an offer of."""
+
+    sums: Sums = field(default_factory=Sums)
+    rows: int = 0
+    unserved: list[Event] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """How the rows of a file are counted; see `planner.flows.rating_in_place.Rows`."""
+
+    given: Given
+    stream: Stream
+    containments: Mapping[str, Containment]
+    at: datetime
+
+
+def judges(shown: Sequence[Shown], given: Given, bulk: BulkFile) -> dict[str, Judge]:
+    """Return what plain rows show of prompts, for each provider as the file spells it."""
+    found: dict[str, Judge] = {}
+    declared = mapped.declared_of(given, bulk.layout)
+    for one in shown:
+        if one.tokens:
+            provider = one.names.get("provider") or mapped.everywhere(given, bulk.layout).get("provider", "")
+            judge = found.setdefault(provider, Judge(declared))
+            judge.inside += one.inside
+            judge.beside += one.beside
+            judge.larger += one.larger
+            judge.cached += one.cached
+    return found
+
+
+def event_of(spelled: Mapping[str, str], given: Given, bulk: BulkFile) -> Event:
+    """Return an event that says what rows with these texts say, and nothing else.
+
+    Raises:
+        InvalidInput: one of them is no text.
+    """
+    for field_, said in spelled.items():
+        cells.text({field_: said}, field_)
+    own = {name: said for name, said in spelled.items() if said}
+    more: dict[str, Any] = {**mapped.everywhere(given, bulk.layout), **own}
+    return Event(
+        source=given.source, id="-", at=slot_start(0), counts={}, cache_stated=bulk.layout.cache_stated,
+        includes_cached=mapped.declared_of(given, bulk.layout), **more,
+    )  # fmt: skip
+
+
+def rate(bulk: BulkFile, asked: Question, record: Record) -> Answer:
+    """Rate the plain rows of a file; those that are odd are left out, and known to ``bulk`` afterwards.
+
+    Raises:
+        NotPlain: the file is better read row by row.
+    """
+    shown = bulk.survey()
+    names, odd = _names(bulk, shown, asked, record)
+    heads, strange = _heads(bulk, asked, record)
+    inside = "names.inside"
+    if bulk.columns.names:
+        cases = " OR ".join(_same(name.spelled) for name in names if name.inside)
+        inside = f"({cases})" if cases else "FALSE"
+    else:
+        inside = "TRUE" if all(name.inside for name in names) else "FALSE"
+    parts = partition(tuple(bulk.columns.counts), "names.inside = 1")
+    pieces = [
+        (number, piece) for number, name in enumerate(names) for piece in _pieces(name, list(parts.units), record, bulk)
+    ]
+    limit = _count_max(pieces, len(parts.units))
+    bounds = _out_of_time(shown, asked.at)
+    wrong = any(
+        (one.impossible_inside if name.inside else one.impossible_beside) for name in names for one in (name.shown,)
+    )
+    if odd or strange or wrong or bounds or any(one.empty or one.largest > limit for one in shown):
+        bulk.mark_wrong(inside, limit, [*odd, *strange], bounds)
+    bulk.mark_repeated()
+    shape = shape_of(
+        [piece for _name, piece in pieces], list(parts.units), bounded=not bulk.layout.cache_stated,
+        bare=any(one.bare for one in shown),
+    )  # fmt: skip
+    _lay(bulk, names, heads, pieces, parts, shape)
+    cut = any(head.since is not None or head.until is not None for head in heads)
+    heads_on = [f"told.{name} = heads.{name}" for name in bulk.columns.heads]
+    heads_on += ["told.us >= heads.since", "told.us < heads.until"] if cut else []
+    names_on = [f"told.{name} = names.{name}" for name in bulk.columns.names]
+    found = Answer()
+    rows = bulk.rated(
+        parts, shape, names_on=" AND ".join(names_on) or "TRUE", heads_on=" AND ".join(heads_on) or "TRUE"
+    )
+    booked = Cells(names, [head.dims for head in heads], pieces, list(parts.units), bulk.layout)
+    for row in rows:
+        slot, posting = booked.posting(row)
+        found.sums.add(slot, slot, posting)
+        found.rows += posting.measures.rows
+    found.unserved = [name.event for name in names if name.served.offer is None]
+    return found
+
+
+# --- what the record says -----------------------------------------------------------------------------------
+
+
+def _names(
+    bulk: BulkFile, shown: Sequence[Shown], asked: Question, record: Record
+) -> tuple[list[Name], list[Mapping[str, str]]]:
+    """Return who served the rows, and which names are looked at one by one."""
+    found: list[Name] = []
+    odd: list[Mapping[str, str]] = []
+    events: list[tuple[Shown, Event]] = []
+    for one in shown:
+        try:
+            event = event_of(one.names, asked.given, bulk)
+            Context(event.service_tier)
+        except InvalidInput:
+            odd.append(one.names)
+            continue
+        events.append((one, event))
+    record.expect([event for _one, event in events])
+    for one, event in events:
+        said = asked.containments.get(event.provider or "")
+        inside = event.includes_cached if said is None else said.includes_cached
+        if inside is None and one.cached:
+            odd.append(one.names)
+        else:
+            served = record.tariffs.served(event, asked.stream.feed)
+            found.append(Name(one.names, event, served, inside is not False, one))
+    return found, odd
+
+
+def _heads(bulk: BulkFile, asked: Question, record: Record) -> tuple[list[Head], list[Mapping[str, str]]]:
+    """Return whose rows these are, and which heads are looked at one by one."""
+    events: list[tuple[Sequence[str], Event]] = []
+    odd: list[Mapping[str, str]] = []
+    for told in bulk.heads():
+        spelled: Sequence[str] = told
+        said = dict(zip(bulk.columns.heads, spelled, strict=True))
+        try:
+            events.append((spelled, event_of(said, asked.given, bulk)))
+        except InvalidInput:
+            odd.append(said)
+    record.expect([event for _spelled, event in events])
+    found: list[Head] = []
+    for spelled, event in events:
+        customer = record.joins.customer(event.source, event.customer)
+        dims = Dims(
+            plan=event.plan or "", task=event.task or "", customer=customer.id, matched=customer.matched,
+            project=event.project or "", key=event.key or "", source=event.source,
+        )  # fmt: skip
+        if event.plan:
+            found.append(Head(spelled, None, None, dims))
+        else:
+            spells = record.joins.spells(customer)
+            found += [Head(spelled, since, until, dims._replace(plan=plan)) for since, until, plan in spells]
+    return found, odd
+
+
+def _pieces(name: Name, units: Sequence[Unit], record: Record, bulk: BulkFile) -> Iterator[Piece]:
+    context = Context(name.event.service_tier, name.event.region or name.served.region)
+    spans = record.tariffs.spans(name.served)
+    return pieces_of(spans, units, context, cache_stated=bulk.layout.cache_stated)
+
+
+def _count_max(pieces: Sequence[tuple[int, Piece]], units: int) -> int:
+    """Return the most of anything that a row counts whose cost is surely believed; see `planner.flows.ingest.judge`."""
+    dearest = max(
+        (
+            Fraction(price.pico, price.per)
+            for _name, piece in pieces
+            for prices in piece.prices.values()
+            for price in (prices.high, prices.listed)
+        ),
+        default=Fraction(),
+    )
+    return min(COUNT_MAX, int(ingest.USD_MAX * PICO / (units * dearest))) if dearest else COUNT_MAX
+
+
+def _out_of_time(shown: Sequence[Shown], at: datetime) -> str:
+    """Return the condition under which a row lies before or after any row, or "" where none does."""
+    latest = at + timedelta(hours=ingest.FUTURE_HOURS_MAX)
+    days = [day for one in shown for day in one.days]
+    first, last = micros(ingest.AT_MIN), micros(latest)
+    inside = not days or (first <= min(days) * _DAY_SECONDS * 10**6 and (max(days) + 1) * _DAY_SECONDS * 10**6 <= last)
+    return "" if inside else f"us < {first} OR us > {last}"
+
+
+# --- what is laid beside the file -----------------------------------------------------------------------------
+
+
+def _lay(
+    bulk: BulkFile, names: Sequence[Name], heads: Sequence[Head], pieces: Sequence[tuple[int, Piece]],
+    parts: Partition, shape: Shape,
+) -> None:  # fmt: skip
+    named, headed = list(bulk.columns.names), list(bulk.columns.heads)
+    bulk.lay(
+        "names", [("name", "BIGINT"), ("inside", "BIGINT"), *((column, "VARCHAR") for column in named)],
+        ([number, int(one.inside), *(one.spelled[column] for column in named)] for number, one in enumerate(names)),
+    )  # fmt: skip
+    bulk.lay(
+        "heads", [*((one, "BIGINT") for one in ("head", "since", "until")), *((one, "VARCHAR") for one in headed)],
+        ([number, micros(h.since, NEVER), micros(h.until, FOREVER), *h.spelled] for number, h in enumerate(heads)),
+    )  # fmt: skip
+    units = list(parts.units)
+    rows = (piece_row(number, name, piece, units, shape) for number, (name, piece) in enumerate(pieces))
+    bulk.lay("pieces", piece_columns(units, shape), rows)
+
+
+def _same(spelled: Mapping[str, str]) -> str:
+    return "(" + (" AND ".join(f"{name} = {literal(text)}" for name, text in spelled.items()) or "TRUE") + ")"

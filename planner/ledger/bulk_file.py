@@ -1,0 +1,341 @@
+"""A file of usage is read by queries where it lies: what its rows show together, which are odd, and what they come to.
+
+Memory does not grow with the rows: nothing of a row is kept but the number of an odd one. Rows are odd whose cells are
+not plain (`planner.ledger.bulk_columns`), whose counts contradict each other, or which may have been told twice; they
+are read one by one by whoever asks.
+"""
+
+import glob
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from planner.core.errors import InvalidInput
+from planner.core.units import Unit
+from planner.ledger import mapped, mapping, rating_sql, reading
+from planner.ledger.bulk_columns import Column, Columns, NotPlain, columns, quoted
+from planner.ledger.csv_file import CsvFile, count_rows
+from planner.ledger.format import File, Given, Refused, Row
+from planner.ledger.mapping import Layout
+from planner.ledger.parquet import ParquetFile, values_of
+from planner.ledger.rating_sql import Partition
+from planner.ledger.rating_tables import MICROS, Shape
+from planner.ledger.streams import ROW_BYTES_MAX
+
+MEMORY = "512MB"
+DISTINCT_MEMORY = "256MB"
+"""What looking for ids that are there twice may take before it goes on on the disk."""
+LAID_AT_ONCE = 10_000
+ODD_MAX = 5_000_000
+"""More odd rows than that are no exception: the file is read row by row."""
+_ROW = "file_row_number"
+_TICK_SECONDS = 0.2
+
+Progress = Callable[[float], None]
+"""Told, while a query runs, which share of it is done, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the plain rows of one way to name who served them show together: how many of them show what.
+
+    ``inside``, ``beside``, ``larger`` and ``cached`` are what `planner.core.event.Judge` counts; ``days`` are those of
+    UTC since 1970. ``bare`` rows used nothing but a request, ``empty`` ones not even that. ``largest`` is the largest
+    count of any.
+    """
+
+    names: Mapping[str, str]
+    days: tuple[int, ...]
+    rows: int
+    tokens: bool
+    inside: int
+    beside: int
+    larger: int
+    cached: int
+    impossible_inside: int
+    impossible_beside: int
+    bare: int
+    empty: int
+    largest: int
+
+
+@dataclass(slots=True)
+class BulkFile:
+    """A table of usage, opened for queries."""
+
+    layout: Layout
+    columns: Columns
+    _engine: duckdb.DuckDBPyConnection
+    _source: str
+    _file: File
+    _progress: Progress
+    _odd: int = field(default=0)
+
+    # --- what its rows show -------------------------------------------------------------------------------
+
+    def survey(self) -> list[Shown]:
+        """Return what the plain rows show; the others are odd from now on.
+
+        Raises:
+            NotPlain: the rows are better read one by one.
+        """
+        self._odd = self._mark(f"NOT coalesce({self.columns.plain}, FALSE)")
+        inside, beside = (self._partition(inside=inside) for inside in (True, False))
+        total, prompt = self._told_by(self.columns.total, "-1"), self._count("input_tokens")
+        cached = f"({inside.read} + {inside.written})"
+        output = self._count("output_tokens")
+        conditions = {
+            "tokens": f"{prompt} > 0 OR {output} > 0 OR {inside.read} > 0",
+            "inside": f"{cached} > 0 AND {total} = {prompt} + {output}",
+            "beside": f"{cached} > 0 AND {total} = {prompt} + {cached} + {output}",
+            "larger": f"{cached} > {prompt}",
+            "cached": f"{cached} > 0",
+            "impossible_inside": rating_sql.impossible(inside),
+            "impossible_beside": rating_sql.impossible(beside),
+            "bare": rating_sql.nothing_used(inside),
+            "empty": _empty(inside),
+        }
+        sums = [f"sum(CASE WHEN {text} THEN 1 ELSE 0 END)" for text in conditions.values()]
+        names = list(self.columns.names)
+        keys = [*names, f"us // {86_400 * MICROS}"]
+        largest = ", ".join(self.columns.counts) or "0"
+        query = (
+            f"SELECT {', '.join(keys)}, count(*), {', '.join(sums)}, max(greatest({largest}, 0))"
+            f" FROM ({self._told()}) GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}"
+        )
+        found: dict[tuple[str, ...], list[Any]] = {}
+        for row in self._run(query):
+            key, day, figures = tuple(row[: len(names)]), row[len(names)], row[len(names) + 1 :]
+            had = found.setdefault(key, [[], *([0] * len(figures))])
+            had[0].append(day)
+            had[1:-1] = [one + two for one, two in zip(had[1:-1], figures[:-1], strict=True)]
+            had[-1] = max(had[-1], figures[-1])
+        return [
+            Shown(dict(zip(names, key, strict=True)), tuple(sorted(days)), rows, bool(tokens), *map(int, rest))
+            for key, (days, rows, tokens, *rest) in found.items()
+        ]
+
+    def mark_wrong(self, inside: str, count_max: int, odd_texts: Sequence[Mapping[str, str]], odd_time: str) -> None:
+        """Make rows odd whose counts contradict each other or are beyond a bound, or of which one says the rest.
+
+        Args:
+            inside: the condition under which a prompt contains its cached part, over the columns of names.
+            count_max: the most of anything that a plain row counts.
+            odd_texts: names, or heads, of rows that are looked at one by one.
+            odd_time: the condition under which ``us`` is no moment of a row, or "".
+        """
+        parts = rating_sql.partition(tuple(self.columns.counts), inside)
+        wrong = [rating_sql.impossible(parts), _empty(parts), odd_time or "FALSE"]
+        wrong += [f"{name} > {count_max}" for name in self.columns.counts]
+        wrong += [
+            " AND ".join(f"{name} = {literal(text)}" for name, text in one.items()) or "TRUE" for one in odd_texts
+        ]
+        self._odd += self._mark(" OR ".join(f"({one})" for one in wrong), self._told())
+
+    def mark_repeated(self) -> None:
+        """Make every row odd whose id, or whose request, another row may have as well."""
+        for column in (self.columns.id, self.columns.request):
+            if column is None or (column is self.columns.request and self._same_as_id()):
+                continue
+            # A hash that two ids share only makes rows odd that need not be.
+            hashes = f"SELECT hash({column.value}) AS digest FROM {self._source} WHERE {column.value} <> ''"
+            self._engine.execute(f"SET memory_limit = '{DISTINCT_MEMORY}'")
+            again = f"SELECT digest FROM ({hashes}) GROUP BY digest HAVING count(*) > 1"
+            self._run(f"CREATE OR REPLACE TEMP TABLE again AS {again}")
+            self._engine.execute(f"SET memory_limit = '{MEMORY}'")
+            if self._engine.execute("SELECT count(*) FROM again").fetchall() != [(0,)]:
+                self._odd += self._mark(f"{column.value} <> '' AND hash({column.value}) IN (SELECT digest FROM again)")
+
+    def _same_as_id(self) -> bool:
+        request, id_ = self.columns.request, self.columns.id
+        return request is not None and id_ is not None and request.value == id_.value
+
+    def heads(self) -> list[tuple[str, ...]]:
+        """Return the combinations of heads that rows have, in the order of `Columns.heads`."""
+        if not self.columns.heads:
+            return [()]
+        named = ", ".join(column.value for column in self.columns.heads.values())
+        return [tuple(row) for row in self._run(f"SELECT DISTINCT {named} FROM {self._source}")]
+
+    # --- what they come to --------------------------------------------------------------------------------
+
+    def lay(self, table: str, kinds: Sequence[tuple[str, str]], rows: Iterable[Sequence[object]]) -> None:
+        """Lay a small table beside the file, to be joined."""
+        stated = ", ".join(f"{quoted(name)} {kind}" for name, kind in kinds)
+        self._engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({stated})")
+        columns = ", ".join(f"unnest(CAST(? AS {kind}[]))" for _name, kind in kinds)
+        waiting = iter(rows)
+        while piece := list(islice(waiting, LAID_AT_ONCE)):
+            self._engine.execute(
+                f"INSERT INTO {table} SELECT {columns}", [list(column) for column in zip(*piece, strict=True)]
+            )
+
+    def rated(self, parts: Partition, shape: Shape, *, names_on: str, heads_on: str) -> Iterator[dict[str, Any]]:
+        """Yield what the rows that are not odd come to, cell by cell."""
+        query = rating_sql.rating(
+            self._told(), parts, shape, names_on=names_on, heads_on=heads_on, stated=self.columns.stated is not None
+        )
+        self._run(query, fetch=False)
+        described = [one[0] for one in self._engine.description or ()]
+        while batch := self._engine.fetchmany(2_000):
+            for row in batch:
+                yield dict(zip(described, row, strict=True))
+
+    def odd(self) -> File:
+        """Return the odd rows as a file of their own, in their order, each at its place."""
+        return _OddRows(self._file.name, self._file.columns, self._engine, self._source)
+
+    @property
+    def has_odd(self) -> bool:
+        """Whether there are odd rows."""
+        return self._odd > 0
+
+    # --- the engine ---------------------------------------------------------------------------------------
+
+    def _partition(self, *, inside: bool) -> Partition:
+        return rating_sql.partition(tuple(self.columns.counts), "TRUE" if inside else "FALSE")
+
+    def _count(self, name: str) -> str:
+        return name if name in self.columns.counts else "0"
+
+    def _told_by(self, column: Column | None, nothing: str) -> str:
+        return nothing if column is None else "total"
+
+    def _told(self) -> str:
+        """Return the query of the rows that are not odd."""
+        c = self.columns
+        fields = {"us": c.us, **c.names, **c.heads, **c.counts, "stated": c.stated, "total": c.total}
+        listed = ", ".join(f"{column.value} AS {name}" for name, column in fields.items() if column is not None)
+        number = f", {_ROW}" if self._file.layout == "parquet" else ""
+        without = f" WHERE {_ROW} NOT IN (SELECT {_ROW} FROM odd)" if self._odd else ""
+        return f"SELECT {listed}{number} FROM {self._source}{without}"
+
+    def _mark(self, condition: str, among: str | None = None) -> int:
+        """Make rows odd, and return how many; a file whose rows have no numbers is read row by row instead."""
+        told = f"({among})" if among else self._source
+        if self._file.layout != "parquet":
+            ((found,),) = self._run(f"SELECT count(*) FROM {told} WHERE {condition}")
+            if found:
+                raise NotPlain
+            return 0
+        before = self._engine.execute("SELECT count(*) FROM odd").fetchall()[0][0]
+        self._run(f"INSERT INTO odd SELECT {_ROW} FROM {told} WHERE {condition} ON CONFLICT DO NOTHING")
+        after = self._engine.execute("SELECT count(*) FROM odd").fetchall()[0][0]
+        if after > ODD_MAX:
+            raise NotPlain
+        return int(after - before)
+
+    def _run(self, query: str, *, fetch: bool = True) -> list[Any]:
+        """Run a query on a thread of its own, and tell how far it is."""
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(self._engine.execute, query)
+            try:
+                while not wait([running], _TICK_SECONDS).done:
+                    self._progress(max(0.0, self._engine.query_progress()) / 100)
+            except BaseException:
+                self._engine.interrupt()
+                raise
+            running.result()
+        return self._engine.fetchall() if fetch else []
+
+
+@dataclass(slots=True)
+class _OddRows:
+    """The odd rows of a Parquet file."""
+
+    name: str
+    columns: tuple[str, ...]
+    _engine: duckdb.DuckDBPyConnection
+    _source: str
+    layout: str = field(default="parquet", init=False)
+
+    def rows(self) -> Iterator[Row | Refused]:
+        """Yield them."""
+        picked = f"SELECT * FROM {self._source} WHERE {_ROW} IN (SELECT {_ROW} FROM odd)"
+        for values in values_of(self._engine, picked, _ROW):
+            number = values.pop(_ROW)
+            yield Row(f"row {int(str(number)) + 1}", values)
+
+
+def _empty(parts: Partition) -> str:
+    """Return the condition under which a row is not even a request."""
+    return f"{rating_sql.nothing_used(parts)} AND {parts.units[Unit.REQUEST]} = 0"
+
+
+def literal(text: str) -> str:
+    """Return a text as it stands in a query."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def opened_for_queries(
+    path: Path, format_: str, given: Given, progress: Progress = lambda _: None
+) -> Iterator[BulkFile]:
+    """Open a table of usage for queries.
+
+    Args:
+        path: where it lies.
+        format_: its format.
+        given: what was said about it.
+        progress: see `Progress`.
+
+    Raises:
+        NotPlain: it is no table, or one that is better read row by row; also within the block.
+    """
+    if format_ != mapped.Mapped.name:
+        raise NotPlain
+    file, layout = reading.open_file(path), mapping.layout(given.mapping)
+    if not isinstance(file, CsvFile | ParquetFile) or (isinstance(file, ParquetFile) and _packed(path) != "none"):
+        raise NotPlain
+    with tempfile.TemporaryDirectory(prefix="planner-") as spill:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": MEMORY, "temp_directory": spill, "preserve_insertion_order": "false",
+            "threads": str(os.cpu_count() or 1), "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }  # fmt: skip
+        engine = duckdb.connect(":memory:", config=config)
+        try:
+            # How far a query is can be asked only where a bar would be drawn.
+            engine.execute(
+                "SET TimeZone = 'UTC'; SET enable_progress_bar = true; SET enable_progress_bar_print = false"
+            )
+            source = _source(glob.escape(str(path.resolve())), file)
+            described = engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+            kinds = {row[0]: str(row[1]).lower() for row in described}
+            if isinstance(file, CsvFile):
+                # The engine is known to pass over rows of a CSV in silence where it takes its line ends for others.
+                ((rows,),) = engine.execute(f"SELECT count(*) FROM {source}").fetchall()
+                if rows != count_rows(file.source):
+                    raise NotPlain
+            engine.execute(f"CREATE TEMP TABLE odd ({_ROW} BIGINT PRIMARY KEY)")
+            yield BulkFile(layout, columns(layout, kinds), engine, source, file, progress)
+        except (duckdb.Error, RuntimeError, InvalidInput) as error:
+            # Whatever a query cannot read is read row by row, where each row that is wrong is named.
+            raise NotPlain from error
+        finally:
+            engine.close()
+
+
+def _source(path: str, file: CsvFile | ParquetFile) -> str:
+    if isinstance(file, ParquetFile):
+        return f"read_parquet({literal(path)}, hive_partitioning = false, file_row_number = true)"
+    named = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.columns)
+    said = {
+        "columns": f"{{{named}}}", "header": "true", "auto_detect": "false", "delim": "','", "quote": "'\"'",
+        "escape": "'\"'", "strict_mode": "true", "null_padding": "false",
+        "max_line_size": str(ROW_BYTES_MAX), "compression": f"'{_packed(file.source.path)}'",
+    }  # fmt: skip
+    return f"read_csv({literal(path)}, {', '.join(f'{name} = {value}' for name, value in said.items())})"
+
+
+def _packed(path: Path) -> str:
+    with path.open("rb") as stream:
+        return "gzip" if stream.read(2) == b"\x1f\x8b" else "none"
