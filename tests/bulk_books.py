@@ -15,11 +15,12 @@ from planner.core.money import pico_text
 from planner.flows import bulk
 from planner.flows.correct import correct_price
 from planner.flows.cost_report import cost_report
-from planner.flows.import_file import Import, Summary, import_file
+from planner.flows.import_file import Import, import_file
 from planner.flows.import_in_place import import_in_place
 from planner.flows.margin_report import Question, margin_report
 from planner.flows.rating_in_place import Rows
 from planner.flows.second import By
+from planner.flows.survey import Summary
 from planner.ledger.format import Given
 from planner.store import agreements, customers, work
 from planner.store import bulk as files

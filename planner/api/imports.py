@@ -21,7 +21,8 @@ from planner.core.money import pico_text, plain
 from planner.core.posting import REPORTED, Measures
 from planner.flows import bulk
 from planner.flows.bulk import Rerated
-from planner.flows.import_file import BAD_ROWS, Import, Summary, import_file
+from planner.flows.import_file import BAD_ROWS, Import, import_file
+from planner.flows.survey import Summary
 from planner.store.engine import Connection
 
 router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())

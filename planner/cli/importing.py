@@ -31,7 +31,7 @@ def import_(
         raise InvalidInput("file", "no such file")
     columns: dict[str, Any] = {}
     if mapping is not None:
-        columns, format_ = _mapping(mapping), format_ or "mapping"
+        columns, format_ = read_mapping(mapping), format_ or "mapping"
     asked = Import(
         path=file, name=file.name, words=given, mapping=columns, format=format_, account=account, strict=strict,
         role=None if role is None else Role(role), dry_run=dry_run,
@@ -54,7 +54,12 @@ def import_(
         raise SystemExit(EXIT_STOPPED)
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a mapping file.
+
+    Raises:
+        InvalidInput: it is not there, or not TOML.
+    """
     try:
         return tomllib.loads(file_bytes(path, "mapping").decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

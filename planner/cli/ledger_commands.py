@@ -245,6 +245,39 @@ def periods_reopen(period: Month, reason: Reason, as_json: Json = False) -> None
     bookkeeping.reopen(period, reason, as_json=as_json)
 
 
+@ledger.command("rate")
+def ledger_rate(
+    file: Annotated[Path, typer.Argument(help="Parquet, CSV, or any other file that can be imported.")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML that says which column is what.")] = None,
+    by: Annotated[
+        str, typer.Option(help="Heads, such as plan,model,month; also day, customer, task, offer, price_version.")
+    ] = "offer,price_version",
+    format: Annotated[str | None, typer.Option(help="The format; guessed from the file by default.")] = None,
+    source: Annotated[str | None, typer.Option(help="The stream whose spellings of customers it uses.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Who served the requests, where the file does not say.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Through whom, where the file does not say.")] = None,
+    plan: Annotated[str | None, typer.Option(help="The plan of rows that name none.")] = None,
+    customer: Annotated[str | None, typer.Option(help="The customer of rows that name none.")] = None,
+    task: Annotated[str | None, typer.Option(help="The task of rows that name none.")] = None,
+    includes_cached: Annotated[
+        bool | None, typer.Option("--cache-inside/--cache-beside", help="Whether input counts contain cached tokens.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict/--skip", help="Stop at a bad row, or leave such rows out.")] = True,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A CSV file to write the sums to.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Rate a file where it lies, millions of rows a second, and show what it comes to; nothing is booked."""
+    from planner.cli import rating
+
+    rating.rate(
+        file, format, mapping, by, strict=strict, output=output, as_json=as_json,
+        given={
+            "source": source, "provider": provider, "channel": channel, "plan": plan, "customer": customer,
+            "task": task, "includes_cached": includes_cached,
+        },
+    )  # fmt: skip
+
+
 @ledger.command("lines")
 def ledger_lines(
     source: Annotated[str | None, typer.Option(help="Only this stream.")] = None,

@@ -163,8 +163,13 @@ class Sums:
 
     def add(self, slot: int, booked_slot: int, posting: Posting, sign: int = 1) -> None:
         """Add a posting, or with -1 take it away."""
-        change = add if sign > 0 else sub
         cell = slot, booked_slot, posting.dims
+        if sign > 0 and cell not in self.facts:
+            # Of millions of cells most are new, and nothing has to be added to nothing.
+            self.facts[cell] = posting.measures
+            self.units |= {(*cell, unit): counted for unit, counted in posting.units}
+            return
+        change = add if sign > 0 else sub
         self.facts[cell] = change(self.facts.get(cell, _NOTHING), posting.measures)
         for unit, counted in posting.units:
             place = (*cell, unit)

@@ -1,6 +1,6 @@
 """Sums of a query become what is booked: the numbers of its small tables stand for names, heads and prices."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -8,12 +8,15 @@ from planner.core.event import Event, StatedBy
 from planner.core.posting import RATED, REPORTED, UNPRICED, Counted, Dims, Measures, Posting
 from planner.core.rate_pieces import Piece
 from planner.core.rating import UNKNOWN_BAND
-from planner.core.units import Unit
+from planner.core.units import REGISTRY, Dimension, Direction, Unit
 from planner.ledger.bulk_file import Shown
 from planner.ledger.mapping import Layout
-from planner.ledger.rating_sql import NOTHING_COUNTED, WITHOUT_TIER
-from planner.ledger.rating_tables import varied
+from planner.ledger.rating_sql import KEYS, NOTHING_COUNTED, WITHOUT_TIER
+from planner.ledger.rating_tables import Shape, kinds, varied
 from planner.store.tariffs import Served
+
+_FIRST = len(KEYS) + 2
+_IN, _OUT = Direction.INPUT, Direction.OUTPUT
 
 
 class Name(NamedTuple):
@@ -40,31 +43,51 @@ class Cells:
     heads: Sequence[Dims]
     pieces: Sequence[tuple[int, Piece]]
     units: Sequence[Unit]
+    shape: Shape
     layout: Layout
     _bands: dict[tuple[int, int], str] = field(default_factory=dict)
     _dims: dict[tuple[Any, ...], Dims] = field(default_factory=dict)
+    _places: list[tuple[str, Direction | None, int, int, int]] = field(init=False)
 
-    def posting(self, row: Mapping[str, Any]) -> tuple[int, Posting]:
-        """Return the slot of a row of sums, and what is booked in it."""
-        units = tuple(self._units(row))
-        tokens = [(unit.startswith(_OUTWARD), one.quantity) for unit, one in units if unit.endswith("_token")]
-        measures = Measures(
-            rows=row["n"],
-            requests=int(row[Unit.REQUEST]),
-            input_tokens=sum(quantity for outward, quantity in tokens if not outward),
-            output_tokens=sum(quantity for outward, quantity in tokens if outward),
-            cost=sum(one.cost for _unit, one in units),
-            high=sum(one.high for _unit, one in units),
-            list=sum(one.list for _unit, one in units),
-            stated=int(row["stated"]),
-        )
-        key = row["piece"], row["head"], row["why"], row["priced_by"], row["certain"], row["used"]
-        if key not in self._dims:
+    def __post_init__(self) -> None:
+        """Note where the figures of each unit stand in a row."""
+        self._places, at = [], _FIRST
+        for unit in self.units:
+            amounts = kinds(unit, self.shape)
+            facts = REGISTRY[unit]
+            where = {kind: at + 1 + place for place, kind in enumerate(amounts)}
+            self._places.append((
+                unit.value, facts.direction if facts.dimension is Dimension.TOKEN else None, at,
+                where.get("high", at + 1), where.get("listed", at + 1),
+            ))  # fmt: skip
+            at += 1 + len(amounts)
+
+    def posting(self, row: tuple[Any, ...]) -> tuple[int, Posting]:
+        """Return the slot of a row of sums, as `planner.ledger.rating_sql.rating` has it, and what is booked in it."""
+        slot, *key, rows, stated = row[:_FIRST]
+        heads = self._dims.get(tuple(key))
+        if heads is None:
             # Cells of one combination are booked under one object, however many slots there are.
-            self._dims[key] = self._heads(*key)
-        return row["slot"], Posting(self._dims[key], measures, units)
+            heads = self._dims[tuple(key)] = self._heads(*key)
+        units, requests, inward, outward, cost, high, listed = [], 0, 0, 0, 0, 0, 0
+        for unit, direction, at, high_at, list_at in self._places:
+            quantity = row[at]
+            if not quantity:
+                continue
+            one = Counted(int(quantity), int(row[at + 1]), int(row[high_at]), int(row[list_at]))
+            units.append((unit, one))
+            cost, high, listed = cost + one.cost, high + one.high, listed + one.list
+            if direction is _IN:
+                inward += one.quantity
+            elif direction is _OUT:
+                outward += one.quantity
+            elif unit == Unit.REQUEST:
+                requests = one.quantity
+        measures = Measures(int(rows), requests, inward, outward, cost, high, listed, int(stated))
+        return int(slot), Posting(heads, measures, tuple(units))
 
-    def _heads(self, number: int, head: int, why: int, stated: bool, certain: bool, used: int) -> Dims:  # noqa: FBT001  # as they come
+    def _heads(self, number: int, head: int, used: int, why: int, *flags: bool) -> Dims:
+        certain, stated = flags
         place, piece = self.pieces[number]
         name, card = self.names[place], piece.span.card
         unpriced = self._unpriced(why, piece, name)
@@ -97,13 +120,3 @@ class Cells:
             asked = [unit for place, unit in enumerate(self.units) if not several or used >> place & 1]
             self._bands[number, used] = piece.band(asked)
         return self._bands[number, used]
-
-    def _units(self, row: Mapping[str, Any]) -> Iterator[tuple[str, Counted]]:
-        for unit in self.units:
-            quantity, low = int(row[unit]), int(row[f"{unit}_low"])
-            if quantity:
-                high = int(row.get(f"{unit}_high", low))
-                yield unit.value, Counted(quantity, low, high, int(row.get(f"{unit}_listed", low)))
-
-
-_OUTWARD = ("output", "reasoning")

@@ -75,7 +75,7 @@ def cost_report(connection: Connection, asked: Question, *, by_unit: bool) -> di
         "reporting_currency": asked.reporting_currency,
         "pending_work": 0 if closed_at else behind(connection),
         "rows": rows,
-        "total": {**_totalled(total), **_reported(asked, rows)},
+        "total": {**figures_of(total), **_reported(asked, rows)},
     }
 
 
@@ -123,12 +123,13 @@ def _whole(sums: Statement, basis: str) -> dict[str, Any]:
 
 
 def _summed(sums: Statement, basis: str) -> dict[str, Any]:
-    figures = _totalled(sums)
+    figures = figures_of(sums)
     unknown = ("cost_usd", "cost_max_usd", "list_usd") if basis == UNPRICED else ()
     return {**figures, **dict.fromkeys(unknown), **({"list_usd": None} if basis == REPORTED else {})}
 
 
-def _totalled(sums: Statement) -> dict[str, Any]:
+def figures_of(sums: Statement) -> dict[str, Any]:
+    """Write sums of usage: their cost by the figure that was asked for, and how much of it is known."""
     return {
         "rows": sums.measures.rows,
         "requests": sums.measures.requests,

@@ -1,30 +1,28 @@
 """A file of usage, cost or revenue is taken in: guessed, looked at as a whole, then booked piece by piece."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from planner.core.errors import Conflict, InvalidInput
-from planner.core.event import UNKNOWN, Containment, Event, Judge, Role
+from planner.core.errors import Conflict
+from planner.core.event import Containment, Event, Role
 from planner.core.posting import Measures
-from planner.core.rating import unreadable
 from planner.core.revenue import Item
 from planner.flows import earnings, ingest, regrouped, renamed
-from planner.flows.successors import days_of
+from planner.flows.survey import Summary, known_containments, survey, survey_by_query
 from planner.ledger import formats, reading
-from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
+from planner.ledger.bulk_columns import NotPlain
+from planner.ledger.bulk_file import opened_for_queries
+from planner.ledger.format import File, Format, Given, Read, Refused
 from planner.store import imports, streams
 from planner.store.engine import Connection, Store
 from planner.store.streams import Stream
 
 ROWS_AT_ONCE = 2_000
-NAMED_MAX = 100
-"""Rows that are named in a summary, of those that were refused; all are counted."""
 
 BAD_ROWS = "a row cannot be read, and nothing was stored"
 """Why an import stopped; how such rows are left out instead is said by the door, in its own words."""
@@ -53,53 +51,6 @@ class Import:
     account: str = ""
     strict: bool = True
     dry_run: bool = False
-
-
-@dataclass(slots=True)
-class Summary:
-    """What was found in a file, and what became of it.
-
-    ``outcomes`` counts rows by what became of them, ``refused`` names those that could not be read with their reasons,
-    ``skipped`` counts those left out on purpose by reason. ``containment`` says for each provider whether prompts
-    contain their cached part, and how that is known. ``measures`` are of the rows that were booked by this import,
-    ``unpriced`` counts those without a cost by reason; ``evidence_usd`` is what rows state that do not count.
-    ``revenue`` is what items come to: kind and currency -> amount. ``in_place``: the rows stay in their file.
-    """
-
-    file: str
-    format: str
-    because: str
-    source: str
-    role: str
-    dry_run: bool
-    strict: bool
-    in_place: bool = False
-    import_id: int | None = None
-    repeated: int | None = None
-    rows: int = 0
-    previewed: int | None = None
-    outcomes: Counter[str] = field(default_factory=Counter)
-    refused: list[Refused] = field(default_factory=list)
-    refused_rows: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
-    containment: dict[str, Containment] = field(default_factory=dict)
-    measures: dict[str, Measures] = field(default_factory=dict)
-    unpriced: Counter[str] = field(default_factory=Counter)
-    evidence_usd: Decimal = Decimal(0)
-    revenue: dict[tuple[str, str], str] = field(default_factory=dict)
-    stopped: str | None = None
-    told: tuple[tuple[Event, dict[int, bool]], ...] = ()
-
-    def refuse(self, refused: Refused) -> None:
-        """Count a row that cannot be read, and name it while there are few."""
-        self.refused_rows += 1
-        if len(self.refused) < NAMED_MAX:
-            self.refused.append(refused)
-
-    def refuse_once(self, refused: Refused) -> None:
-        """Do the same with a row that may have been refused before, when the whole file was looked at."""
-        if not any(known.place == refused.place for known in self.refused):
-            self.refuse(refused)
 
 
 class Undone(Exception):  # no error: what was tried is taken back
@@ -156,8 +107,7 @@ class Looked(NamedTuple):
     @property
     def containments(self) -> Mapping[str, Containment]:
         """Whether prompts contain their cached part, for each provider of which it is known."""
-        found = self.summary.containment.items()
-        return {provider: one for provider, one in found if one.includes_cached is not None}
+        return known_containments(self.summary)
 
 
 def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = False) -> Looked:
@@ -199,16 +149,11 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         renamed.refuse(connection, stream, looked.digest)
     if in_place and summary.repeated is not None:
         return looked
-    pulled = _survey(opened, chosen, given, summary)
+    pulled = _surveyed(asked.path, opened, looked, progress)
     if asked.strict and summary.refused_rows:
         summary.stopped = BAD_ROWS
         return looked
-    undecided = [provider or "-" for provider, found in summary.containment.items() if found.because == UNKNOWN]
-    if undecided:
-        raise InvalidInput(
-            "includes_cached",
-            f"it is not known whether prompts of {', '.join(undecided)} contain their cached part: say",
-        )
+    known_containments(summary)
     if in_place:
         summary.told = tuple((event, dict.fromkeys(days, False)) for event, days in summary.told)
     with store.read() as connection:
@@ -219,61 +164,19 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
     return looked
 
 
-class _Survey:
-    """What all rows of a file show together: what prompts contain, who was paid on which days, what is impossible."""
+def _surveyed(path: Path, opened: File, looked: Looked, progress: Progress) -> list[Event]:
+    """See what all rows show, by queries where the rows stay in their file; return those grouped as was asked."""
+    chosen, given, summary = looked.chosen, looked.given, looked.summary
+    if summary.in_place:
+        with suppress(NotPlain):
 
-    def __init__(self, given: Given) -> None:
-        self._given = given
-        self._judges: dict[str, Judge] = {}
-        # Whether counts contradict each other depends on what the prompts contain, which the last row may decide.
-        self._doubtful: list[tuple[str, str, dict[bool, str | None]]] = []
-        self._told: dict[tuple[str | None, ...], tuple[Event, dict[int, bool]]] = {}
+            def told(share: float) -> None:
+                progress("reading", int(looked.size * share), looked.size)
 
-    def see(self, place: str, event: Event) -> None:
-        """Note what one row shows."""
-        provider = event.provider or ""
-        if any(event.counts.get(name) for name in _TOKENS):
-            self._judges.setdefault(provider, Judge(self._given.includes_cached)).see(event)
-        problems = {inside: unreadable(event, includes_cached=inside) for inside in (True, False)}
-        # A row that is impossible one way only says which way it is, and that is the judge's to weigh.
-        if problems[False] is not None:
-            self._doubtful.append((place, provider, problems))
-        named = event.request_id is not None
-        _event, days = self._told.setdefault((event.offer, event.channel, provider, event.model), (event, {}))
-        for day in days_of(event):
-            days[day] = days.get(day, True) and named
-
-    def end(self, summary: Summary) -> None:
-        """Write what was found."""
-        summary.containment = {provider: judge.verdict() for provider, judge in self._judges.items()}
-        for place, provider, problems in self._doubtful:
-            found = summary.containment.get(provider)
-            problem = problems[found is None or found.includes_cached is not False]
-            if problem is not None:
-                summary.refuse(Refused(place, problem))
-        summary.told = tuple(self._told.values())
-
-
-_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens")
-
-
-def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> list[Event]:
-    """See whether every row can be read, and what they show together; return those that were grouped as was asked."""
-    survey, grouped = _Survey(given), list[Event]()
-    for read in chosen.read(opened, given):
-        summary.rows += 1
-        if isinstance(read, Refused):
-            summary.refuse(read)
-        elif isinstance(read, Skipped):
-            summary.skipped[read.reason] += 1
-        elif isinstance(read.said, Event):
-            survey.see(read.place, read.said)
-            if chosen.name in formats.GROUPED:
-                grouped.append(read.said)
-        elif summary.role == Role.EVIDENCE.value:
-            raise InvalidInput("role", "revenue has none and always counts: leave it out")
-    survey.end(summary)
-    return grouped
+            with opened_for_queries(path, chosen.name, given, told) as file:
+                survey_by_query(file, chosen, given, summary)
+                return []
+    return survey(opened, chosen, given, summary)
 
 
 def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:

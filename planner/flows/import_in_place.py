@@ -6,8 +6,9 @@ from datetime import datetime
 from planner.core.errors import Conflict
 from planner.core.posting import Measures
 from planner.flows import bulk
-from planner.flows.import_file import PREVIEWED, Import, Looked, Progress, Summary, Undone, look, written
+from planner.flows.import_file import PREVIEWED, Import, Looked, Progress, Undone, look, written
 from planner.flows.rating_in_place import Rating, Rows, rate
+from planner.flows.survey import Summary
 from planner.store import imports
 from planner.store.engine import Connection, Store
 

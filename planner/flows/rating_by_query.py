@@ -5,17 +5,17 @@ laid beside the file. What comes back are sums, the same to the last digit as `p
 by row.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from planner.core.errors import InvalidInput
-from planner.core.event import Containment, Event, Judge
+from planner.core.event import Containment, Event
 from planner.core.money import PICO
 from planner.core.periods import slot_start
-from planner.core.posting import Dims, Sums
+from planner.core.posting import Dims, Posting
 from planner.core.price import Context
 from planner.core.rate_pieces import Piece, pieces_of
 from planner.core.units import Unit
@@ -26,7 +26,7 @@ from planner.ledger import cells, mapped
 from planner.ledger.bulk_columns import COUNT_MAX
 from planner.ledger.bulk_file import BulkFile, Shown, literal
 from planner.ledger.format import Given
-from planner.ledger.rating_sql import Partition, partition
+from planner.ledger.rating_sql import Grain, Partition, partition
 from planner.ledger.rating_tables import FOREVER, NEVER, Shape, micros, piece_columns, piece_row, shape_of
 from planner.store.streams import Stream
 
@@ -42,38 +42,18 @@ class Head(NamedTuple):
     dims: Dims
 
 
-@dataclass(slots=True)
-class Answer:
-    """What the plain rows come to. ``unserved`` are the events of names nobody knows an offer of."""
-
-    sums: Sums = field(default_factory=Sums)
-    rows: int = 0
-    unserved: list[Event] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """How the rows of a file are counted; see `planner.flows.rating_in_place.Rows`."""
+    """How the rows of a file are counted; see `planner.flows.rating_in_place.Rows`.
+
+    What comes back is summed up over stretches of ``grain``.
+    """
 
     given: Given
     stream: Stream
     containments: Mapping[str, Containment]
     at: datetime
-
-
-def judges(shown: Sequence[Shown], given: Given, bulk: BulkFile) -> dict[str, Judge]:
-    """Return what plain rows show of prompts, for each provider as the file spells it."""
-    found: dict[str, Judge] = {}
-    declared = mapped.declared_of(given, bulk.layout)
-    for one in shown:
-        if one.tokens:
-            provider = one.names.get("provider") or mapped.everywhere(given, bulk.layout).get("provider", "")
-            judge = found.setdefault(provider, Judge(declared))
-            judge.inside += one.inside
-            judge.beside += one.beside
-            judge.larger += one.larger
-            judge.cached += one.cached
-    return found
+    grain: Grain = Grain.SLOT
 
 
 def event_of(spelled: Mapping[str, str], given: Given, bulk: BulkFile) -> Event:
@@ -92,8 +72,17 @@ def event_of(spelled: Mapping[str, str], given: Given, bulk: BulkFile) -> Event:
     )  # fmt: skip
 
 
-def rate(bulk: BulkFile, asked: Question, record: Record) -> Answer:
+def rate(bulk: BulkFile, asked: Question, record: Record, book: Callable[[int, Posting], None]) -> list[Event]:
     """Rate the plain rows of a file; those that are odd are left out, and known to ``bulk`` afterwards.
+
+    Args:
+        bulk: the file.
+        asked: how its rows are counted.
+        record: everything on record.
+        book: is told what each cell comes to, and its slot.
+
+    Returns:
+        How rows name offers that nobody knows.
 
     Raises:
         NotPlain: the file is better read row by row.
@@ -103,7 +92,7 @@ def rate(bulk: BulkFile, asked: Question, record: Record) -> Answer:
     heads, strange = _heads(bulk, asked, record)
     inside = "names.inside"
     if bulk.columns.names:
-        cases = " OR ".join(_same(name.spelled) for name in names if name.inside)
+        cases = " OR ".join(same_text(name.spelled) for name in names if name.inside)
         inside = f"({cases})" if cases else "FALSE"
     else:
         inside = "TRUE" if all(name.inside for name in names) else "FALSE"
@@ -128,17 +117,14 @@ def rate(bulk: BulkFile, asked: Question, record: Record) -> Answer:
     heads_on = [f"told.{name} = heads.{name}" for name in bulk.columns.heads]
     heads_on += ["told.us >= heads.since", "told.us < heads.until"] if cut else []
     names_on = [f"told.{name} = names.{name}" for name in bulk.columns.names]
-    found = Answer()
     rows = bulk.rated(
-        parts, shape, names_on=" AND ".join(names_on) or "TRUE", heads_on=" AND ".join(heads_on) or "TRUE"
-    )
-    booked = Cells(names, [head.dims for head in heads], pieces, list(parts.units), bulk.layout)
+        parts, shape, names_on=" AND ".join(names_on) or "TRUE", heads_on=" AND ".join(heads_on) or "TRUE",
+        grain=asked.grain,
+    )  # fmt: skip
+    booked = Cells(names, [head.dims for head in heads], pieces, list(parts.units), shape, bulk.layout)
     for row in rows:
-        slot, posting = booked.posting(row)
-        found.sums.add(slot, slot, posting)
-        found.rows += posting.measures.rows
-    found.unserved = [name.event for name in names if name.served.offer is None]
-    return found
+        book(*booked.posting(row))
+    return [name.event for name in names if name.served.offer is None]
 
 
 # --- what the record says -----------------------------------------------------------------------------------
@@ -163,7 +149,7 @@ def _names(
     for one, event in events:
         said = asked.containments.get(event.provider or "")
         inside = event.includes_cached if said is None else said.includes_cached
-        if inside is None and one.cached:
+        if inside is None and one.cached + one.beyond:
             odd.append(one.names)
         else:
             served = record.tariffs.served(event, asked.stream.feed)
@@ -248,5 +234,6 @@ def _lay(
     bulk.lay("pieces", piece_columns(units, shape), rows)
 
 
-def _same(spelled: Mapping[str, str]) -> str:
+def same_text(spelled: Mapping[str, str]) -> str:
+    """Return the condition under which a row has exactly these texts."""
     return "(" + (" AND ".join(f"{name} = {literal(text)}" for name, text in spelled.items()) or "TRUE") + ")"

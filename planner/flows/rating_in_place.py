@@ -18,14 +18,15 @@ from pathlib import Path
 from planner.core.errors import InvalidInput
 from planner.core.event import Containment, Event, Role
 from planner.core.periods import slot_of, slot_start
-from planner.core.posting import Sums
+from planner.core.posting import Posting, Sums
 from planner.flows import ingest, rating_by_query
 from planner.flows.ingest import Result
 from planner.flows.posting import Record
 from planner.ledger import formats, reading
 from planner.ledger.bulk_columns import NotPlain
-from planner.ledger.bulk_file import opened_for_queries
+from planner.ledger.bulk_file import BulkFile, opened_for_queries
 from planner.ledger.format import File, Given, Read, Refused
+from planner.ledger.rating_sql import Grain
 from planner.store import bulk, streams
 from planner.store.bulk import Names
 from planner.store.engine import Connection
@@ -39,6 +40,8 @@ NAMES_MAX = 1_000
 """Names without an offer that are kept of a file, to see when one becomes known."""
 
 Progress = Callable[[int], None]
+Book = Callable[[int, Posting], None]
+"""Told what rows come to, and the slot of their use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +76,10 @@ class Rating:
 
 def rate(
     connection: Connection, rows: Rows, *, refuse: Callable[[Refused], None] = lambda _: None,
-    progress: Progress = lambda _: None, rows_max: int | None = None,
+    progress: Progress = lambda _: None, rows_max: int | None = None, book: Book | None = None,
+    grain: Grain = Grain.SLOT, file: BulkFile | None = None,
 ) -> Rating:  # fmt: skip
-    """Rate the rows of a file by everything on record: the engine.
+    """Rate the rows of a file by everything on record: plain rows of a table by a query, all others one by one.
 
     Args:
         connection: one consistent read.
@@ -83,15 +87,27 @@ def rate(
         refuse: is told each row that cannot be counted.
         progress: is told how many bytes of the file were read.
         rows_max: how many rows are rated at most.
+        book: is told what rows come to, at the slot of their use; None: they are summed up in what is returned.
+        grain: over which stretches of time rows may be told together, as of the first slot.
+        file: it is opened for queries already.
 
     Raises:
         InvalidInput: the file cannot be read, or tells of revenue.
     """
-    counting = _Counting(connection, rows, refuse)
     if rows_max is None and rows.stream.role is Role.LEDGER:
         with suppress(NotPlain):
-            return _by_query(connection, rows, counting, progress)
-        counting = _Counting(connection, rows, refuse)
+            counting = _Counting(connection, rows, refuse, book)
+            if file is not None:
+                return _by_query(connection, rows, counting, file, grain)
+            size = rows.path.stat().st_size
+
+            def told(share: float) -> None:
+                bulk.stay(connection)
+                progress(int(size * share))
+
+            with opened_for_queries(rows.path, rows.format, rows.given, told) as opened:
+                return _by_query(connection, rows, counting, opened, grain)
+    counting = _Counting(connection, rows, refuse, book)
     return _row_by_row(connection, rows, counting, reading.open_file(rows.path, progress), rows_max)
 
 
@@ -106,41 +122,43 @@ def _row_by_row(
     return counting.rating
 
 
-def _by_query(connection: Connection, rows: Rows, counting: "_Counting", progress: Progress) -> Rating:
+def _by_query(
+    connection: Connection, rows: Rows, counting: "_Counting", file: BulkFile, grain: Grain = Grain.SLOT
+) -> Rating:
     """Rate the plain rows of a file together, and the odd ones among them one by one.
 
     Raises:
         NotPlain: it is better read row by row; nobody was told of any row then.
     """
-    size = rows.path.stat().st_size
+    asked = rating_by_query.Question(
+        given=rows.given, stream=rows.stream, containments=rows.containments, at=rows.at, grain=grain
+    )
+    rating = counting.rating
 
-    def told(share: float) -> None:
-        bulk.stay(connection)
-        progress(int(size * share))
+    def book(slot: int, posting: Posting) -> None:
+        counting.book(slot, posting)
+        rating.rows += posting.measures.rows
+        rating.outcomes[RATED] += posting.measures.rows
 
-    with opened_for_queries(rows.path, rows.format, rows.given, told) as file:
-        asked = rating_by_query.Question(
-            given=rows.given, stream=rows.stream, containments=rows.containments, at=rows.at
-        )
-        answer = rating_by_query.rate(file, asked, counting.record)
-        rating = counting.rating
-        rating.sums, rating.rows = answer.sums, answer.rows
-        if answer.rows:
-            rating.outcomes[RATED] = answer.rows
-        rating.unserved |= {_names(event) for event in answer.unserved[:NAMES_MAX] if _named(event)}
-        if file.has_odd:
-            _row_by_row(connection, rows, counting, file.odd())
-        return rating
+    unserved = rating_by_query.rate(file, asked, counting.record, book)
+    rating.unserved |= {_names(event) for event in unserved[:NAMES_MAX] if _named(event)}
+    return _row_by_row(connection, rows, counting, file.odd()) if file.has_odd else rating
 
 
 class _Counting:
     """Counts rows into sums, each id and each request once."""
 
-    def __init__(self, connection: Connection, rows: Rows, refuse: Callable[[Refused], None]) -> None:
+    def __init__(
+        self, connection: Connection, rows: Rows, refuse: Callable[[Refused], None], book: "Book | None" = None
+    ) -> None:
         self.rating = Rating()
+        self.book = book or self._add
         self.record, self._rows, self._refuse = Record(connection), rows, refuse
         self._ids: set[bytes] = set()
         self._requests: set[bytes] = set()
+
+    def _add(self, slot: int, posting: Posting) -> None:
+        self.rating.sums.add(slot, slot, posting)
 
     def count(self, piece: list[Read]) -> None:
         """Count some rows."""
@@ -177,7 +195,7 @@ class _Counting:
                 return Result(ingest.SAME_REQUEST)
             self._requests.add(request)
         slot = slot_of(event.at)
-        self.rating.sums.add(slot, slot, judged.posting)
+        self.book(slot, judged.posting)
         if judged.served.offer is None and len(self.rating.unserved) < NAMES_MAX and _named(event):
             self.rating.unserved.add(_names(event))
         return Result(RATED)

@@ -16,7 +16,7 @@ COUNT_MAX = 10**13
 
 _SIGNED = frozenset({"tinyint", "smallint", "integer", "bigint"})
 _WHOLE = _SIGNED | {"utinyint", "usmallint", "uinteger", "ubigint", "hugeint", "uhugeint"}
-_PRINTABLE = r"[ -~]{1,800}"
+_PRINTABLE = "[ -~]+"
 _DIGITS = "[0-9]{1,14}"
 _DOLLARS = r"[0-9]{1,6}(\.[0-9]{1,12})?"
 _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
@@ -124,7 +124,12 @@ def _label(column: str, kind: str) -> Column:
 def _id(column: str, kind: str) -> Column:
     found = _label(column, kind)
     plain = f"{column} IS NOT NULL"
-    return Column(found.value, plain if kind in _WHOLE else f"{plain} AND regexp_full_match({column}, '{_PRINTABLE}')")
+    return Column(
+        found.value,
+        plain
+        if kind in _WHOLE
+        else f"{plain} AND strlen({column}) <= {cells.TEXT_MAX} AND regexp_full_match({column}, '{_PRINTABLE}')",
+    )
 
 
 def _request(column: str, kind: str) -> Column:

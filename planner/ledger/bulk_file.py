@@ -26,16 +26,16 @@ from planner.ledger.csv_file import CsvFile, count_rows
 from planner.ledger.format import File, Given, Refused, Row
 from planner.ledger.mapping import Layout
 from planner.ledger.parquet import ParquetFile, values_of
-from planner.ledger.rating_sql import Partition
+from planner.ledger.rating_sql import Grain, Partition
 from planner.ledger.rating_tables import MICROS, Shape
 from planner.ledger.streams import ROW_BYTES_MAX
 
 MEMORY = "512MB"
 DISTINCT_MEMORY = "256MB"
 """What looking for ids that are there twice may take before it goes on on the disk."""
-LAID_AT_ONCE = 10_000
-ODD_MAX = 5_000_000
-"""More odd rows than that are no exception: the file is read row by row."""
+LAID_AT_ONCE, FETCHED_AT_ONCE = 10_000, 2_000
+ODD_MAX = 200_000
+"""More odd rows than these are no exception: then the file is read row by row."""
 _ROW = "file_row_number"
 _TICK_SECONDS = 0.2
 
@@ -47,9 +47,9 @@ Progress = Callable[[float], None]
 class Shown:
     """What the plain rows of one way to name who served them show together: how many of them show what.
 
-    ``inside``, ``beside``, ``larger`` and ``cached`` are what `planner.core.event.Judge` counts; ``days`` are those of
-    UTC since 1970. ``bare`` rows used nothing but a request, ``empty`` ones not even that. ``largest`` is the largest
-    count of any.
+    ``inside``, ``beside``, ``larger`` and ``cached`` are what `planner.core.event.Judge` counts of rows with
+    ``tokens``, ``beyond`` are others with a cached part; ``days`` are those of UTC since 1970. ``bare`` rows used
+    nothing but a request, ``empty`` ones not even that. ``largest`` is the largest count of any.
     """
 
     names: Mapping[str, str]
@@ -60,6 +60,7 @@ class Shown:
     beside: int
     larger: int
     cached: int
+    beyond: int
     impossible_inside: int
     impossible_beside: int
     bare: int
@@ -78,6 +79,7 @@ class BulkFile:
     _file: File
     _progress: Progress
     _odd: int = field(default=0)
+    _known: tuple[int, list[Shown]] | None = field(default=None)
 
     # --- what its rows show -------------------------------------------------------------------------------
 
@@ -87,17 +89,31 @@ class BulkFile:
         Raises:
             NotPlain: the rows are better read one by one.
         """
-        self._odd = self._mark(f"NOT coalesce({self.columns.plain}, FALSE)")
+        if self._known is not None and self._known[0] == self._odd:
+            return self._known[1]
+        found = self._shown()
+        if found is None:
+            self._odd += self._mark(f"NOT coalesce({self.columns.plain}, FALSE)")
+            found = self._shown()
+        if found is None:
+            raise NotPlain
+        self._known = self._odd, found
+        return found
+
+    def _shown(self) -> list[Shown] | None:
+        """Return what rows show, if all of them are plain that are not known to be odd."""
         inside, beside = (self._partition(inside=inside) for inside in (True, False))
         total, prompt = self._told_by(self.columns.total, "-1"), self._count("input_tokens")
         cached = f"({inside.read} + {inside.written})"
         output = self._count("output_tokens")
+        tokens = f"({prompt} > 0 OR {output} > 0 OR {inside.read} > 0)"
         conditions = {
-            "tokens": f"{prompt} > 0 OR {output} > 0 OR {inside.read} > 0",
-            "inside": f"{cached} > 0 AND {total} = {prompt} + {output}",
-            "beside": f"{cached} > 0 AND {total} = {prompt} + {cached} + {output}",
-            "larger": f"{cached} > {prompt}",
-            "cached": f"{cached} > 0",
+            "tokens": tokens,
+            "inside": f"{tokens} AND {cached} > 0 AND {total} = {prompt} + {output}",
+            "beside": f"{tokens} AND {cached} > 0 AND {total} = {prompt} + {cached} + {output}",
+            "larger": f"{tokens} AND {cached} > {prompt}",
+            "cached": f"{tokens} AND {cached} > 0",
+            "beyond": f"NOT {tokens} AND {cached} > 0",
             "impossible_inside": rating_sql.impossible(inside),
             "impossible_beside": rating_sql.impossible(beside),
             "bare": rating_sql.nothing_used(inside),
@@ -107,12 +123,15 @@ class BulkFile:
         names = list(self.columns.names)
         keys = [*names, f"us // {86_400 * MICROS}"]
         largest = ", ".join(self.columns.counts) or "0"
+        places = ", ".join(str(place + 1) for place in range(len(keys)))
         query = (
-            f"SELECT {', '.join(keys)}, count(*), {', '.join(sums)}, max(greatest({largest}, 0))"
-            f" FROM ({self._told()}) GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}"
+            f"SELECT {', '.join(keys)}, count(*), {', '.join(sums)}, max(greatest({largest}, 0)),"
+            f" sum(CASE WHEN plain THEN 0 ELSE 1 END) FROM ({self._told(judged=True)}) GROUP BY {places}"
         )
         found: dict[tuple[str, ...], list[Any]] = {}
-        for row in self._run(query):
+        for *row, odd in self._run(query):
+            if odd:
+                return None
             key, day, figures = tuple(row[: len(names)]), row[len(names)], row[len(names) + 1 :]
             had = found.setdefault(key, [[], *([0] * len(figures))])
             had[0].append(day)
@@ -123,7 +142,10 @@ class BulkFile:
             for key, (days, rows, tokens, *rest) in found.items()
         ]
 
-    def mark_wrong(self, inside: str, count_max: int, odd_texts: Sequence[Mapping[str, str]], odd_time: str) -> None:
+    def mark_wrong(
+        self, inside: str, count_max: int, odd_texts: Sequence[Mapping[str, str]], odd_time: str, *,
+        impossible: bool = True,
+    ) -> None:  # fmt: skip
         """Make rows odd whose counts contradict each other or are beyond a bound, or of which one says the rest.
 
         Args:
@@ -131,9 +153,11 @@ class BulkFile:
             count_max: the most of anything that a plain row counts.
             odd_texts: names, or heads, of rows that are looked at one by one.
             odd_time: the condition under which ``us`` is no moment of a row, or "".
+            impossible: whether counts that contradict each other make a row odd, or rows that are not even requests.
         """
         parts = rating_sql.partition(tuple(self.columns.counts), inside)
-        wrong = [rating_sql.impossible(parts), _empty(parts), odd_time or "FALSE"]
+        wrong = [rating_sql.impossible(parts), _empty(parts)] if impossible else []
+        wrong += [odd_time] if odd_time else []
         wrong += [f"{name} > {count_max}" for name in self.columns.counts]
         wrong += [
             " AND ".join(f"{name} = {literal(text)}" for name, text in one.items()) or "TRUE" for one in odd_texts
@@ -178,16 +202,17 @@ class BulkFile:
                 f"INSERT INTO {table} SELECT {columns}", [list(column) for column in zip(*piece, strict=True)]
             )
 
-    def rated(self, parts: Partition, shape: Shape, *, names_on: str, heads_on: str) -> Iterator[dict[str, Any]]:
-        """Yield what the rows that are not odd come to, cell by cell."""
+    def rated(
+        self, parts: Partition, shape: Shape, *, names_on: str, heads_on: str, grain: Grain
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield what the rows that are not odd come to, cell by cell; see `planner.ledger.rating_sql.rating`."""
         query = rating_sql.rating(
-            self._told(), parts, shape, names_on=names_on, heads_on=heads_on, stated=self.columns.stated is not None
-        )
+            self._told(), parts, shape, names_on=names_on, heads_on=heads_on, stated=self.columns.stated is not None,
+            grain=grain,
+        )  # fmt: skip
         self._run(query, fetch=False)
-        described = [one[0] for one in self._engine.description or ()]
-        while batch := self._engine.fetchmany(2_000):
-            for row in batch:
-                yield dict(zip(described, row, strict=True))
+        while batch := self._engine.fetchmany(FETCHED_AT_ONCE):
+            yield from batch
 
     def odd(self) -> File:
         """Return the odd rows as a file of their own, in their order, each at its place."""
@@ -209,14 +234,15 @@ class BulkFile:
     def _told_by(self, column: Column | None, nothing: str) -> str:
         return nothing if column is None else "total"
 
-    def _told(self) -> str:
-        """Return the query of the rows that are not odd."""
+    def _told(self, *, judged: bool = False) -> str:
+        """Return the query of the rows that are not known to be odd, with whether they are ``plain``."""
         c = self.columns
         fields = {"us": c.us, **c.names, **c.heads, **c.counts, "stated": c.stated, "total": c.total}
         listed = ", ".join(f"{column.value} AS {name}" for name, column in fields.items() if column is not None)
         number = f", {_ROW}" if self._file.layout == "parquet" else ""
+        plain = f", coalesce({c.plain}, FALSE) AS plain" if judged else ""
         without = f" WHERE {_ROW} NOT IN (SELECT {_ROW} FROM odd)" if self._odd else ""
-        return f"SELECT {listed}{number} FROM {self._source}{without}"
+        return f"SELECT {listed}{number}{plain} FROM {self._source}{without}"
 
     def _mark(self, condition: str, among: str | None = None) -> int:
         """Make rows odd, and return how many; a file whose rows have no numbers is read row by row instead."""
@@ -227,7 +253,8 @@ class BulkFile:
                 raise NotPlain
             return 0
         before = self._engine.execute("SELECT count(*) FROM odd").fetchall()[0][0]
-        self._run(f"INSERT INTO odd SELECT {_ROW} FROM {told} WHERE {condition} ON CONFLICT DO NOTHING")
+        some = f"SELECT {_ROW} FROM {told} WHERE {condition} LIMIT {ODD_MAX + 1}"
+        self._run(f"INSERT INTO odd {some} ON CONFLICT DO NOTHING")
         after = self._engine.execute("SELECT count(*) FROM odd").fetchall()[0][0]
         if after > ODD_MAX:
             raise NotPlain
@@ -238,6 +265,7 @@ class BulkFile:
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(self._engine.execute, query)
             try:
+                self._progress(0.0)
                 while not wait([running], _TICK_SECONDS).done:
                     self._progress(max(0.0, self._engine.query_progress()) / 100)
             except BaseException:

@@ -10,12 +10,13 @@ engines, silently.
 """
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from planner.core.periods import SLOT_SECONDS
 from planner.core.units import Unit
 from planner.core.usage import COUNTS
-from planner.ledger.rating_tables import MICROS, NO_RATE, NO_TIER, Shape, piece_columns
+from planner.ledger.rating_tables import MICROS, NO_RATE, NO_TIER, Shape, kinds, piece_columns
 
 WITHOUT_TIER, NOTHING_COUNTED = -1, -2
 """Why a row has none: the tier has no price, or nothing is known of it but that it was a request."""
@@ -23,6 +24,25 @@ WITHOUT_TIER, NOTHING_COUNTED = -1, -2
 _ZERO = "0"
 _JOINED = ("name", "since", "until", "shortest", "longer", "minute_from", "minute_to", "weekdays")
 _MINUTE, _DAY = 60 * MICROS, 86_400 * MICROS
+
+
+class Grain(StrEnum):
+    """A stretch of time over which rows are summed up."""
+
+    SLOT = "slot"
+    DAY = "day"
+    MONTH = "month"
+    ALL = "all"
+
+
+_SLOTS = {
+    Grain.SLOT: f"us // {SLOT_SECONDS * MICROS}",
+    Grain.DAY: f"us // {_DAY} * {_DAY // (SLOT_SECONDS * MICROS)}",
+    Grain.MONTH: f"epoch_us(date_trunc('month', make_timestamp(us))) // {SLOT_SECONDS * MICROS}",
+    Grain.ALL: _ZERO,
+}
+KEYS = ("slot", "piece", "head", "used", "why", "certain", "priced_by")
+"""What rows are told apart by: ``used`` has a bit for each unit, if the name of a band depends on it."""
 
 
 class Partition(NamedTuple):
@@ -119,8 +139,13 @@ def amount(quantity: str, pico: str, per: str) -> str:
     return f"CASE WHEN {per} = 1 THEN {whole} ELSE {whole} // {per} + CASE WHEN {up} THEN 1 ELSE 0 END END"
 
 
-def rating(told: str, parts: Partition, shape: Shape, *, names_on: str, heads_on: str, stated: bool) -> str:
-    """Return the query: one row of sums for each slot, piece and combination of heads, and what tells rows apart.
+def rating(
+    told: str, parts: Partition, shape: Shape, *, names_on: str, heads_on: str, stated: bool, grain: Grain = Grain.SLOT
+) -> str:
+    """Return the query of sums: for each stretch of time, piece, combination of heads, and whatever tells rows apart.
+
+    Its columns are those of `KEYS`, the number of rows, what they stated, and for each unit its quantity and its
+    amounts by `planner.ledger.rating_tables.kinds`.
 
     Args:
         told: a query of rows: ``us``, counts, ``stated`` in 1e-12 USD, and what names and heads are joined by.
@@ -129,13 +154,14 @@ def rating(told: str, parts: Partition, shape: Shape, *, names_on: str, heads_on
         names_on: how a row finds its name.
         heads_on: how it finds its heads.
         stated: whether rows may state a cost.
+        grain: over which stretches rows are summed up; each stands at its first slot.
     """
     units = list(parts.units)
     quantities = ", ".join(f"{net} AS {unit}" for unit, net in parts.units.items())
     why = _why(parts, shape)
     mask = " + ".join(f"(CASE WHEN {unit} > 0 THEN {1 << place} ELSE 0 END)" for place, unit in enumerate(units))
     keys = {
-        "slot": f"us // {SLOT_SECONDS * MICROS}",
+        "slot": _SLOTS[grain],
         "piece": "piece",
         "head": "head",
         "used": f"CASE WHEN varied = 1 THEN {mask} ELSE 0 END" if shape.varied else _ZERO,
@@ -146,9 +172,8 @@ def rating(told: str, parts: Partition, shape: Shape, *, names_on: str, heads_on
     sums = ["count(*) AS n", f"sum({'CASE WHEN stated > 0 THEN stated ELSE 0 END' if stated else _ZERO}) AS stated"]
     for unit in units:
         sums.append(f"sum({unit}) AS {unit}")
-        kinds = ("low", *(("high",) if unit in shape.high else ()), *(("listed",) if shape.listed else ()))
         free = f"CASE WHEN {why} = 0 THEN {{}} ELSE 0 END" if why != _ZERO else "{}"
-        sums += [f"sum({free.format(_cost(unit, kind))}) AS {unit}_{kind}" for kind in kinds]
+        sums += [f"sum({free.format(_cost(unit, kind))}) AS {unit}_{kind}" for kind in kinds(unit, shape)]
     places = ", ".join(str(place + 1) for place in range(len(keys)))
     rows = ", ".join(("us", "head", *(("stated",) if stated else ()), *units))
     prices = ", ".join(name for name, _type in piece_columns(units, shape) if name not in _JOINED)

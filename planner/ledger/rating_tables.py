@@ -70,14 +70,18 @@ def varied(piece: Piece, units: Iterable[Unit]) -> bool:
     return len({piece.band([unit]) for unit in units if card.rates.rate_unit(unit) is not None}) > 1
 
 
+def kinds(unit: Unit, shape: Shape) -> tuple[str, ...]:
+    """Return which amounts of a unit are summed: at least, at most, and at list price, where these are not the same."""
+    return "low", *(("high",) if unit in shape.high else ()), *(("listed",) if shape.listed else ())
+
+
 def piece_columns(units: Sequence[Unit], shape: Shape) -> list[tuple[str, str]]:
     """Return the columns of the table of prices: name and type."""
     found = [(name, "BIGINT") for name in ("piece", "name", "since", "until", "shortest", "longer")]
     found += [(name, "BIGINT") for name in ("minute_from", "minute_to", "weekdays", "varied", "unasked")]
     for unit in units:
         found.append((f"{unit}_why", "BIGINT"))
-        kinds = ("low", *(("high",) if unit in shape.high else ()), *(("listed",) if shape.listed else ()))
-        found += [(f"{unit}_{kind}_{part}", WIDE) for kind in kinds for part in ("pico", "per")]
+        found += [(f"{unit}_{kind}_{part}", WIDE) for kind in kinds(unit, shape) for part in ("pico", "per")]
     return found
 
 
@@ -94,8 +98,7 @@ def piece_row(number: int, name: int, piece: Piece, units: Sequence[Unit], shape
     for unit in units:
         reason = piece.unpriced.get(unit)
         row.append(0 if reason is None else NO_RATE if reason.startswith("no_rate") else NO_TIER)
-        kinds = (True, unit in shape.high, shape.listed)
-        for wanted, one in zip(kinds, piece.prices.get(unit, (None, None, None)), strict=True):
-            if wanted:
-                row += [0, 1] if one is None else [one.pico, one.per]
+        price = piece.prices.get(unit)
+        for kind in kinds(unit, shape):
+            row += [0, 1] if price is None else getattr(price, kind)
     return row

@@ -14,8 +14,9 @@ from planner.core.event import Role
 from planner.core.money import pico_text
 from planner.flows import agreement
 from planner.flows.focus_report import focus_report
-from planner.flows.import_file import Import, Summary, import_file
+from planner.flows.import_file import Import, import_file
 from planner.flows.margin_report import Question, margin_report
+from planner.flows.survey import Summary
 from planner.store.engine import Store
 from tests.data import shared
 

@@ -11,11 +11,14 @@ import duckdb
 import pytest
 
 from planner.core.claim import Segment
-from planner.core.event import Containment, Role
+from planner.core.event import Containment, Event, Role
 from planner.core.price import Band, Rate, RateTable, UnitPrice, When
 from planner.core.units import Unit
 from planner.flows import rating_in_place
 from planner.flows.rating_in_place import Rating, Rows
+from planner.flows.survey import Summary, survey, survey_by_query
+from planner.ledger import formats, reading
+from planner.ledger.bulk_file import opened_for_queries
 from planner.ledger.format import Given, Refused
 from planner.store.engine import Store
 from planner.store.streams import Stream
@@ -50,8 +53,9 @@ def counted(
     with store.read() as connection:
         counting = rating_in_place._Counting(connection, rows, refused.append)
         if by_query:
-            return rating_in_place._by_query(connection, rows, counting, lambda _: None), refused
-        opened = rating_in_place.reading.open_file(path)
+            with opened_for_queries(path, rows.format, rows.given) as file:
+                return rating_in_place._by_query(connection, rows, counting, file), refused
+        opened = reading.open_file(path)
         return rating_in_place._row_by_row(connection, rows, counting, opened), refused
 
 
@@ -64,6 +68,29 @@ def same(store: Store, path: Path, mapping: Mapping[str, Any], **more: Any) -> R
     assert (other.rows, other.outcomes, others) == (one.rows, one.outcomes, refused)
     assert other.unserved == one.unserved
     return other
+
+
+def looked(path: Path, mapping: Mapping[str, Any], **words: Any) -> Summary:
+    """Look at a file as a whole both ways, hold the two against each other, and return what they found."""
+    form, given, found = formats.named("mapping"), Given(source="log", mapping=mapping, **words), list[Summary]()
+    for by_query in (False, True):
+        summary = Summary("f", "mapping", "", "log", "ledger", dry_run=False, strict=False, in_place=True)
+        if by_query:
+            with opened_for_queries(path, form.name, given) as file:
+                survey_by_query(file, form, given, summary)
+        else:
+            survey(reading.open_file(path), form, given, summary)
+        found.append(summary)
+    one, other = found
+    assert (other.rows, other.refused_rows, other.containment) == (one.rows, one.refused_rows, one.containment)
+    assert sorted(other.refused) == sorted(one.refused)
+    assert {key(event): set(days) for event, days in other.told} == {key(event): set(days) for event, days in one.told}
+    return other
+
+
+def key(event: Event) -> tuple[str | None, ...]:
+    """Return how a row names who served it."""
+    return event.offer, event.channel, event.provider, event.model
 
 
 def test_usual_rows_of_a_csv(books: Store, tmp_path: Path) -> None:
@@ -167,7 +194,8 @@ def told(dice: Random, number: int) -> dict[str, object]:
     elif odd < 0.1:
         found |= dice.choice((
             {"service_tier": "huge"}, {"customer": "a\nb"}, {"at": NOON + 3 * DAY},
-            {"at": datetime(1999, 1, 1, tzinfo=UTC)}, {"cost": Decimal(-1)}, dict.fromkeys(WIDE_COUNTS.values()), dict.fromkeys(WIDE_COUNTS.values(), 0),
+            {"at": datetime(1999, 1, 1, tzinfo=UTC)}, {"cost": Decimal(-1)},
+            dict.fromkeys(WIDE_COUNTS.values()), dict.fromkeys(WIDE_COUNTS.values(), 0),
         ))  # fmt: skip
     return found
 
@@ -182,4 +210,5 @@ def test_any_rows_of_a_table(books: Store, tmp_path: Path, seed: int, more: dict
     settled = {"acme": Containment(includes_cached=bool(seed % 2), because="sums")}
     found = same(priced(books), path, {**WIDE, **more}, containments=settled if "includes_cached" not in more else {})
     assert found.outcomes["rated"] > 200
+    assert looked(path, {**WIDE, **more}).refused_rows > 10
     assert {dims.unpriced for _slot, _booked, dims in found.sums.facts} >= {"", "no_price", "no_tier_price"}

@@ -9,8 +9,9 @@ import pytest
 
 from planner.core.errors import Conflict
 from planner.core.event import Role
-from planner.flows.import_file import Import, Summary, import_file
+from planner.flows.import_file import Import, import_file
 from planner.flows.second import By
+from planner.flows.survey import Summary
 from planner.flows.void import void
 from planner.store import usage
 from planner.store.engine import Store

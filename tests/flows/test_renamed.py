@@ -7,7 +7,8 @@ import pytest
 
 from planner.core.errors import AlreadyImported, InvalidInput
 from planner.core.event import Role
-from planner.flows.import_file import Summary, import_file
+from planner.flows.import_file import import_file
+from planner.flows.survey import Summary
 from planner.store.engine import Store
 from tests.bulk_books import asked, placed, row, written
 from tests.ledger_books import NOON, catch_up, choose, total
