@@ -19,7 +19,7 @@ _WHOLE = _SIGNED | {"utinyint", "usmallint", "uinteger", "ubigint", "hugeint", "
 _PRINTABLE = "[ -~]+"
 _DIGITS = "[0-9]{1,14}"
 _DOLLARS = r"[0-9]{1,6}(\.[0-9]{1,12})?"
-_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
+_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]([01][0-9]|2[0-3]):[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
 _OFFSET = r" ?(Z|z|UTC|[+-][0-9]{2}:[0-9]{2})"
 _NAMES = ("offer", "channel", "provider", "model", "service_tier", "region")
 _HEADS = ("plan", "customer", "task", "project", "key")
@@ -179,7 +179,8 @@ def _moment(column: str, kind: str, clock: Clock) -> Column:
         wide = f"CAST({number} AS HUGEINT)"
         scaled = f"{wide} * {each}" if each else f"{wide} // {clock.ticks // 1_000_000}"
         start = (clock.start - _EPOCH) // _MICRO
-        micros = f"TRY_CAST({scaled} + {start} AS BIGINT)"
+        # Before the start, halves would be cut off the other way.
+        micros = f"CASE WHEN {number} >= 0 THEN TRY_CAST({scaled} + {start} AS BIGINT) END"
     within = f"coalesce({micros} >= {EARLIEST_US} AND {micros} < {LATEST_US}, FALSE)"
     shift = clock.shift // _MICRO
     return Column(f"({micros} + {shift})" if shift else micros, within)

@@ -95,30 +95,39 @@ def open_csv(name: str, source: Bytes) -> CsvFile:
     return CsvFile(name, source, tuple(columns))
 
 
-def count_rows(source: Bytes) -> int:
-    """Return how many rows stand below the heading, right or wrong ones.
+def count_rows(file: CsvFile) -> int | None:
+    """Return how many rows stand below the heading; None where one has a cell more than columns, at its end.
 
     Raises:
         InvalidInput: the file cannot be read.
     """
-    plain = _count_plain(source)
+    plain = _count_plain(file)
     if plain is not None:
         return plain
-    with source.silent().opened() as stream:
-        return sum(1 for _line in lines(stream, quotes=True)) - 1
+    found = -1
+    with file.source.silent().opened() as stream:
+        for line in lines(stream, quotes=True):
+            found += 1
+            if (
+                line.text is not None
+                and line.text.rstrip(b"\r\n").endswith(b",")
+                and len(_cells(line.text)) != len(file.columns)
+            ):
+                return None
+    return found
 
 
-def _count_plain(source: Bytes) -> int | None:
-    """Count the ends of lines: these are the rows of a file without quotes and without blank lines; None for others."""
-    found, last = 0, b""
-    with source.silent().opened() as stream:
+def _count_plain(file: CsvFile) -> int | None:
+    """Count the ends of lines: these are the rows of a file without quotes, without blank lines, and of whole rows."""
+    found, commas, last = 0, 0, b""
+    with file.source.silent().opened() as stream:
         while piece := stream.read(ROW_BYTES_MAX):
             seam = last[-1:] + piece
             if b'"' in piece or any(begin in seam for begin in (b"\n\n", b"\n\r", b"\n ", b"\n\t", b"\n\v", b"\n\f")):
                 return None
-            found += piece.count(b"\n")
-            last = piece
-    return found - last.endswith(b"\n")
+            found, commas, last = found + piece.count(b"\n"), commas + piece.count(b","), piece
+    rows = found + (not last.endswith(b"\n"))
+    return rows - 1 if commas == rows * (len(file.columns) - 1) else None
 
 
 def _cells(text: bytes) -> list[str]:
