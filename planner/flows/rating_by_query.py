@@ -86,45 +86,50 @@ def rate(bulk: BulkFile, asked: Question, record: Record, book: Callable[[int, P
 
     Raises:
         NotPlain: the file is better read row by row.
+        RuntimeError: it turned out that not every row has one price; what was told before does not hold.
     """
     shown = bulk.survey()
     names, odd = _names(bulk, shown, asked, record)
     heads, strange = _heads(bulk, asked, record)
-    inside = "names.inside"
-    if bulk.columns.names:
-        cases = " OR ".join(same_text(name.spelled) for name in names if name.inside)
-        inside = f"({cases})" if cases else "FALSE"
-    else:
-        inside = "TRUE" if all(name.inside for name in names) else "FALSE"
     parts = partition(tuple(bulk.columns.counts), "names.inside = 1")
-    pieces = [
-        (number, piece) for number, name in enumerate(names) for piece in _pieces(name, list(parts.units), record, bulk)
-    ]
-    limit = _count_max(pieces, len(parts.units))
-    bounds = _out_of_time(shown, asked.at)
-    wrong = any(
-        (one.impossible_inside if name.inside else one.impossible_beside) for name in names for one in (name.shown,)
-    )
-    if odd or strange or wrong or bounds or any(one.empty or one.largest > limit for one in shown):
-        bulk.mark_wrong(inside, limit, [*odd, *strange], bounds)
-    bulk.mark_repeated()
+    units = list(parts.units)
+    pieces = [(number, piece) for number, name in enumerate(names) for piece in _pieces(name, units, record, bulk)]
+    _leave_out(bulk, names, [*odd, *strange], _count_max(pieces, len(units)), asked.at)
     shape = shape_of(
-        [piece for _name, piece in pieces], list(parts.units), bounded=not bulk.layout.cache_stated,
+        [piece for _name, piece in pieces], units, bounded=not bulk.layout.cache_stated,
         bare=any(one.bare for one in shown),
     )  # fmt: skip
     _lay(bulk, names, heads, pieces, parts, shape)
-    cut = any(head.since is not None or head.until is not None for head in heads)
-    heads_on = [f"told.{name} = heads.{name}" for name in bulk.columns.heads]
-    heads_on += ["told.us >= heads.since", "told.us < heads.until"] if cut else []
     names_on = [f"told.{name} = names.{name}" for name in bulk.columns.names]
-    rows = bulk.rated(
-        parts, shape, names_on=" AND ".join(names_on) or "TRUE", heads_on=" AND ".join(heads_on) or "TRUE",
-        grain=asked.grain,
-    )  # fmt: skip
-    booked = Cells(names, [head.dims for head in heads], pieces, list(parts.units), shape, bulk.layout)
-    for row in rows:
-        book(*booked.posting(row))
+    heads_on = [f"told.{name} = heads.{name}" for name in bulk.columns.heads]
+    if any(head.since is not None or head.until is not None for head in heads):
+        heads_on += ["told.us >= heads.since", "told.us < heads.until"]
+    booked, rows = Cells(names, [head.dims for head in heads], pieces, units, shape, bulk.layout), 0
+    for row in bulk.rated(parts, shape, names_on=names_on, heads_on=heads_on, grain=asked.grain):
+        slot, posting = booked.posting(row)
+        rows += posting.measures.rows
+        book(slot, posting)
+    if rows != bulk.plain_rows():
+        # A row that finds no price, or two, would otherwise be lost, or count twice, in silence.
+        raise RuntimeError("not every row was rated once")
     return [name.event for name in names if name.served.offer is None]
+
+
+def _leave_out(
+    bulk: BulkFile, names: Sequence[Name], odd: Sequence[Mapping[str, str]], count_max: int, at: datetime
+) -> None:
+    """Make rows odd that cannot be booked as they are, if there are any, and those that may have been told twice."""
+    bounds = _out_of_time([name.shown for name in names], at)
+    wrong = any(
+        (name.shown.impossible_inside if name.inside else name.shown.impossible_beside)
+        or name.shown.empty
+        or name.shown.largest > count_max
+        for name in names
+    )
+    if odd or wrong or bounds:
+        inside = " OR ".join(same_text(name.spelled) for name in names if name.inside)
+        bulk.mark_wrong(inside or "FALSE", count_max, odd, bounds)
+    bulk.mark_repeated()
 
 
 # --- what the record says -----------------------------------------------------------------------------------

@@ -203,16 +203,21 @@ class BulkFile:
             )
 
     def rated(
-        self, parts: Partition, shape: Shape, *, names_on: str, heads_on: str, grain: Grain
+        self, parts: Partition, shape: Shape, *, names_on: Sequence[str], heads_on: Sequence[str], grain: Grain
     ) -> Iterator[tuple[Any, ...]]:
         """Yield what the rows that are not odd come to, cell by cell; see `planner.ledger.rating_sql.rating`."""
         query = rating_sql.rating(
-            self._told(), parts, shape, names_on=names_on, heads_on=heads_on, stated=self.columns.stated is not None,
-            grain=grain,
+            self._told(), parts, shape, names_on=" AND ".join(names_on) or "TRUE",
+            heads_on=" AND ".join(heads_on) or "TRUE", stated=self.columns.stated is not None, grain=grain,
         )  # fmt: skip
         self._run(query, fetch=False)
         while batch := self._engine.fetchmany(FETCHED_AT_ONCE):
             yield from batch
+
+    def plain_rows(self) -> int:
+        """Return how many rows are not odd."""
+        ((rows,),) = self._engine.execute(f"SELECT count(*) FROM ({self._told()})").fetchall()
+        return int(rows)
 
     def odd(self) -> File:
         """Return the odd rows as a file of their own, in their order, each at its place."""
