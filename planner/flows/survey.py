@@ -134,7 +134,8 @@ class Survey:
     def end(self, summary: Summary) -> None:
         """Write what was found."""
         summary.containment = {provider: judge.verdict() for provider, judge in self._judges.items()}
-        for place, provider, problems in self._doubtful:
+        # In the order of the file, in which places such as `row 17` are not those of an alphabet.
+        for place, provider, problems in sorted(self._doubtful, key=lambda doubt: (len(doubt[0]), doubt[0])):
             found = summary.containment.get(provider)
             problem = problems[found is None or found.includes_cached is not False]
             if problem is not None:
