@@ -117,6 +117,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/imports"): _MONEY,
     ("GET", "/v1/imports"): _MONEY,
     ("POST", "/v1/imports/{id}/rerate"): _MONEY,
+    ("GET", "/v1/pulls"): _MONEY,
     ("POST", "/v1/revenue"): _MONEY,
     ("GET", "/v1/streams"): _MONEY,
     ("PUT", "/v1/streams/{source}"): _MONEY,

@@ -19,6 +19,7 @@ ledger = typer.Typer(help="What was booked, row by row.", no_args_is_help=True)
 def add_to(cli: typer.Typer) -> None:
     """Add these commands to the command line."""
     cli.command("import")(import_)
+    cli.command("pull")(pull)
     groups = {
         "report": report, "streams": streams, "customers": customers, "periods": periods, "ledger": ledger,
     }  # fmt: skip
@@ -65,6 +66,31 @@ def import_(
             "task": task, "includes_cached": includes_cached,
         },
     )  # fmt: skip
+
+
+def pull(
+    vendor: Annotated[str | None, typer.Argument(help="openai, anthropic or openrouter.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="The first day; by default what may still change.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="The day after the last one; by default today.")] = None,
+    only: Annotated[str | None, typer.Option(help="usage or costs; by default both.")] = None,
+    accept_less: Annotated[
+        bool, typer.Option("--accept-less", help="Also where these days held far more before.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask, show what would be done, and store nothing.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show instead how every report is.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pull what a vendor counted and billed into the ledger; again, only what changed is booked."""
+    from planner.cli import pulling
+
+    if listed or vendor is None:
+        pulling.list_pulls(as_json=as_json)
+    else:
+        pulling.pull(vendor, since=since, until=until, only=only, less=accept_less, dry_run=dry_run, as_json=as_json)
 
 
 By = Annotated[str, typer.Option(help="Heads, such as plan,month; also customer, task, model, provider, day, week.")]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from planner.core.rating import unreadable
 from planner.core.revenue import Item
 from planner.flows import earnings, ingest, regrouped, renamed
 from planner.flows.successors import days_of
+from planner.flows.vanished import Vanished, Whole, vanished
 from planner.ledger import formats, reading
 from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
 from planner.store import imports, streams
@@ -41,7 +42,8 @@ class Import:
     ``words`` are what a person said of its rows: fields of `planner.ledger.format.Given`; without a ``source`` the
     stream is named for the format. ``format`` None is guessed. ``role`` None is what the format is for. ``strict``
     stops before anything is stored where a single row cannot be read; otherwise such rows are left out and named.
-    ``dry_run`` stores nothing.
+    ``dry_run`` stores nothing. ``whole`` is the span of time of which the file has everything its stream has: rows on
+    record there that it does not tell again count nothing any more.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class Import:
     account: str = ""
     strict: bool = True
     dry_run: bool = False
+    whole: Whole | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class Summary:
     contain their cached part, and how that is known. ``measures`` are of the rows that were booked by this import,
     ``unpriced`` counts those without a cost by reason; ``evidence_usd`` is what rows state that do not count.
     ``revenue`` is what items come to: kind and currency -> amount. ``in_place``: the rows stay in their file.
+    ``vanished`` counts rows on record that were not told again, and now count nothing.
     """
 
     file: str
@@ -77,6 +81,7 @@ class Summary:
     import_id: int | None = None
     repeated: int | None = None
     rows: int = 0
+    vanished: int = 0
     previewed: int | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: list[Refused] = field(default_factory=list)
@@ -134,7 +139,7 @@ def import_file(
         return imports.begin(connection, asked.name, looked.digest, chosen.name, given.source, now(), by)
 
     summary.import_id = store.tell(begin)
-    for piece in _pieces(opened, chosen, given):
+    for piece in _pieces(opened, looked):
         _told(store, piece, looked, now, by)
     store.tell(lambda connection: imports.finish(connection, summary.import_id or 0, written(summary)))
     return summary
@@ -152,6 +157,7 @@ class Looked(NamedTuple):
     size: int
     digest: str
     summary: Summary
+    vanished: tuple[Event, ...] = ()
 
     @property
     def containments(self) -> Mapping[str, Containment]:
@@ -199,7 +205,7 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         renamed.refuse(connection, stream, looked.digest)
     if in_place and summary.repeated is not None:
         return looked
-    pulled = _survey(opened, chosen, given, summary)
+    told, known = _survey(opened, asked, chosen, given, summary), list[Vanished]()
     if asked.strict and summary.refused_rows:
         summary.stopped = BAD_ROWS
         return looked
@@ -213,10 +219,13 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         summary.told = tuple((event, dict.fromkeys(days, False)) for event, days in summary.told)
     with store.read() as connection:
         ingest.refuse_overlap(connection, stream, summary.told)
+        if asked.whole is not None:
+            known = vanished(connection, given.source, asked.whole, told)
         # As of other streams, a person may say that these rows count besides; each time, since a pull follows a pull.
-        if asked.role is None:
-            regrouped.refuse(connection, stream, pulled)
-    return looked
+        if asked.role is None and chosen.name in formats.GROUPED:
+            regrouped.refuse(connection, stream, [*told, *(one.event for one in known)])
+    summary.vanished = sum(not one.before for one in known)
+    return looked._replace(vanished=tuple(one.event for one in known if not one.before))
 
 
 class _Survey:
@@ -257,9 +266,10 @@ class _Survey:
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens")
 
 
-def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> list[Event]:
-    """See whether every row can be read, and what they show together; return those that were grouped as was asked."""
-    survey, grouped = _Survey(given), list[Event]()
+def _survey(opened: File, asked: Import, chosen: Format, given: Given, summary: Summary) -> list[Event]:
+    """See whether every row can be read, and what they show together; return those that are held against others."""
+    survey, held = _Survey(given), list[Event]()
+    holds = asked.whole is not None or chosen.name in formats.GROUPED
     for read in chosen.read(opened, given):
         summary.rows += 1
         if isinstance(read, Refused):
@@ -268,16 +278,17 @@ def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> lis
             summary.skipped[read.reason] += 1
         elif isinstance(read.said, Event):
             survey.see(read.place, read.said)
-            if chosen.name in formats.GROUPED:
-                grouped.append(read.said)
+            if holds:
+                held.append(read.said)
         elif summary.role == Role.EVIDENCE.value:
             raise InvalidInput("role", "revenue has none and always counts: leave it out")
     survey.end(summary)
-    return grouped
+    return held
 
 
-def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:
-    rows = (read for read in chosen.read(opened, given) if isinstance(read, Read))
+def _pieces(opened: File, looked: Looked) -> Iterator[list[Read]]:
+    told = (read for read in looked.chosen.read(opened, looked.given) if isinstance(read, Read))
+    rows = chain((Read("not told again", event) for event in looked.vanished), told)
     while piece := list(islice(rows, ROWS_AT_ONCE)):
         yield piece
 
@@ -344,4 +355,5 @@ def written(summary: Summary) -> dict[str, object]:
         "refused": summary.refused_rows,
         "skipped": dict(summary.skipped),
         "unpriced": dict(summary.unpriced),
+        **({"vanished": summary.vanished} if summary.vanished else {}),
     }

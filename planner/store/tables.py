@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from planner.store import ledger_tables as ledger
+from planner.store.buying import pulls
 from planner.store.columns import UtcTime, id_column, metadata
 from planner.store.governing import (
     assignments,
@@ -381,6 +382,6 @@ __all__ = [
     "customer_spends", "deliveries", "fees", "fetches", "free_offers", "fx_rates", "golden_facts", "heads", "holds",
     "keys", "ledger", "measurements", "metadata", "models", "offers", "payloads", "people", "plan_states",
     "plan_versions", "policies", "policy_drafts", "price_bands", "price_cards", "proposals", "provider_spellings",
-    "providers", "quality_bands", "quotes", "refreshes", "replies", "revisions", "scores", "seen_readings",
+    "providers", "pulls", "quality_bands", "quotes", "refreshes", "replies", "revisions", "scores", "seen_readings",
     "sessions", "sign_ins", "slots", "source_states", "sources", "terms", "webhooks",
 ]  # fmt: skip

@@ -102,6 +102,7 @@ TABLE = {
     ("POST", "/v1/imports"): "money",
     ("GET", "/v1/imports"): "money",
     ("POST", "/v1/imports/{id}/rerate"): "money",
+    ("GET", "/v1/pulls"): "money",
     ("POST", "/v1/revenue"): "money",
     ("GET", "/v1/streams"): "money",
     ("PUT", "/v1/streams/{source}"): "money",
