@@ -1,7 +1,7 @@
 """Vendors on loopback: usage and cost APIs in the documented shapes, with pages, groups, keys and faults."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,14 +23,17 @@ Buckets = dict[datetime, list[dict[str, Any]]]
 class Vendor:
     """A server of one vendor: ``lists`` holds what each path has day by day, and a test changes it while it runs.
 
-    ``page_buckets`` is how many buckets one page has at most. ``faults`` are answered once each, in their order: a
-    status, headers and a body. Paths that are not in ``lists`` answer 404.
+    ``page_buckets`` is how many buckets one page has at most. ``faults`` are answered once each, in their order and
+    after so many ``good`` answers: a status, headers and a body. ``before`` is done before each answer. Paths that are
+    not in ``lists`` answer 404.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.lists: dict[str, Buckets] = {}
         self.page_buckets = 7
+        self.good = 0
+        self.before: Callable[[], None] = lambda: None
         self.faults: list[tuple[int, Mapping[str, str], bytes]] = []
         self.asked: list[tuple[str, dict[str, list[str]]]] = []
         self.headers: list[dict[str, str]] = []
@@ -77,7 +80,8 @@ class Vendor:
         self, path: str, query: Mapping[str, list[str]], headers: Mapping[str, str]
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Return what a request is answered with."""
-        if self.faults:
+        self.before()
+        if self.faults and len(self.asked) > self.good:
             return self.faults.pop(0)
         if KEY not in (headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer ")):
             return 401, {}, b'{"error": {"message": "no such key"}}'
