@@ -1,4 +1,4 @@
-"""The tables of what vendors say of one's own account: every pull of usage and costs, and how far it came."""
+"""The tables of what is bought: every pull of a vendor's usage and costs, and what was promised in advance."""
 
 import sqlalchemy as sa
 
@@ -25,4 +25,28 @@ pulls = sa.Table(
     sa.CheckConstraint("outcome IN ('done', 'failed')", name="outcome"),
     sa.CheckConstraint("until > since", name="window"),
     sa.Index("ix_pulls_report", "vendor", "report", "id"),
+)
+
+# An amount that was paid or promised for usage of a provider. A row is never changed: it is taken off the record.
+commitments = sa.Table(
+    "commitments",
+    metadata,
+    id_column(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("channel_id", sa.Text, sa.ForeignKey("channels.id"), nullable=False),
+    sa.Column("provider_id", sa.Text, nullable=False),
+    sa.Column("model_id", sa.Text),  # NULL: every model of the provider
+    sa.Column("service_tier", sa.Text),  # NULL: every tier
+    sa.Column("amount", sa.Text, nullable=False),  # a decimal
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("amount_usd", sa.Text, nullable=False),  # a decimal, at the rate of the day it begins
+    sa.Column("valid_from", UtcTime, nullable=False),
+    sa.Column("valid_to", UtcTime, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),  # where the signed paper is
+    sa.Column("recorded_from", UtcTime, nullable=False),
+    sa.Column("recorded_to", UtcTime),
+    sa.Column("recorded_by", sa.Text, nullable=False),
+    sa.CheckConstraint("kind IN ('prepaid', 'spend', 'throughput')", name="kind"),
+    sa.CheckConstraint("valid_to > valid_from", name="valid_order"),
 )
