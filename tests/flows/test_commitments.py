@@ -1,6 +1,5 @@
 """Commitments in the margin report: a cost once, in the right month, and never in one that was closed."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
@@ -14,11 +13,10 @@ from planner.flows.margin_report import Question, margin_report, statement_diges
 from planner.store import commitments as rows
 from planner.store import tables as t
 from planner.store.engine import Store
-from tests.ledger_books import BROKERED, DAY, HOUR, NOON, SEPTEMBER, claim, close, event, listed, take
-from tests.make import MTOK, rates
+from tests.ledger_books import BROKERED, DAY, HOUR, NOON, OFFER, SEPTEMBER, claim, close, event, listed, take
+from tests.make import rates
 
 OCTOBER, NOVEMBER = (datetime(2026, month, 1, tzinfo=UTC) for month in (10, 11))
-DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def enter(store: Store, kind: str, amount: str, /, at: datetime = SEPTEMBER, **more: Any) -> int:
@@ -30,6 +28,11 @@ def enter(store: Store, kind: str, amount: str, /, at: datetime = SEPTEMBER, **m
     }  # fmt: skip
     done = store.tell(lambda connection: commitments.add(connection, row, at=at, actor="ada", reason="signed"))
     return int(done["id"])
+
+
+def void(store: Store, id_: int, at: datetime = NOON) -> None:
+    """Take a commitment off the record."""
+    store.tell(lambda connection: commitments.void(connection, id_, at=at, actor="ada", reason="a slip"))
 
 
 def report(store: Store, **more: Any) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def test_without_commitments_a_report_is_what_it_was(books: Store) -> None:
 
 @pytest.mark.parametrize("kind", ["prepaid", "spend"])
 def test_what_is_drawn_down_is_the_usage_and_what_is_left_a_cost_at_the_end(books: Store, kind: str) -> None:
-    """100 dollars, 9 of usage: 91 are a cost of October, in which the term ends, of no plan; usage of others is none."""
+    """100 dollars, 9 of usage: 91 are a cost of October, in which the term ends, and of no plan."""
     take(books, event("1", plan="pro"), event("2", OCTOBER, plan="pro"), event("3", OCTOBER + DAY))
     enter(books, kind, "100")
     assert beside(report(books)) == {"2026-09": ("3", "0"), "2026-10": ("6", "91"), "total": ("9", "91")}
@@ -82,13 +85,13 @@ def test_usage_beyond_a_prepayment_is_a_cost_like_any_other(books: Store) -> Non
 
 
 def test_throughput_takes_the_place_of_what_the_usage_would_cost(books: Store) -> None:
-    """61 dollars over 61 days are 30 and 31, whatever served; split by what was used, and nobody's where nothing was."""
+    """61 dollars over 61 days are 30 and 31; split by what was used, and nobody's where nothing was."""
     take(
-        books, event("1", plan="pro"), event("2", plan="pro"), event("3", plan="free"), event("4", DECEMBER, plan="pro")
+        books, event("1", plan="pro"), event("2", plan="pro"), event("3", plan="free"), event("4", NOVEMBER, plan="pro")
     )
     enter(books, "throughput", "61")
     assert beside(report(books)) == {
-        "2026-09": ("9", "21"), "2026-10": ("0", "31"), "2026-12": ("3", "0"), "total": ("12", "52"),
+        "2026-09": ("9", "21"), "2026-10": ("0", "31"), "2026-11": ("3", "0"), "total": ("12", "52"),
     }  # fmt: skip
     assert beside(report(books, by=("plan", "month"), until=date(2026, 11, 1)), "plan", "month") == {
         ("pro", "2026-09"): ("6", "14"), ("free", "2026-09"): ("3", "7"), ("unassigned", "2026-10"): ("0", "31"),
@@ -136,7 +139,7 @@ def test_only_what_is_covered_is_drawn(books: Store, more: dict[str, Any], cover
 
 
 def test_a_closed_month_keeps_its_bytes_and_the_first_open_one_has_the_rest(books: Store) -> None:
-    """Throughput that is entered after September was closed: October has both months of it, usage of both in its place."""
+    """Throughput that is entered after September was closed: October has both months of it, and the usage of both."""
     take(books, event("1", plan="pro"), event("2", OCTOBER, plan="free"))
     with books.read() as connection:
         digest = statement_digest(connection, "2026-09")
@@ -179,7 +182,7 @@ def test_a_commitment_that_is_taken_back_leaves_closed_months_alone(books: Store
     close(books, "2026-09")
     slip = enter(books, "prepaid", "50", at=NOON + HOUR, valid_from=OCTOBER)
     for id_ in (slip, kept):
-        books.tell(lambda c, id_=id_: commitments.void(c, id_, at=NOON + 2 * HOUR, actor="ada", reason="a slip"))
+        void(books, id_, NOON + 2 * HOUR)
     with books.read() as connection:
         assert statement_digest(connection, "2026-09") == digest
     assert beside(report(books)) == {"2026-09": ("3", "27"), "2026-10": ("0", "-27"), "total": ("3", "0")}
@@ -187,15 +190,26 @@ def test_a_commitment_that_is_taken_back_leaves_closed_months_alone(books: Store
     assert beside(known)["total"] == ("3", "77")
 
 
-def test_bounds_of_usage_are_bounds_of_what_is_left(books: Store) -> None:
-    """Usage of 3 to more dollars under throughput is exact again: the amount is what it cost."""
-    coarse = replace(event("1", output_tokens=0, input_tokens=MTOK), until=SEPTEMBER + DAY, cache_stated=False)
-    take(books, coarse)
+def test_bounds_of_usage_are_no_bounds_under_throughput(books: Store) -> None:
+    """What the usage may have cost is what is taken off again; of a prepayment it decides what is left."""
+    listed(books, claim(OFFER, rates("3", "15", cache_read="0.30")), at=SEPTEMBER)
+    take(books, event("1", SEPTEMBER + DAY, cache_stated=False))
     before = report(books)["total"]
-    enter(books, "throughput", "30", valid_to=OCTOBER)
+    assert (before["bounds"], before["token_cost_usd"], before["token_cost_max_usd"]) == ("cost_bounds", "0.3", "3")
+    id_ = enter(books, "throughput", "30", valid_to=OCTOBER)
     after = report(books)["total"]
     assert (after["bounds"], after["gross_profit_usd"]) == (None, "-30")
-    assert before["bounds"] is None or "cost_bounds" in before["bounds"]
+    void(books, id_)
+    enter(books, "prepaid", "2", valid_to=OCTOBER, at=NOON)
+    assert (report(books)["total"]["bounds"], report(books)["total"]["commitments_usd"]) == ("cost_bounds", "1.7")
+
+
+def test_a_customer_has_his_share_of_throughput(books: Store) -> None:
+    """By what he used, as a plan has."""
+    take(books, event("1", customer="a"), event("2", customer="a"), event("3", customer="b"))
+    enter(books, "throughput", "30", valid_to=OCTOBER)
+    document = report(books, by=("customer",))
+    assert sorted(row["commitments_usd"] for row in document["rows"]) == ["14", "7"]
 
 
 def test_another_currency_is_dollars_of_its_first_day(books: Store) -> None:
@@ -233,7 +247,7 @@ def test_what_is_off_the_record_is_not_taken_off_again(books: Store) -> None:
     id_ = enter(books, "prepaid", "100")
     for number, error in ((id_, None), (id_, Conflict), (99, NotFound)):
         with pytest.raises(error) if error else books.read():
-            books.tell(lambda c, n=number: commitments.void(c, n, at=NOON, actor="ada", reason="a slip"))
+            void(books, number)
     with books.read() as connection:
         actions = connection.execute(sa.select(t.audit.c.action).where(t.audit.c.subject == f"commitment {id_}"))
         assert actions.scalars().all() == ["commitment.add", "commitment.void"]
