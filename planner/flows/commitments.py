@@ -4,7 +4,7 @@ A commitment that was entered after months were closed costs in the first month 
 the closed ones, as anything does that becomes known late. One that is taken off the record is taken back likewise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -68,9 +68,32 @@ class Costs:
         self.places[place] = self.places.get(place, Cost()).plus(cost)
 
 
+class Counted(NamedTuple):
+    """A commitment that has to do with a report: from when on it counts, until when, and what it costs there.
+
+    ``ended`` None: it is on the record. Both are beginnings of months, and what was before them is counted in them.
+    ``covered`` is what the usage it covers cost until the beginning of the report, and until the end of each window.
+    """
+
+    commitment: Commitment
+    begun: datetime
+    ended: datetime | None
+    costs: Costs
+    covered: Sequence[Cost]
+
+
 def costs(connection: Connection, wanted: Wanted) -> Costs:
     """Return what commitments cost in the windows of a report."""
     found = Costs()
+    for counted in each(connection, wanted):
+        for place, cost in counted.costs.places.items():
+            found.add(place, cost)
+        found.told += counted.costs.told
+    return found
+
+
+def each(connection: Connection, wanted: Wanted) -> Iterator[Counted]:
+    """Yield the commitments of a report one by one."""
     closings = [(period_bounds(period)[1], at) for period, at in periods.closings(connection).items()]
     start, end = wanted.windows[0].start, wanted.windows[-1].end
     for one in commitments.known_by(connection, wanted.agreed_at):
@@ -78,8 +101,9 @@ def costs(connection: Connection, wanted: Wanted) -> Costs:
         ended = None if one.recorded_to is None else _open_at(one.recorded_to, closings, wanted.basis)
         # What was entered and taken back within the same open months was in no report that stays.
         if ended != begun and max(begun, one.valid_from) < end and (ended is None or ended >= start):
-            _count(connection, wanted, one, (begun, ended), found)
-    return found
+            covered = _covered(connection, wanted, one)
+            sums = list(accumulate((used.total for used in covered), Cost.plus))
+            yield Counted(one, begun, ended, _count(wanted, one, (begun, ended), covered, sums), sums)
 
 
 def _open_at(moment: datetime, closings: Sequence[tuple[datetime, datetime]], basis: str) -> datetime:
@@ -90,11 +114,10 @@ def _open_at(moment: datetime, closings: Sequence[tuple[datetime, datetime]], ba
 
 
 def _count(
-    connection: Connection, wanted: Wanted, one: Commitment, known: tuple[datetime, datetime | None], found: Costs
-) -> None:
-    covered = _covered(connection, wanted, one)
-    edges = [wanted.windows[0].start, *(window.end for window in wanted.windows)]
-    sums = list(accumulate((used.total for used in covered), Cost.plus))
+    wanted: Wanted, one: Commitment, known: tuple[datetime, datetime | None], covered: Sequence["_Used"],
+    sums: Sequence[Cost],
+) -> Costs:  # fmt: skip
+    found, edges = Costs(), [wanted.windows[0].start, *(window.end for window in wanted.windows)]
     counted = one.valid_to > edges[0]
     for sign, opened in ((1, known[0]), (-1, known[1])):
         if opened is None:
@@ -110,6 +133,7 @@ def _count(
                 counted = counted or any(part)
     if counted:
         found.told.append(_told(one, edges[-1], sums[-1].low, late=known[0] > one.valid_from))
+    return found
 
 
 def _beside(one: Commitment, by: datetime, covered: Cost) -> Cost:
@@ -140,13 +164,7 @@ def _covered(connection: Connection, wanted: Wanted, one: Commitment) -> list[_U
     first = wanted.windows[0].start
     before = [Window("", one.valid_from, first)] if one.valid_from < first else []
     heads = tuple(dict.fromkeys((*wanted.heads, *_TOLD_BY)))
-    where = [("provider", (one.provider,))]
-    where += [("model", (one.model,))] if one.model is not None else []
-    where += [("service_tier", (one.service_tier,))] if one.service_tier is not None else []
-    asked = Asked(
-        windows=[*before, *wanted.windows], heads=heads, basis=wanted.basis, known_at=wanted.known_at,
-        where=tuple(where), used=range(slot_of(one.valid_from), slot_of(one.valid_to)),
-    )  # fmt: skip
+    asked = asked_of(one, [*before, *wanted.windows], heads, wanted.basis, wanted.known_at)
     facts = report_sums.facts(connection, asked)
     offer = heads.index("offer")
     channels = offers_of_costs.channels(connection, {values[offer] for _number, values in facts})
@@ -160,6 +178,18 @@ def _covered(connection: Connection, wanted: Wanted, one: Commitment) -> list[_U
         cells, key = found[number + 1 - len(before)], values[: len(wanted.heads)]
         cells[key] = cells.get(key, Cost()).plus(cost)
     return [_Used(cells) for cells in found]
+
+
+def asked_of(
+    one: Commitment, windows: Sequence[Window], heads: tuple[str, ...], basis: str = BOOKED,
+    known_at: datetime | None = None,
+) -> Asked:  # fmt: skip
+    """Return the question for the usage a commitment covers, but for the channel, which an offer has."""
+    where = [("provider", (one.provider,))]
+    where += [("model", (one.model,))] if one.model is not None else []
+    where += [("service_tier", (one.service_tier,))] if one.service_tier is not None else []
+    used = range(slot_of(one.valid_from), slot_of(one.valid_to))
+    return Asked(windows=windows, heads=heads, basis=basis, known_at=known_at, where=tuple(where), used=used)
 
 
 def _parts(wanted: Wanted, one: Commitment, cost: Cost, used: _Used) -> dict[tuple[Any, ...], Cost]:
