@@ -68,7 +68,7 @@ def pulled_shape(done: Pulled) -> Shape:
         "through": time_text(done.through),
         "outcome": pulls.DONE if why is None else pulls.FAILED,
         "stream": None if done.summary is None else done.summary.source,
-        "role": None if done.summary is None else done.summary.role,
+        "role": done.role,
         "import": None if done.summary is None else done.summary.import_id,
         "summary": found,
         "error": None if why is None else {"code": why[0], "detail": why[1]},

@@ -77,6 +77,9 @@ def pull(
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="The day after the last one; by default today.")] = None,
     only: Annotated[str | None, typer.Option(help="usage or costs; by default both.")] = None,
+    role: Annotated[
+        str | None, typer.Option(help="With --only: whether its rows count, ledger or evidence; kept from then on.")
+    ] = None,
     accept_less: Annotated[
         bool, typer.Option("--accept-less", help="Also where these days held far more before.")
     ] = False,
@@ -92,7 +95,9 @@ def pull(
     if listed or vendor is None:
         pulling.list_pulls(as_json=as_json)
     else:
-        pulling.pull(vendor, since=since, until=until, only=only, less=accept_less, dry_run=dry_run, as_json=as_json)
+        pulling.pull(
+            vendor, since=since, until=until, only=only, role=role, less=accept_less, dry_run=dry_run, as_json=as_json
+        )  # fmt: skip
 
 
 By = Annotated[str, typer.Option(help="Heads, such as plan,month; also customer, task, model, provider, day, week.")]

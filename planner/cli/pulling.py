@@ -10,6 +10,7 @@ from planner.cli.bookkeeping import booked_anew
 from planner.cli.opened import now, read_settings, store_of
 from planner.configured import accounts_of
 from planner.core.errors import InvalidInput
+from planner.core.event import Role
 from planner.flows.pull import Wish
 from planner.flows.pull import pull as pull_flow
 from planner.sources.usage_apis import VENDORS
@@ -19,8 +20,9 @@ EXIT_NOTHING_PULLED = 1
 
 
 def pull(
-    vendor: str, *, since: str | None, until: str | None, only: str | None, less: bool, dry_run: bool, as_json: bool
-) -> None:
+    vendor: str, *, since: str | None, until: str | None, only: str | None, role: str | None, less: bool,
+    dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Pull the reports of a vendor; exit 1 where one of them could not be."""
     settings = read_settings()
     if vendor not in VENDORS:
@@ -29,7 +31,12 @@ def pull(
     if account is None:
         key = VENDORS[vendor].key_name
         raise InvalidInput(key, f"{VENDORS[vendor].title} is needed there to pull from {vendor}")
-    wish = Wish(only=only, since=_day(since, "from"), until=_day(until, "to"), less=less, dry_run=dry_run)
+    if role is not None and role not in set(Role):
+        raise InvalidInput("role", "ledger or evidence is needed")
+    wish = Wish(
+        only=only, since=_day(since, "from"), until=_day(until, "to"), role=None if role is None else Role(role),
+        less=less, dry_run=dry_run,
+    )  # fmt: skip
     with show.err.status(f"asking {vendor}") as bar:
         done = pull_flow(
             store_of(settings), account, wish, now=now, by=actor(),

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from planner.core.errors import FeedRefused, InvalidInput, Overtaken, PlannerError
+from planner.core.event import Role
 from planner.flows.import_file import Import, Summary, import_file
 from planner.flows.vanished import Whole
-from planner.sources.usage_apis import DAY, Account, Answer, Vendor, ask
-from planner.store import pulls
+from planner.sources.usage_apis import DAY, Account, Answer, ask
+from planner.store import pulls, streams
 from planner.store.engine import Connection, Store
 from planner.store.pulls import Pull
 
@@ -33,12 +34,14 @@ Told = Callable[[str, int], None]
 class Wish:
     """What is to be pulled: None is whatever follows from the pulls before.
 
-    ``less`` lets a window through that holds far less than before; ``dry_run`` fetches, and stores nothing.
+    ``role`` is the one a person chooses for the stream of the only report. ``less`` lets a window through that holds
+    far less than before; ``dry_run`` fetches, and stores nothing.
     """
 
     only: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    role: Role | None = None
     less: bool = False
     dry_run: bool = False
 
@@ -61,6 +64,7 @@ class Pulled:
     through: datetime | None = None
     answer: Answer | None = None
     summary: Summary | None = None
+    role: Role | None = None
     error: PlannerError | None = None
 
 
@@ -96,6 +100,8 @@ def pull(
     reports = account.vendor.reports
     if wish.only is not None and wish.only not in reports:
         raise InvalidInput("only", f"{account.vendor.name} has {' and '.join(reports)}")
+    if wish.role is not None and wish.only is None and len(reports) > 1:
+        raise InvalidInput("role", f"say of which report with only: {' or '.join(reports)}")
     with store.read() as connection:
         windows = {
             report: window_of(account, wish, pulls.through(connection, account.vendor.name, report), now())
@@ -148,8 +154,9 @@ def _one(store: Store, account: Account, wish: Wish, report: str, window: Window
             store.tell(fence)
         through = _complete(window, answer)
         whole = None if answer.missing or through == window.since else Whole(window.since, through, wish.less)
-        summary = _take(store, account.vendor, done, answer, whole, dry_run=wish.dry_run, now=now, by=by)
-        done = replace(done, answer=answer, summary=summary, through=through)
+        form = account.vendor.reports[report].format
+        summary = _take(store, done, form, (answer, whole), wish, now=now, by=by)
+        done = replace(done, answer=answer, summary=summary, through=through, role=_role(store, summary))
     except Overtaken:
         raise
     except PlannerError as error:
@@ -166,7 +173,7 @@ def _complete(window: Window, answer: Answer) -> datetime:
 
 
 def _take(
-    store: Store, vendor: Vendor, asked: Pulled, answer: Answer, whole: Whole | None, *, dry_run: bool,
+    store: Store, asked: Pulled, form: str, fetched: tuple[Answer, Whole | None], wish: Wish, *,
     now: Callable[[], datetime], by: str,
 ) -> Summary:  # fmt: skip
     """Take the pages in as the file they are: one JSON list of them, each byte for byte as it came.
@@ -174,17 +181,26 @@ def _take(
     Raises:
         FeedRefused: a row cannot be read, and nothing was stored.
     """
+    answer, whole = fetched
     with tempfile.TemporaryDirectory(prefix="planner-pull-") as folder:
         path = Path(folder) / "pages.json"
         path.write_bytes(b"[" + b",".join(answer.pages) + b"]")
-        name = f"{vendor.name} {asked.report} {asked.window.since:%Y-%m-%d} to {asked.window.until:%Y-%m-%d}"
-        form = vendor.reports[asked.report].format
-        file = Import(path=path, name=name, words={}, format=form, dry_run=dry_run, whole=whole)
+        name = f"{asked.vendor} {asked.report} {asked.window.since:%Y-%m-%d} to {asked.window.until:%Y-%m-%d}"
+        file = Import(
+            path=path, name=name, words={}, format=form, role=wish.role, dry_run=wish.dry_run, whole=whole
+        )  # fmt: skip
         summary = import_file(store, file, now=now, by=by)
     if summary.stopped is not None:
         rows = "; ".join(f"{one.place}: {one.reason}" for one in summary.refused[:3])
-        raise FeedRefused(vendor.name, "unreadable", f"{summary.stopped}: {rows}" if rows else summary.stopped)
+        raise FeedRefused(asked.vendor, "unreadable", f"{summary.stopped}: {rows}" if rows else summary.stopped)
     return summary
+
+
+def _role(store: Store, summary: Summary) -> Role:
+    """Return in which role the rows were taken in: that of their stream, if it has one by now."""
+    with store.read() as connection:
+        found = streams.find(connection, summary.source)
+    return Role(summary.role) if found is None else found.role
 
 
 def _note(connection: Connection, done: Pulled, began: datetime, at: datetime, by: str) -> None:

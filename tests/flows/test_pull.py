@@ -12,8 +12,9 @@ from planner.flows.pull import Pulled, Wish, pull, reason, window_of
 from planner.sources.usage_apis import VENDORS, Account
 from planner.store import aggregates, streams
 from planner.store.engine import Store
+from planner.store.streams import Stream
 from tests import vendors
-from tests.ledger_books import DAY, booked, know, total
+from tests.ledger_books import DAY, booked, event, know, statuses, take, total
 from tests.vendors import ACTIVITY, ANALYTICS_COST, ANALYTICS_USAGE, COMPLETIONS, COSTS, LEGACY_COST, LEGACY_USAGE
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -174,6 +175,23 @@ def test_a_list_that_is_not_there_takes_nothing_back(books: Store) -> None:
     assert done.answer.missing == (searches,)
     assert done.summary is not None
     assert (done.summary.vanished, total(books).rows) == (0, 2)
+
+
+def test_a_stream_that_tells_of_the_same_days_is_chosen_between(books: Store) -> None:
+    """The gateway's log counts already: the pull waits for a person, who says once that it is evidence."""
+    vendor = vendors.openai()
+    vendor.put(COMPLETIONS, YESTERDAY, vendors.completion(100))
+    log = Stream("log", Role.LEDGER, feed="openai")
+    row = event("1", YESTERDAY, source="log", provider="openai", model="gpt-4o-mini", input_tokens=7)
+    assert statuses(take(books, row, stream=log)) == ["stored"]
+    with vendor.serving() as account:
+        with pytest.raises(InvalidInput, match="role"):
+            pulled(books, account, Wish(role=Role.EVIDENCE))
+        assert why(pulled(books, account, Wish(only="usage"))["usage"]) == "conflict"
+        done = pulled(books, account, Wish(only="usage", role=Role.EVIDENCE))["usage"]
+        again = pulled(books, account)["usage"]
+    assert (done.error, done.role, again.error, again.role) == (None, Role.EVIDENCE, None, Role.EVIDENCE)
+    assert total(books).input_tokens == 7
 
 
 # --- Anthropic, OpenRouter --------------------------------------------------------------------------------
