@@ -1,6 +1,6 @@
 """Pulling on a schedule: one worker does it, what came of it is on record, and long silence is told once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,12 +8,14 @@ from planner.core.errors import Overtaken
 from planner.flows import turn
 from planner.flows.pull import Pulled, Wish, pull
 from planner.flows.turn import scheduled_pull
+from planner.schedule import Pulls, Timer
 from planner.sources.usage_apis import Account
 from planner.store import alerts, pulls, slots
 from planner.store.engine import Connection, Store
 from planner.store.pulls import Pull
 from tests import vendors
 from tests.ledger_books import DAY, HOUR, NOON, know, total
+from tests.test_service import until
 from tests.vendors import COMPLETIONS
 
 
@@ -64,6 +66,25 @@ def test_a_worker_whose_turn_was_taken_over_books_nothing(store: Store) -> None:
     with vendor.serving() as account, pytest.raises(Overtaken):
         scheduled_pull(store, account, interval, "one")
     assert total(store).rows == 0
+
+
+def test_the_timer_pulls_and_outlives_a_vendor_that_is_down(store: Store) -> None:
+    """When it is time both reports are asked for; what goes wrong is on record, and nothing raises."""
+    vendor = vendors.openai()
+    vendor.faults = [(401, {}, b"{}")]
+
+    def early() -> datetime:
+        return datetime.now(UTC)  # noqa: TID251  # the timer runs on the real clock
+
+    def attempts() -> list[tuple[str, str]]:
+        with store.read() as connection:
+            return [(row["report"], row["outcome"]) for row in pulls.every(connection, 10)]
+
+    with vendor.serving() as account:
+        every = Pulls((account,), timedelta(days=3650))
+        with Timer(store, {}, {}, early, "test", pulls=every, first_after=timedelta(seconds=1)):
+            until(lambda: len(attempts()) > 1)
+    assert attempts() == [("costs", "done"), ("usage", "failed")]
 
 
 def failed(report: str = "usage") -> Pull:
