@@ -19,7 +19,7 @@ from planner.core import strict_json
 from planner.core.errors import FeedRefused, InvalidInput
 from planner.sources.fetch import Limits, Visit, visiting
 
-USAGE, COSTS = REPORTS = "usage", "costs"
+USAGE, COSTS = "usage", "costs"
 PAGES_MAX = 500
 """Pages of one report; what leads further is no report but a circle."""
 VALUES_MAX = 500_000
@@ -32,7 +32,7 @@ DAY = timedelta(days=1)
 _SPAN = 31 * DAY
 _NOT_THERE = frozenset({"400", "403", "404"})
 _KEY_REFUSED = frozenset({"401", "403"})
-_ANALYTICS, _LEGACY = WAYS = "analytics", "legacy"
+_ANALYTICS, _LEGACY = "analytics", "legacy"
 
 Progress = Callable[[int], None]
 """Called with how many pages were read so far."""
@@ -54,11 +54,15 @@ class Way(NamedTuple):
     calls: tuple[Call, ...]
 
 
+Ways = Callable[[datetime, datetime], tuple[Way, ...]]
+"""Return the ways to a report for a span of days, the best first."""
+
+
 class Report(NamedTuple):
-    """What is pulled: the format its pages are read in, and the ways to it for a span of days, the best first."""
+    """What is pulled: the format its pages are read in, and the ways to it."""
 
     format: str
-    ways: Callable[[datetime, datetime], tuple[Way, ...]]
+    ways: Ways
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +236,7 @@ _ANALYTICS_USAGE = (*_LEGACY_USAGE, "speed")
 _ANALYTICS_COSTS = (*_ANALYTICS_USAGE, "cost_type", "token_type")
 
 
-def _anthropic(analytics: str, legacy: str, groups: tuple[str, ...], older: tuple[str, ...]) -> Any:  # noqa: ANN401
+def _anthropic(analytics: str, legacy: str, groups: tuple[str, ...], older: tuple[str, ...]) -> Ways:
     def calls(
         path: str, width: str, by: tuple[str, ...], since: datetime, until: datetime, more: tuple[tuple[str, str], ...]
     ) -> tuple[Call, ...]:
