@@ -1,4 +1,4 @@
-"""What the settings mean for feeds: which are read, from where, and how often."""
+"""What the settings mean for feeds and for vendors' reports: which are read, from where, and how often."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from planner.sources.artificial_analysis import ArtificialAnalysis
 from planner.sources.feed import Source
 from planner.sources.mapping import Mapped, read_layout
 from planner.sources.openrouter import OpenRouter
+from planner.sources.usage_apis import VENDORS, Account
 from planner.store.engine import Store
 
 
@@ -60,6 +61,22 @@ def mapped_of(settings: Settings) -> list[Mapped]:
     """
     paths = [name.strip() for name in settings.mappings.split(",") if name.strip()]
     return [Mapped(read_layout(Path(path).expanduser())) for path in paths]
+
+
+def accounts_of(settings: Settings) -> dict[str, Account]:
+    """Return the vendors whose reports can be pulled, since there is a key for them."""
+    keys = {
+        "openai": settings.openai_admin_key, "anthropic": settings.anthropic_admin_key,
+        "openrouter": settings.openrouter_provisioning_key,
+    }  # fmt: skip
+    return {
+        name: Account(
+            vendor=VENDORS[name], url=str(getattr(settings, f"{name}_pull_url")), key=key.get_secret_value(),
+            way=settings.anthropic_reports if name == "anthropic" else None,
+        )
+        for name, key in keys.items()
+        if key is not None
+    }  # fmt: skip
 
 
 def intervals_of(store: Store, settings: Settings, sources: Sources) -> dict[str, timedelta]:

@@ -4,8 +4,9 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -14,7 +15,9 @@ from planner.core.doubt import Bounds
 from planner.core.errors import Overtaken, PlannerError
 from planner.flows import deliver, rebook, turn
 from planner.flows.deliver import Ways, log_alerts
+from planner.flows.pull import reason
 from planner.flows.refresh import Sources
+from planner.sources.usage_apis import Account
 from planner.store.engine import Store
 
 FIRST_AFTER = timedelta(minutes=1)
@@ -28,8 +31,15 @@ GRACE_SECONDS = 5.0
 log = structlog.get_logger()
 
 
+class Pulls(NamedTuple):
+    """Whose usage and costs are pulled, and how often."""
+
+    accounts: tuple[Account, ...] = ()
+    interval: timedelta = timedelta(hours=6)
+
+
 class Timer:
-    """Asks for every source's turn, for alerts that are due and for usage to be booked anew, while it is entered.
+    """Asks for the turn of every source and vendor, for alerts that are due and for usage to be booked anew, meanwhile.
 
     The scheduler keeps its jobs in memory: a shared job store runs jobs twice. Which worker really refreshes is
     decided by the slot in the database.
@@ -45,12 +55,13 @@ class Timer:
         *,
         ways: Ways | None = None,
         bounds: Bounds = Bounds(),  # noqa: B008  # frozen
+        pulls: Pulls = Pulls(),  # noqa: B008  # frozen
         first_after: timedelta = FIRST_AFTER,
     ) -> None:
         """Remember what to refresh; nothing starts before the timer is entered."""
         self._store, self._sources, self._intervals, self._now = store, sources, intervals, now
         self._owner, self._bounds, self._first_after = owner, bounds, first_after
-        self._ways = ways or Ways(log_alerts)
+        self._ways, self._pulls = ways or Ways(log_alerts), pulls
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._idle = threading.Condition()
         self._running = 0
@@ -59,6 +70,9 @@ class Timer:
         """Start the timer."""
         for name in self._sources:
             self._add(f"refresh:{name}", self._refresh, min(self._intervals[name], ASK_EVERY), name)
+        for account in self._pulls.accounts:
+            job = f"pull:{account.vendor.name}"
+            self._add(job, partial(self._pull, account), min(self._pulls.interval, ASK_EVERY))
         self._add("deliver", self._deliver, DELIVER_EVERY)
         self._add("book", self._book, BOOK_EVERY)
         self._add("look", self._look, ASK_EVERY)
@@ -118,6 +132,15 @@ class Timer:
         if summary is not None:
             line = summary.sources[0]
             log.info("refreshed", source=name, owner=self._owner, outcome=line.outcome, revision=summary.revision)
+
+    def _pull(self, account: Account) -> None:
+        for done in turn.scheduled_pull(self._store, account, self._pulls.interval, self._owner) or ():
+            name = {"vendor": done.vendor, "report": done.report, "owner": self._owner}
+            if done.error is not None:
+                code, detail = reason(done.error)
+                log.warning("not pulled", **name, code=code, detail=detail)
+            elif done.summary is not None:
+                log.info("pulled", **name, rows=done.summary.rows, outcomes=dict(done.summary.outcomes))
 
     def _look(self) -> None:
         turn.hourly(self._store, "remind", self._owner, deliver.remind)

@@ -5,9 +5,10 @@ import secrets
 from fractions import Fraction
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from planner.core.doubt import Bounds
@@ -26,7 +27,7 @@ def default_data_dir() -> Path:
 class Settings(BaseSettings):
     """The settings and their defaults. The README lists them; a test holds the two together."""
 
-    model_config = SettingsConfigDict(env_prefix="PLANNER_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PLANNER_", extra="ignore", populate_by_name=True)
 
     data_dir: Path = Field(default_factory=default_data_dir, description="folder of the embedded database")
     database_url: str | None = Field(
@@ -75,6 +76,34 @@ class Settings(BaseSettings):
     fall_percent_max: int = Field(
         default=50, ge=1, le=100, description="percent by which a price may fall before it waits for a person"
     )
+    openai_admin_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PLANNER_OPENAI_ADMIN_KEY", "OPENAI_ADMIN_KEY"),
+        description="admin key of an OpenAI organization, to pull its usage and costs; `OPENAI_ADMIN_KEY` is read too",
+    )
+    anthropic_admin_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PLANNER_ANTHROPIC_ADMIN_KEY", "ANTHROPIC_ADMIN_KEY"),
+        description="admin key of an Anthropic organization, to pull its usage and costs; `ANTHROPIC_ADMIN_KEY` is "
+        "read too",
+    )
+    openrouter_provisioning_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PLANNER_OPENROUTER_PROVISIONING_KEY", "OPENROUTER_PROVISIONING_KEY"),
+        description="management key of an OpenRouter account, to pull its activity; `OPENROUTER_PROVISIONING_KEY` is "
+        "read too",
+    )
+    openai_pull_url: str = Field(default="https://api.openai.com", description="base URL of OpenAI's usage API")
+    anthropic_pull_url: str = Field(
+        default="https://api.anthropic.com", description="base URL of Anthropic's usage reports"
+    )
+    openrouter_pull_url: str = Field(default="https://openrouter.ai", description="base URL of OpenRouter's activity")
+    anthropic_reports: Literal["analytics", "legacy"] | None = Field(
+        default=None, description="`analytics` or `legacy`; unset: the newer reports, else the older ones"
+    )
+    pull_minutes: int = Field(
+        default=360, ge=15, le=1_440, description="minutes between pulls of every vendor there is a key for"
+    )
     smtp_url: SecretStr | None = Field(
         default=None, description="`smtp://[user:password@]host[:port]` or `smtps://…`, to send alerts by mail"
     )
@@ -119,6 +148,24 @@ class Settings(BaseSettings):
     key_pepper: SecretStr | None = Field(
         default=None, description="secret mixed into stored keys; unset: kept in a file in the data folder"
     )
+
+    @field_validator("openai_pull_url", "anthropic_pull_url", "openrouter_pull_url")
+    @classmethod
+    def _private(cls, value: str) -> str:
+        # A key is sent there.
+        parts = urlsplit(value)
+        own = parts.scheme == "http" and parts.hostname in _OWN_HOSTS
+        if not parts.hostname or not (parts.scheme == "https" or own) or parts.query or parts.fragment or "@" in value:
+            raise ValueError("an https:// address without a query is needed; http:// only on the machine itself")
+        return value.rstrip("/")
+
+    @field_validator("openai_admin_key", "anthropic_admin_key", "openrouter_provisioning_key")
+    @classmethod
+    def _header(cls, value: SecretStr | None) -> SecretStr | None:
+        said = "" if value is None else value.get_secret_value()
+        if not said.isascii() or not said.isprintable() or " " in said:
+            raise ValueError("a key of printable characters without blanks is needed")
+        return value if said else None
 
     @field_validator("oidc_issuer")
     @classmethod

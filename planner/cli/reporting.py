@@ -101,6 +101,13 @@ def _print(document: Shape) -> None:
         show.line(
             f"assumed    {total['payment_fees_assumed_usd']} USD of payment fees, as plans say: nobody stated them"
         )
+    for one in document["evidence"].get("commitments", ()):
+        left = f"{one['amortised_usd']} amortised" if one["unused_usd"] is None else f"{one['unused_usd']} unused"
+        when = "when it ended" if one["ended"] else "until then"
+        promised = f"{one['name']}: {one['amount_usd']} USD {one['kind']}"
+        show.line(f"committed  {promised}, {one['covered_usd']} of usage and {left} {when}")
+    if total.get("commitments_usd"):
+        show.line(f"           {total['commitments_usd']} USD beside the token cost are in gross profit and margins")
     unmatched = document["unmatched"]
     if unmatched["rows"] or unmatched["revenue_usd"] != "0":
         cost, revenue = unmatched["token_cost_usd"], unmatched["revenue_usd"]

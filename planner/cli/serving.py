@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import uvicorn
@@ -17,13 +18,13 @@ from planner.cli import asking, show
 from planner.cli.administering import actor
 from planner.cli.link import Link
 from planner.cli.opened import now, read_settings, store_of
-from planner.configured import enabled, intervals_of, named
+from planner.configured import accounts_of, enabled, intervals_of, named
 from planner.core.errors import InvalidInput
 from planner.flows.current import Current
 from planner.flows.deliver import Ways, log_alerts
 from planner.flows.setup import install
 from planner.notify import Mail, check_mail_url
-from planner.schedule import Timer
+from planner.schedule import Pulls, Timer
 from planner.settings import Settings
 from planner.store import keys
 from planner.store.engine import Connection, Store
@@ -196,7 +197,8 @@ def worker() -> None:
     enabled(settings)
     store = store_of(settings)
     every = f"every {settings.refresh_minutes} minutes" if settings.refresh_minutes else "each at its own interval"
-    show.note(f"Refreshing {settings.sources or 'nothing'}, {every}, and delivering alerts.")
+    pulled = f" Pulling {', '.join(accounts)}." if (accounts := accounts_of(settings)) else ""
+    show.note(f"Refreshing {settings.sources or 'nothing'}, {every}, and delivering alerts.{pulled}")
     told = threading.Event()
     _when_told(told.set)
     with _timer(store, settings):
@@ -209,6 +211,7 @@ def _timer(store: Store, settings: Settings) -> Timer:
     return Timer(
         store, sources, intervals_of(store, settings, sources), now, owner=f"{os.uname().nodename}:{os.getpid()}",
         ways=_ways(settings), bounds=settings.bounds(),
+        pulls=Pulls(tuple(accounts_of(settings).values()), timedelta(minutes=settings.pull_minutes)),
     )  # fmt: skip
 
 

@@ -366,7 +366,7 @@ class UnknownHost(PlannerError):
 class FeedRefused(PlannerError):
     """A source sent what cannot be believed, or nothing. ``reason`` is a stable code, ``detail`` is for people.
 
-    ``figure`` is what was measured where a person may waive the reason: rows, a factor, a digest.
+    ``figure`` is what was measured: a status, or where a person may waive the reason rows, a factor, a digest.
     """
 
     code: ClassVar[str] = "feed_refused"

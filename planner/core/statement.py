@@ -33,6 +33,7 @@ class Statement:
     ``low`` that plans without a price used. ``tax_unknown`` is the revenue of which nobody said how much is tax,
     ``unconverted`` what could not be turned into dollars; ``paid``: something came in,
     or was worth nothing, as a trial is. ``assumed`` are the payment fees that nobody stated, as plans say.
+    ``committed`` is what commitments cost beside ``low``, and ``committed_high`` beside ``high``: below 0 they saved.
     """
 
     measures: Measures = Measures()  # noqa: RUF009  # immutable
@@ -47,6 +48,8 @@ class Statement:
     assumed: int = 0
     unconverted: dict[str, Decimal] = field(default_factory=dict)
     paid: bool = False
+    committed: int = 0
+    committed_high: int = 0
 
     def use(self, measures: Measures, basis: str | None, *, reported: bool, free: bool) -> None:
         """Add usage whose cost is that of ``basis``; None: it has none. ``reported``: who bills it stated its cost."""
@@ -80,10 +83,14 @@ class Statement:
             left = self.unconverted.pop(currency, Decimal(0)) + Decimal(amount) * lines
             self.unconverted |= {currency: left} if left else {}
 
+    def commit(self, low: int, high: int) -> None:
+        """Add what commitments cost beside the token cost at its least, and at its most."""
+        self.committed, self.committed_high = self.committed + low, self.committed_high + high
+
     @property
     def empty(self) -> bool:
         """Whether there is nothing to say."""
-        return not (any(self.measures) or self.paid)
+        return not (any(self.measures) or self.paid or self.committed or self.committed_high)
 
     @property
     def net(self) -> int:
@@ -93,7 +100,17 @@ class Statement:
     @property
     def costs(self) -> int:
         """All costs, with what tokens cost at least."""
-        return self.low + self.takings.fee + self.takings.other
+        return self.least + self.takings.fee + self.takings.other
+
+    @property
+    def least(self) -> int:
+        """What usage and the commitments for it cost at least."""
+        return self.low + self.committed
+
+    @property
+    def most(self) -> int:
+        """What they may cost at most, of what is known."""
+        return self.high + self.committed_high
 
     @property
     def gross_profit(self) -> int:
@@ -121,9 +138,9 @@ class Statement:
         rows = self.measures.rows
         return Fraction(rows - self.unpriced_rows, rows) if rows else Fraction(1)
 
-    def margin(self, token_cost: int, *, contribution: bool = False) -> Margin | None:
-        """Return the margin at a token cost: after payment fees alone, or after everything. None without revenue."""
-        costs = token_cost + self.takings.fee + (0 if contribution else self.takings.other)
+    def margin(self, usage_cost: int, *, contribution: bool = False) -> Margin | None:
+        """Return the margin at a cost of usage: after payment fees alone, or after everything. None without revenue."""
+        costs = usage_cost + self.takings.fee + (0 if contribution else self.takings.other)
         # Fees that were given back can be more than all others: there is no such share then.
         if self.net <= 0 or costs < 0:
             return None
@@ -138,12 +155,12 @@ class Statement:
         reasons = {
             "tax_unknown": paid_for and self.tax_unknown,
             "unpriced": self.unpriced_rows,
-            "cost_bounds": self.low != self.high,
+            "cost_bounds": self.least != self.most,
             "unconverted": paid_for and self.unconverted,
         }
         return ", ".join(name for name, so in reasons.items() if so) or None
 
-    def shape(self, *, paid_for: bool = True) -> dict[str, Any]:
+    def shape(self, *, paid_for: bool = True, commitments: bool = False) -> dict[str, Any]:
         """Return the figures as texts, null where nobody knows.
 
         A margin is known where every cost is: no row is unpriced, none has bounds only, and all revenue is in dollars.
@@ -153,11 +170,12 @@ class Statement:
 
         Args:
             paid_for: whether revenue is earned by what the line is about; a model or a task earns none by itself.
+            commitments: whether any commitment was known: only then is what they cost a figure of the line.
         """
         complete = not self.unpriced_rows
-        exact = complete and self.low == self.high and not self.unconverted
+        exact = complete and self.least == self.most and not self.unconverted
         takings = self.takings
-        most, least = self.margin(self.low), self.margin(self.high)
+        most, least = self.margin(self.least), self.margin(self.most)
         known = paid_for and exact
         bounded = paid_for and not exact and not self.unconverted
         return {
@@ -171,6 +189,7 @@ class Statement:
             else None,
             "token_cost_usd": pico_text(self.low),
             "token_cost_max_usd": pico_text(self.high) if complete else None,
+            **({"commitments_usd": pico_text(self.committed)} if commitments else {}),
             "list_cost_usd": pico_text(self.measures.list),
             "reported_cost_usd": pico_text(self.reported),
             "payment_fees_usd": pico_text(takings.fee) if paid_for else None,
@@ -183,7 +202,7 @@ class Statement:
             "bounds": self.bounds(paid_for=paid_for),
             "markup": _markup(self.net, self.costs) if known else None,
             "contribution_usd": pico_text(self.contribution) if known else None,
-            "contribution_margin": _ratio(self.margin(self.low, contribution=True)) if known else None,
+            "contribution_margin": _ratio(self.margin(self.least, contribution=True)) if known else None,
             "coverage": ratio_text(self.coverage),
             "coverage_rows": ratio_text(self.coverage_rows),
             "rows": self.measures.rows,

@@ -1,9 +1,11 @@
 """Costs in FOCUS 1.4 with the token keys and the credentials of the 1.5 draft: a row for each day, offer and meter.
 
 Costs. ListCost is the cost before discount and fee. What the account has agreed with who bills it, discount and fee
-together, are its negotiated terms: ContractedCost. Nothing here is paid in advance or amortised, so that BilledCost and
-EffectiveCost are the same. They are what is expected to be billed: a bill itself, where there is one, is the better
-source, and this file is not to be added to it. The exact amount stands in ``x_PicoUsd`` too, in 1e-12 USD.
+together, are its negotiated terms: ContractedCost. What a commitment covers was paid with it, so that its BilledCost is
+0, and its EffectiveCost is its part of the commitment; for the rows of commitments themselves see
+`planner.export.focus_commitments`. All other usage has both the same. They are what is expected to be billed: a bill
+itself, where there is one, is the better source, and this file is not to be added to it. The exact ContractedCost
+stands in ``x_PicoUsd`` too, in 1e-12 USD.
 
 Who. The service provider runs the model; the invoice issuer is the broker whose channel was used, or the provider.
 
@@ -29,6 +31,7 @@ from datetime import UTC, datetime
 from planner.core.money import pico_text
 from planner.core.sheet import guarded
 from planner.core.units import REGISTRY, Dimension, Direction, Unit
+from planner.export.focus_commitments import Charge, Paper, charge_row, commitment_columns
 from planner.export.focus_prices import priced
 
 _NOUNS = {
@@ -40,6 +43,8 @@ _TOKEN_SCALES, _OTHER_SCALES = (6, 3, 0), (0, 3, 6)
 COLUMNS = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
     "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart",
+    "CommitmentDiscountCategory", "CommitmentDiscountId", "CommitmentDiscountName", "CommitmentDiscountQuantity",
+    "CommitmentDiscountStatus", "CommitmentDiscountType", "CommitmentDiscountUnit",
     "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "ContractedUnitPrice", "CredentialId", "EffectiveCost",
     "HostProviderName", "InvoiceIssuerName", "ListCost", "ListUnitPrice", "PricingCategory", "PricingCurrency",
     "PricingQuantity", "PricingUnit", "RegionId", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory",
@@ -49,8 +54,8 @@ COLUMNS = (
 )  # fmt: skip
 # Written as they are; every other column is a text that a spreadsheet must not run.
 _FIGURES = frozenset(
-    {"BilledCost", "ConsumedQuantity", "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "ListCost",
-     "ListUnitPrice", "PricingQuantity", "x_PicoUsd", "x_PicoUsdMax", "x_Quantity"}
+    {"BilledCost", "CommitmentDiscountQuantity", "ConsumedQuantity", "ContractedCost", "ContractedUnitPrice",
+     "EffectiveCost", "ListCost", "ListUnitPrice", "PricingQuantity", "x_PicoUsd", "x_PicoUsdMax", "x_Quantity"}
 )  # fmt: skip
 DIRECT = "direct"
 RATED, BOUNDS, REPORTED = "rated", "bounds", "reported"
@@ -63,7 +68,8 @@ class Cell:
 
     ``unit`` None: no meter, but what was stated for all of it, in ``cost_pico`` and ``list_pico``. ``list_pico`` is the
     cost at list price, ``cost_pico`` after discount and fee, in 1e-12 USD; ``high_pico`` is the most it was, None where
-    that is the same.
+    that is the same. ``billed_pico`` and ``effective_pico`` are what is billed for it and what it costs where
+    ``commitment`` covers it; None where both are ``cost_pico``.
     All moments are in UTC: the day of the charge, and the month it is billed in. ``channel`` is ``direct``, or the
     broker. ``model`` is canonical, such as ``openai/gpt-4.1``.
     """
@@ -90,19 +96,22 @@ class Cell:
     task: str = ""
     project: str = ""
     key: str = ""
+    billed_pico: int | None = None
+    effective_pico: int | None = None
+    commitment: Paper | None = None
 
 
-def focus_csv(cells: Iterable[Cell]) -> tuple[str, int]:
+def focus_csv(cells: Iterable[Cell | Charge]) -> tuple[str, int]:
     """Return cells as CSV, and how many rows they are."""
     lines = list(focus_lines(cells))
     return "".join(lines), len(lines) - 1
 
 
-def focus_lines(cells: Iterable[Cell]) -> Iterator[str]:
+def focus_lines(cells: Iterable[Cell | Charge]) -> Iterator[str]:
     """Yield the lines of the file, the names of its columns first."""
     yield _line(COLUMNS)
     for cell in cells:
-        row = _row(cell)
+        row = charge_row(cell) if isinstance(cell, Charge) else _row(cell)
         yield _line([_written(name, row.get(name, "")) for name in COLUMNS])
 
 
@@ -118,13 +127,16 @@ def _line(values: Iterable[str]) -> str:
 
 def _row(cell: Cell) -> dict[str, str]:
     cost = pico_text(cell.cost_pico)
+    billed = cost if cell.billed_pico is None else pico_text(cell.billed_pico)
+    effective = cost if cell.effective_pico is None else pico_text(cell.effective_pico)
+    covered = {} if cell.commitment is None else commitment_columns(cell.commitment, "Used", cell.cost_pico)
     issuer = cell.provider if cell.channel == DIRECT else cell.channel
     corrects = cell.list_pico < 0 or cell.cost_pico < 0 or (cell.unit is not None and cell.quantity <= 0)
     high = cell.cost_pico if cell.high_pico is None else cell.high_pico
     meter = "" if cell.unit is None else _meter(cell.unit)
     basis = REPORTED if cell.unit is None else RATED if high == cell.cost_pico else BOUNDS
     return {
-        "BilledCost": cost,
+        "BilledCost": billed,
         "BillingAccountId": cell.account,
         "BillingAccountName": cell.account,
         "BillingCurrency": "USD",
@@ -138,7 +150,7 @@ def _row(cell: Cell) -> dict[str, str]:
         "ChargePeriodStart": _time(cell.period_start),
         "ContractedCost": cost,
         "CredentialId": cell.key,
-        "EffectiveCost": cost,
+        "EffectiveCost": effective,
         "HostProviderName": cell.provider,
         "InvoiceIssuerName": issuer,
         "ListCost": pico_text(cell.list_pico),
@@ -168,6 +180,7 @@ def _row(cell: Cell) -> dict[str, str]:
         "x_Task": cell.task,
         "x_Unit": "" if cell.unit is None else cell.unit.value,
         **({} if cell.unit is None else _sku_price(cell, cell.unit)),
+        **covered,
     }
 
 
@@ -185,7 +198,7 @@ def _sku_price(cell: Cell, unit: Unit) -> dict[str, str]:
         "ConsumedUnit": noun,
         "ContractedUnitPrice": found.contracted,
         "ListUnitPrice": found.listed,
-        "PricingCategory": "Standard",
+        "PricingCategory": "Standard" if cell.commitment is None else "Committed",
         "PricingQuantity": found.quantity,
         "PricingUnit": found.unit,
         "SkuPriceDetails": _details(cell, unit),

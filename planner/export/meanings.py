@@ -25,6 +25,9 @@ FIGURES: dict[str, Meaning] = {
     "token_cost_max_usd": Meaning(
         _USD, "the most they may have cost, where only bounds are known; empty where some have no price"
     ),
+    "commitments_usd": Meaning(
+        _USD, "what was paid or promised in advance cost beside token cost: amortised less what it served, or unused"
+    ),
     "list_cost_usd": Meaning(_USD, "what they cost before discount and fee"),
     "reported_cost_usd": Meaning(_USD, "what a provider or gateway said they cost"),
     "payment_fees_usd": Meaning(_USD, "what taking the payments cost"),
@@ -40,7 +43,7 @@ FIGURES: dict[str, Meaning] = {
         "these; unpriced, cost_bounds: costs are at least these; unconverted: revenue is missing. Empty: exact",
     ),
     "markup": Meaning(_RATIO, "(R - C) / C: not the margin; a margin of 50 % is a markup of 100 %"),
-    "contribution_usd": Meaning(_USD, "R - token cost - payment fees"),
+    "contribution_usd": Meaning(_USD, "R - token cost - commitments - payment fees"),
     "contribution_margin": Meaning(_SHARE, "contribution / R"),
     "coverage": Meaning(_SHARE, "tokens whose cost is known / all tokens"),
     "coverage_rows": Meaning(_SHARE, "rows of usage whose cost is known / all rows of usage"),

@@ -13,7 +13,7 @@ from planner import notify
 from planner.core.errors import InvalidInput, NotFound
 from planner.flows import expiry
 from planner.notify import Mail, NotDelivered
-from planner.store import alerts, holds, status
+from planner.store import alerts, holds, pulls, status
 from planner.store.alerts import Target
 from planner.store.engine import Connection, Store
 from planner.store.tables import source_states
@@ -154,7 +154,8 @@ def _text(told: Sequence[dict[str, Any]]) -> str:
 def remind(connection: Connection, at: datetime) -> int:
     """Write alerts that no change causes: prices that still wait, evidence that ends, silent sources, plans that moved.
 
-    A plan moves without a publication when a dated price, a contract or evidence begins or ends. Returns how many.
+    Reports of vendors that cannot be pulled for long are among them. A plan moves without a publication when a dated
+    price, a contract or evidence begins or ends. Returns how many.
     """
     # Compiling the catalogue needs numpy, which the commands that share this module need not wait for.
     from planner.flows import plans  # noqa: PLC0415
@@ -164,7 +165,7 @@ def remind(connection: Connection, at: datetime) -> int:
         kind = "feed_held" if row["offer_id"] is None else "hold_waiting"
         facts = {"hold": row["id"], "source": row["source"], "since": row["opened_at"].isoformat()}
         alerts.add(connection, at, kind, row["offer_id"] or row["source"], facts, None)
-    count = len(waiting) + expiry.remind(connection, at) + plans.review(connection, at)
+    count = len(waiting) + expiry.remind(connection, at) + plans.review(connection, at) + pulls.remind(connection, at)
     for source in status.source_states_of(connection):
         silence = source.silence(at)
         # Told once for every time it begins, also while the source goes on being read without saying anything new.

@@ -10,6 +10,7 @@ from planner.core.periods import Window, period_bounds, period_of, windows, zone
 from planner.core.posting import RATED, REPORTED, Counted, Measures
 from planner.core.units import Unit
 from planner.export.focus import Cell, focus_csv
+from planner.flows.focus_covered import Key, cover
 from planner.store import offers_of_costs, report_sums
 from planner.store.engine import Connection
 from planner.store.report_sums import Asked
@@ -39,7 +40,9 @@ def focus_report(connection: Connection, since: date, until: date) -> tuple[str,
     stated = {key: sums for key, sums in facts.items() if _said(key)["cost_basis"] == REPORTED}
     unpriced = sum(sums.rows for key, sums in facts.items() if _said(key)["cost_basis"] not in (RATED, REPORTED))
     channels = offers_of_costs.channels(connection, {_said(key)["offer"] for key in (*metered, *stated)})
-    text, rows = focus_csv(chain(_metered(pieces, metered, channels), _stated(pieces, stated, channels)))
+    cells = dict(chain(_metered(pieces, metered, channels), _stated(pieces, stated, channels)))
+    charges = cover(connection, pieces, _HEADS, cells, lambda heads: _said((0, heads)))
+    text, rows = focus_csv(chain(charges, cells.values()))
     return text, {"rows": rows, "unpriced": unpriced}
 
 
@@ -49,20 +52,20 @@ def _said(key: tuple[Any, ...]) -> dict[str, str]:
 
 def _metered(
     pieces: list[Window], found: Mapping[tuple[int, tuple[Any, ...], str], Counted], channels: Mapping[str, str]
-) -> Iterator[Cell]:
+) -> Iterator[tuple[Key, Cell]]:
     for (number, values, unit), counted in sorted(found.items()):
         # What is counted and never charged, such as requests without a fee, is no meter.
         if unit == Unit.REQUEST and not (counted.cost or counted.high or counted.list):
             continue
-        yield Cell(
+        yield Key(number, values, unit), Cell(
             **_heads(pieces[number], _said((number, values)), channels), unit=Unit(unit), quantity=counted.quantity,
             list_pico=counted.list, cost_pico=counted.cost, high_pico=counted.high,
         )  # fmt: skip
 
 
-def _stated(pieces: list[Window], found: _Sums, channels: Mapping[str, str]) -> Iterator[Cell]:
+def _stated(pieces: list[Window], found: _Sums, channels: Mapping[str, str]) -> Iterator[tuple[Key, Cell]]:
     for (number, values), sums in sorted(found.items()):
-        yield Cell(
+        yield Key(number, values, None), Cell(
             **_heads(pieces[number], _said((number, values)), channels), unit=None, quantity=0, list_pico=sums.stated,
             cost_pico=sums.stated,
         )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from planner.core.posting import Measures
 from planner.core.revenue import Item
 from planner.flows import earnings, ingest, regrouped, renamed
 from planner.flows.survey import Summary, known_containments, survey, survey_by_query
+from planner.flows.vanished import Vanished, Whole, vanished
 from planner.ledger import formats, reading
 from planner.ledger.bulk_columns import NotPlain
 from planner.ledger.bulk_file import opened_for_queries
@@ -39,7 +40,8 @@ class Import:
     ``words`` are what a person said of its rows: fields of `planner.ledger.format.Given`; without a ``source`` the
     stream is named for the format. ``format`` None is guessed. ``role`` None is what the format is for. ``strict``
     stops before anything is stored where a single row cannot be read; otherwise such rows are left out and named.
-    ``dry_run`` stores nothing.
+    ``dry_run`` stores nothing. ``whole`` is the span of time of which the file has everything its stream has: rows on
+    record there that it does not tell again count nothing any more.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Import:
     account: str = ""
     strict: bool = True
     dry_run: bool = False
+    whole: Whole | None = None
 
 
 class Undone(Exception):  # no error: what was tried is taken back
@@ -85,7 +88,7 @@ def import_file(
         return imports.begin(connection, asked.name, looked.digest, chosen.name, given.source, now(), by)
 
     summary.import_id = store.tell(begin)
-    for piece in _pieces(opened, chosen, given):
+    for piece in _pieces(opened, looked):
         _told(store, piece, looked, now, by)
     store.tell(lambda connection: imports.finish(connection, summary.import_id or 0, written(summary)))
     return summary
@@ -103,6 +106,7 @@ class Looked(NamedTuple):
     size: int
     digest: str
     summary: Summary
+    vanished: tuple[Event, ...] = ()
 
     @property
     def containments(self) -> Mapping[str, Containment]:
@@ -149,7 +153,7 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         renamed.refuse(connection, stream, looked.digest)
     if in_place and summary.repeated is not None:
         return looked
-    pulled = _surveyed(asked.path, opened, looked, progress)
+    told, known = _surveyed(asked, opened, looked, progress), list[Vanished]()
     if asked.strict and summary.refused_rows:
         summary.stopped = BAD_ROWS
         return looked
@@ -158,14 +162,17 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         summary.told = tuple((event, dict.fromkeys(days, False)) for event, days in summary.told)
     with store.read() as connection:
         ingest.refuse_overlap(connection, stream, summary.told)
+        if asked.whole is not None:
+            known = vanished(connection, given.source, asked.whole, told)
         # As of other streams, a person may say that these rows count besides; each time, since a pull follows a pull.
-        if asked.role is None:
-            regrouped.refuse(connection, stream, pulled)
-    return looked
+        if asked.role is None and chosen.name in formats.GROUPED:
+            regrouped.refuse(connection, stream, [*told, *(one.event for one in known)])
+    summary.vanished = sum(not one.before for one in known)
+    return looked._replace(vanished=tuple(one.event for one in known if not one.before))
 
 
-def _surveyed(path: Path, opened: File, looked: Looked, progress: Progress) -> list[Event]:
-    """See what all rows show, by queries where the rows stay in their file; return those grouped as was asked."""
+def _surveyed(asked: Import, opened: File, looked: Looked, progress: Progress) -> list[Event]:
+    """See what all rows show, by queries where they stay in their file; return those that are held against others."""
     chosen, given, summary = looked.chosen, looked.given, looked.summary
     if summary.in_place:
         with suppress(NotPlain):
@@ -173,14 +180,15 @@ def _surveyed(path: Path, opened: File, looked: Looked, progress: Progress) -> l
             def told(share: float) -> None:
                 progress("reading", int(looked.size * share), looked.size)
 
-            with opened_for_queries(path, chosen.name, given, told) as file:
+            with opened_for_queries(asked.path, chosen.name, given, told) as file:
                 survey_by_query(file, chosen, given, summary)
                 return []
-    return survey(opened, chosen, given, summary)
+    return survey(opened, chosen, given, summary, held=asked.whole is not None or chosen.name in formats.GROUPED)
 
 
-def _pieces(opened: File, chosen: Format, given: Given) -> Iterator[list[Read]]:
-    rows = (read for read in chosen.read(opened, given) if isinstance(read, Read))
+def _pieces(opened: File, looked: Looked) -> Iterator[list[Read]]:
+    told = (read for read in looked.chosen.read(opened, looked.given) if isinstance(read, Read))
+    rows = chain((Read("not told again", event) for event in looked.vanished), told)
     while piece := list(islice(rows, ROWS_AT_ONCE)):
         yield piece
 
@@ -247,4 +255,5 @@ def written(summary: Summary) -> dict[str, object]:
         "refused": summary.refused_rows,
         "skipped": dict(summary.skipped),
         "unpriced": dict(summary.unpriced),
+        **({"vanished": summary.vanished} if summary.vanished else {}),
     }

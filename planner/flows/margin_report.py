@@ -13,6 +13,7 @@ from planner.core.periods import UNITS, Window, period_bounds, period_of, window
 from planner.core.posting import RATED, Measures
 from planner.core.revenue_lines import PLAN_SOURCE
 from planner.core.statement import Statement, Takings
+from planner.flows import commitments
 from planner.flows.cost_basis import BEST, COST_BASES, basis_of, billed, usd_per_unit
 from planner.flows.earnings import SUBSCRIBERS
 from planner.flows.rebook import behind
@@ -101,7 +102,7 @@ def margin_report(connection: Connection, asked: Question) -> dict[str, Any]:
     groups = _groups(connection, asked, pieces, known)
     attributed = frozenset(asked.heads) <= _PAID_FOR
     rows = [
-        _row(asked, pieces, key, figures, known, paid_for=attributed)
+        _row(asked, pieces, key, figures, known, {"paid_for": attributed, "commitments": bool(groups.committed.told)})
         for key, figures in sorted(groups.rows.items(), key=lambda pair: _order(asked, pair[0]))
         if not figures.empty
     ]
@@ -128,6 +129,7 @@ def margin_report(connection: Connection, asked: Question) -> dict[str, Any]:
         },
         "evidence": {
             **_evidence(connection, asked, groups, span),
+            **({"commitments": groups.committed.told} if groups.committed.told else {}),
             "stale_imports": bulk.stale(connection, known.at, range(pieces[0].slots.start, pieces[-1].slots.stop)),
         },
     }
@@ -181,6 +183,7 @@ class _Groups:
     bases: dict[tuple[str, str], Takings] = field(default_factory=dict)
     priced: dict[str, Measures] = field(default_factory=dict)
     unpriced: dict[tuple[str, str, str], Measures] = field(default_factory=dict)
+    committed: commitments.Costs = field(default_factory=commitments.Costs)
 
     def at(self, key: tuple[Any, ...]) -> Statement:
         return self.rows.setdefault(key, Statement())
@@ -225,7 +228,22 @@ def _groups(connection: Connection, asked: Question, pieces: Sequence[Window], k
         for (_number, values), measures in report_sums.facts(connection, query).items():
             groups.explain(dict(zip(_EXPLAINING, values, strict=True)), measures)
     _earned(connection, asked, pieces, groups, known)
+    _committed(connection, asked, pieces, groups, known)
     return groups
+
+
+def _committed(
+    connection: Connection, asked: Question, pieces: Sequence[Window], groups: _Groups, known: _Known
+) -> None:
+    wanted = commitments.Wanted(
+        windows=pieces, heads=asked.heads, basis=asked.basis, cost_basis=asked.cost_basis, known_at=asked.known_at,
+        agreed_at=known.at,
+    )  # fmt: skip
+    groups.committed = commitments.costs(connection, wanted)
+    for (number, values), cost in groups.committed.places.items():
+        # A plan that nobody ever wrote is named by its usage.
+        for sums in (groups.at((number, *values)), *groups.totals(number, "", known)):
+            sums.commit(cost.low, cost.high)
 
 
 def _earned(connection: Connection, asked: Question, pieces: Sequence[Window], groups: _Groups, known: _Known) -> None:
@@ -255,11 +273,16 @@ def _order(asked: Question, key: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _row(
-    asked: Question, pieces: Sequence[Window], key: tuple[Any, ...], sums: Statement, known: _Known, *, paid_for: bool
+    asked: Question,
+    pieces: Sequence[Window],
+    key: tuple[Any, ...],
+    sums: Statement,
+    known: _Known,
+    of_shape: Mapping[str, bool],
 ) -> dict[str, Any]:
     places = dict(zip(asked.heads, key[1:], strict=True))
     heads = {name: pieces[key[0]].label if name in UNITS else _head(name, places[name]) for name in asked.by}
-    figures = sums.shape(paid_for=paid_for)
+    figures = sums.shape(**of_shape)
     if asked.reporting_currency == "USD":
         return {**heads, **figures}
     return {**heads, **figures, "reporting": _converted(asked, figures, pieces[key[0]], known)}
@@ -291,7 +314,7 @@ def _usd(asked: Question, window: Window, known: _Known) -> Fraction:
 
 def _total(asked: Question, pieces: Sequence[Window], groups: _Groups, known: _Known) -> dict[str, Any]:
     """Return the figures of everything, in the reporting currency too: all of a window at the rate of its last day."""
-    figures = groups.total.shape()
+    figures = groups.total.shape(commitments=bool(groups.committed.told))
     if asked.reporting_currency == "USD":
         return figures
     sums = dict.fromkeys(_CONVERTED, Fraction())

@@ -12,7 +12,6 @@ from planner.core.price import Context
 from planner.core.rating import unreadable
 from planner.flows.rating_by_query import event_of, same_text
 from planner.flows.successors import days_of
-from planner.ledger import formats
 from planner.ledger.bulk_columns import COUNT_MAX
 from planner.ledger.bulk_file import BulkFile, Shown
 from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
@@ -30,6 +29,7 @@ class Summary:
     contain their cached part, and how that is known. ``measures`` are of the rows that were booked by this import,
     ``unpriced`` counts those without a cost by reason; ``evidence_usd`` is what rows state that do not count.
     ``revenue`` is what items come to: kind and currency -> amount. ``in_place``: the rows stay in their file.
+    ``vanished`` counts rows on record that were not told again, and now count nothing.
     """
 
     file: str
@@ -43,6 +43,7 @@ class Summary:
     import_id: int | None = None
     repeated: int | None = None
     rows: int = 0
+    vanished: int = 0
     previewed: int | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: list[Refused] = field(default_factory=list)
@@ -146,9 +147,9 @@ class Survey:
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens")
 
 
-def survey(opened: File, chosen: Format, given: Given, summary: Summary) -> list[Event]:
-    """See whether every row can be read, and what they show together; return those that were grouped as was asked."""
-    seen, grouped = Survey(given), list[Event]()
+def survey(opened: File, chosen: Format, given: Given, summary: Summary, *, held: bool = False) -> list[Event]:
+    """See whether every row can be read, and what they show together; return them if ``held`` against others."""
+    seen, kept = Survey(given), list[Event]()
     for read in chosen.read(opened, given):
         summary.rows += 1
         if isinstance(read, Refused):
@@ -157,12 +158,12 @@ def survey(opened: File, chosen: Format, given: Given, summary: Summary) -> list
             summary.skipped[read.reason] += 1
         elif isinstance(read.said, Event):
             seen.see(read.place, read.said)
-            if chosen.name in formats.GROUPED:
-                grouped.append(read.said)
+            if held:
+                kept.append(read.said)
         elif summary.role == Role.EVIDENCE.value:
             raise InvalidInput("role", "revenue has none and always counts: leave it out")
     seen.end(summary)
-    return grouped
+    return kept
 
 
 def survey_by_query(file: BulkFile, chosen: Format, given: Given, summary: Summary) -> None:

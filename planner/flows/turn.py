@@ -1,4 +1,4 @@
-"""A scheduled refresh: the slot is claimed in the database, so that many workers do it once, whoever is awake."""
+"""Scheduled work: its slot is claimed in the database, so that many workers do it once, whoever is awake."""
 
 import contextlib
 from collections.abc import Callable
@@ -7,11 +7,15 @@ from typing import Any
 
 from planner.core.doubt import Bounds
 from planner.core.errors import Overtaken, PlannerError
+from planner.flows.pull import Pulled, Wish, pull
 from planner.flows.refresh import RefreshSummary, Sources, refresh
+from planner.sources.usage_apis import Account
 from planner.store import slots, status
 from planner.store.engine import Connection, Store
 
 LEASE = timedelta(minutes=5)
+PULL_LEASE = timedelta(minutes=20)
+"""Longer than all reports of a vendor take to be fetched."""
 
 
 def scheduled_refresh(
@@ -60,6 +64,49 @@ def scheduled_refresh(
         with contextlib.suppress(PlannerError):
             store.tell(lambda connection: slots.finish(connection, mine, store.clock(connection), slots.FAILED))
         raise
+
+
+def scheduled_pull(store: Store, account: Account, interval: timedelta, owner: str) -> list[Pulled] | None:
+    """Pull the reports of a vendor if its present slot is free; None where there was nothing to do.
+
+    A report that cannot be pulled is noted with its reason, and asked for again in the next slot. Who was stopped
+    before anything was booked, and finds the turn taken over, books nothing.
+
+    Raises:
+        Overtaken: the turn was taken over meanwhile.
+        Unavailable: the database does not answer.
+    """
+    job = f"pull:{account.vendor.name}"
+
+    def begin(connection: Connection) -> slots.Turn | None:
+        now = store.clock(connection)
+        return slots.claim(connection, job, slots.slot_of(now, interval), owner, at=now, lease=PULL_LEASE)
+
+    turn = store.tell(begin)
+    if turn is None:
+        return None
+    mine: slots.Turn = turn
+
+    def now() -> datetime:
+        with store.read() as connection:
+            return store.clock(connection)
+
+    def end(connection: Connection, state: str = slots.DONE) -> None:
+        slots.finish(connection, mine, store.clock(connection), state)
+
+    try:
+        done = pull(
+            store, account, Wish(), now=now, by=f"schedule:{owner}",
+            fence=lambda connection: slots.held(connection, mine),
+        )  # fmt: skip
+    except Overtaken:
+        raise
+    except Exception:
+        with contextlib.suppress(PlannerError):
+            store.tell(lambda connection: end(connection, slots.FAILED))
+        raise
+    store.tell(end)
+    return done
 
 
 def hourly(store: Store, job: str, owner: str, work: Callable[[Connection, datetime], object]) -> bool:

@@ -10,7 +10,8 @@ import hashlib
 import random
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -153,6 +154,29 @@ async def fetch_one(
     return result
 
 
+class Visit:
+    """Requests to one server within one set of bounds, each of which may follow from the answer before."""
+
+    def __init__(self, source: str, client: httpx.AsyncClient, left: _Left) -> None:
+        """Remember whom to ask, and what is left of the bounds."""
+        self._source, self._client, self._left = source, client, left
+
+    async def get(self, url: str) -> bytes:
+        """Fetch one url.
+
+        Raises:
+            FeedRefused: as `fetch_one`; the status of an answer that was none is its ``figure``.
+        """
+        return (await _patiently(self._client, self._source, url, None, self._left)).body
+
+
+@asynccontextmanager
+async def visiting(source: str, limits: Limits, headers: Mapping[str, str]) -> AsyncIterator[Visit]:
+    """Open a visit: all of its requests share the deadline, the bytes and these headers, which nobody else is sent."""
+    async with _client(limits, headers) as client:
+        yield Visit(source, client, _Left(limits))
+
+
 def _client(limits: Limits, extra: Mapping[str, str]) -> httpx.AsyncClient:
     pool = httpx.Limits(max_connections=limits.concurrent_max, max_keepalive_connections=limits.concurrent_max)
     headers = {**extra, "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "planner"}
@@ -222,7 +246,7 @@ def _validator(etag: str | None) -> str | None:
 
 def _check(source: str, response: httpx.Response, known: Known | None) -> None:
     status = response.status_code
-    refused = FeedRefused(source, "http_status", f"status {status}")
+    refused = FeedRefused(source, "http_status", f"status {status}", str(status))
     if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
         raise _Again(refused, _asked_pause(response.headers.get("retry-after")))
     if status == NOT_MODIFIED and known is not None and known.etag:

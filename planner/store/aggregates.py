@@ -9,7 +9,7 @@ from planner.core.event import Event
 from planner.core.event_form import read_event
 from planner.store import json_text
 from planner.store.tables import ledger
-from planner.store.usage import LIVE, LONGEST
+from planner.store.usage import EVIDENCE, LIVE, LONGEST
 
 
 def held_against(
@@ -30,3 +30,12 @@ def held_against(
         else:
             others.append(read_event(json_text.load(document)))
     return known, others
+
+
+def within(connection: sa.Connection, source: str, since: datetime, until: datetime) -> list[Event]:
+    """Return the aggregates a stream has on record that lie in a span of time as a whole, whether they count or not."""
+    e = ledger.usage_events.c
+    states = e.state.in_((LIVE, EVIDENCE)), e.state != sa.literal_column("'superseded'")
+    query = sa.select(e.document).where(e.source == source, *states, e.at >= since, e.at < until).order_by(e.id)
+    found = (read_event(json_text.load(document)) for document in connection.execute(query).scalars())
+    return [event for event in found if event.until is not None and event.until <= until]

@@ -20,6 +20,7 @@ KINDS = (
     "hold_waiting",
     "feed_held",
     "source_stale",
+    "pull_stale",
     "cheaper_offer",
     "plan_moved",
     "plan_under_margin",

@@ -28,7 +28,8 @@ _UNITS = (ledger.usage_fact_units, ledger.usage_day_units)
 class Asked:
     """What is summed: in which windows of time, under which heads, by the time of use or of booking, known when.
 
-    ``where`` are values that heads must have. ``known_at`` None is what is known now.
+    ``where`` are values that heads must have. ``known_at`` None is what is known now. ``used`` are the slots in which
+    it was used, whenever it was booked; None is any time.
     """
 
     windows: Sequence[Window]
@@ -36,6 +37,16 @@ class Asked:
     basis: str = BOOKED
     known_at: datetime | None = None
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    used: range | None = None
+
+    @property
+    def coarsest(self) -> Grain:
+        """The coarsest grain whose sums can be told apart by what is asked for."""
+        if self.by_customer:
+            return Grain.SLOT
+        if self.used is None:
+            return Grain.MONTH
+        return Grain.SLOT if self.used.start % DAY_SLOTS or self.used.stop % DAY_SLOTS else Grain.DAY
 
     @property
     def by_customer(self) -> bool:
@@ -95,7 +106,7 @@ def _plus(sums: Measures, more: Measures, sign: int) -> Measures:
 def _rows(
     connection: sa.Connection, asked: Asked, tables: Sequence[sa.Table], read: Callable[[Any], Any], *more: str
 ) -> Iterator[tuple[Place, Any, int]]:
-    coarsest = Grain.SLOT if asked.by_customer else Grain(len(tables) - 1)
+    coarsest = min(asked.coarsest, Grain(len(tables) - 1))
     runs = _joined(pieces_of([window.slots for window in asked.windows], coarsest))
     for grain in range(coarsest + 1):
         wanted = [run for run in runs if run.first.grain == grain]
@@ -157,6 +168,8 @@ def _piece(asked: Asked, table: sa.Table, number: int, run: _Run, more: tuple[st
         ]
     if run.apart > run.length:
         when.append((time - start) % run.apart < run.length)
+    if asked.used is not None:
+        when += [table.c.slot >= asked.used.start, table.c.slot < asked.used.stop]
     if asked.where:
         chosen = [dims[name].in_(values) for name, values in asked.where]
         when.append(table.c.dim.in_(sa.select(dims.id).where(*chosen)))
@@ -213,12 +226,16 @@ def _booked_since(
     line = ledger.ledger_lines.c
     first, last = asked.windows[0].slots.start, asked.windows[-1].slots.stop
     time = line.booked_slot if asked.basis == BOOKED else line.slot
-    query = sa.select(time.label("time"), line.old, line.new).where(
+    query = sa.select(time.label("time"), line.slot, line.old, line.new).where(
         line.recorded_at > known_at, time >= first, time < last
     )
     for row in connection.execute(query):
+        if asked.used is not None and row.slot not in asked.used:
+            continue
         for text, sign in ((row.old, 1), (row.new, -1)):
             if text is not None:
                 yield row.time, Posting.read(json_text.load(text)), sign
     for slot, booked_slot, posting in bulk.since(connection, known_at):
+        if asked.used is not None and slot not in asked.used:
+            continue
         yield booked_slot if asked.basis == BOOKED else slot, posting, -1

@@ -73,6 +73,17 @@ def finish(connection: sa.Connection, turn: Turn, at: datetime, state: str = DON
         )
 
 
+def held(connection: sa.Connection, turn: Turn) -> None:
+    """Make sure that a turn is still whose it was, before something is done in it.
+
+    Raises:
+        Overtaken: another worker has taken it over.
+    """
+    query = sa.select(slots.c.token).where(slots.c.job == turn.job, slots.c.slot_start == turn.slot_start)
+    if connection.scalar(query.where(slots.c.state == RUNNING)) != turn.token:
+        raise Overtaken("turn", f"{turn.job} {turn.slot_start.isoformat()}", "its lease ran out")
+
+
 def release(connection: sa.Connection, owner: str, at: datetime) -> None:
     """Give up what a worker that stops has not ended, so that nobody has to wait for its leases."""
     mine = slots.c.owner == owner, slots.c.state == RUNNING

@@ -20,6 +20,10 @@ EVENT = {
 }  # fmt: skip
 MAPPING = {"kind": "usage", "id": "id", "at": "at", "offer": "offer", "counts": {"input_tokens": "input"}}
 CUSTOMER = {"name": "Acme", "external_ids": [{"source": "stripe", "id": "cus_1"}], **WHY}
+COMMITMENT = {
+    "name": "Frame", "kind": "prepaid", "provider": "openai", "amount": "500", "valid_from": "2026-01-01T00:00:00Z",
+    "valid_to": "2027-01-01T00:00:00Z", "reference": "order 18", **WHY,
+}  # fmt: skip
 # What is told here is its own record: a stream of rows, each with who sent it and when.
 TOLD = frozenset(
     {("POST", "/v1/usage"), ("POST", "/v1/otlp/v1/traces"), ("POST", "/v1/imports"), ("POST", "/v1/revenue")}
@@ -31,6 +35,8 @@ CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/v1/periods/{id}/close"): ("/v1/periods/2026-07/close", WHY),
     ("POST", "/v1/periods/{id}/reopen"): ("/v1/periods/2026-08/reopen", WHY),
     ("POST", "/v1/imports/{id}/rerate"): ("/v1/imports/1/rerate", WHY),
+    ("POST", "/v1/contracts/commitments"): ("/v1/contracts/commitments", COMMITMENT),
+    ("POST", "/v1/contracts/commitments/{id}/void"): ("/v1/contracts/commitments/1/void", WHY),
     ("POST", "/v1/price-plans"): ("/v1/price-plans", {"source": "stripe", "price": "price_pro", "plan": "pro", **WHY}),
     ("PUT", "/v1/customers/{id}"): ("/v1/customers/fresh", CUSTOMER),
     ("POST", "/v1/customers/{id}/plans"): (
@@ -40,7 +46,7 @@ CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 
 
 def prepare(client: TestClient, store: Store, headers: dict[str, str]) -> None:
-    """Import a file in place, tell of one row of usage, close its month, and register a customer."""
+    """Import a file in place, tell of a row of usage, close its month, register a customer, and commit to something."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "usage.csv"
         path.write_text("id,at,offer,input\nm0,2026-08-10T12:00:00Z,self-hosted:gpus/a,10\n")
@@ -52,6 +58,8 @@ def prepare(client: TestClient, store: Store, headers: dict[str, str]) -> None:
         assert done.import_id == 1
     assert client.post("/v1/usage", json={"events": [EVENT]}, headers=headers).status_code == 200
     assert client.put("/v1/customers/known", json={"name": "Known", **WHY}, headers=headers).status_code == 200
+    before = {**COMMITMENT, "valid_from": "2025-01-01T00:00:00Z", "valid_to": "2026-01-01T00:00:00Z"}
+    assert client.post("/v1/contracts/commitments", json=before, headers=headers).json()["id"] == 1
     catch_up(store, lambda: datetime.now(UTC))  # noqa: TID251  # the server's clock is the real one
     closed = client.post("/v1/periods/2026-08/close", json=WHY, headers=headers)
     assert closed.status_code == 200, closed.text

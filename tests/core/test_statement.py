@@ -171,3 +171,25 @@ def test_amounts_without_a_rate_add_up_by_currency() -> None:
     sums.take(Takings(), tax_unknown=False, unconverted="JPY 3000")
     assert sums.shape()["unconverted"] == {"EUR": "40", "JPY": "3000"}
     assert sums.shape()["margin_max"] is None
+
+
+def test_what_commitments_cost_is_a_cost_beside_the_tokens() -> None:
+    """Three dollars more, or what they save: all margins count it, and it is a figure where it is asked for."""
+    sums = statement((used(5), RATED))
+    sums.commit(3 * PICO, 3 * PICO)
+    figures = sums.shape(commitments=True)
+    assert (figures["token_cost_usd"], figures["commitments_usd"], figures["gross_profit_usd"]) == ("5", "3", "12")
+    assert (figures["margin"], figures["contribution_margin"], figures["bounds"]) == ("0.6000", "0.6000", None)
+    sums.commit(-6 * PICO, -6 * PICO)
+    assert (sums.shape(commitments=True)["commitments_usd"], sums.shape()["margin"]) == ("-3", "0.9000")
+    assert "commitments_usd" not in sums.shape()
+
+
+def test_bounds_of_usage_may_be_none_of_its_cost() -> None:
+    """Usage of two to five dollars that a commitment covers costs what the commitment does."""
+    sums = statement((used(2, 5), RATED))
+    sums.commit(2 * PICO, -1 * PICO)
+    assert (sums.shape()["bounds"], sums.shape()["margin"], sums.empty) == (None, "0.8000", False)
+    alone = Statement()
+    alone.commit(PICO, PICO)
+    assert (alone.empty, alone.shape()["gross_profit_usd"]) == (False, "-1")

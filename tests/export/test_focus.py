@@ -64,6 +64,7 @@ def test_a_row_says_who_when_what_and_for_how_much() -> None:
         "ChargeFrequency": "Usage-Based",
         "ChargePeriodEnd": "2026-09-04T00:00:00Z",
         "ChargePeriodStart": "2026-09-03T00:00:00Z",
+        **dict.fromkeys((name for name in COLUMNS if name.startswith("CommitmentDiscount")), ""),
         "ConsumedQuantity": "2600",
         "ConsumedUnit": "Tokens",
         "ContractedCost": "0.00039",
