@@ -1,6 +1,7 @@
 """Files over HTTP: the body of a request is taken in as an import, and the summary says what became of every row."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -66,11 +67,15 @@ def summary_shape(summary: Summary) -> Shape:
         "output_tokens": measures.output_tokens,
         "requests": measures.requests,
         "unpriced": dict(summary.unpriced),
-        "revenue": [
-            {"kind": kind, "currency": currency, "amount": amount}
-            for (kind, currency), amount in sorted(summary.revenue.items())
-        ],
+        "revenue": _amounts(summary.revenue),
+        "invoiced": _amounts(summary.invoiced),
     }
+
+
+def _amounts(found: Mapping[tuple[str, str], str]) -> list[Shape]:
+    return [
+        {"kind": kind, "currency": currency, "amount": amount} for (kind, currency), amount in sorted(found.items())
+    ]
 
 
 def answered(summary: Summary) -> Response:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from planner.core.errors import Conflict, InvalidInput
 from planner.core.event import UNKNOWN, Containment, Event, Judge, Role
+from planner.core.invoice import InvoiceLine
 from planner.core.posting import Measures
 from planner.core.rating import unreadable
 from planner.core.revenue import Item
-from planner.flows import earnings, ingest, regrouped, renamed
+from planner.flows import earnings, ingest, invoices, regrouped, renamed
 from planner.flows.successors import days_of
 from planner.ledger import formats, reading
 from planner.ledger.format import File, Format, Given, Read, Refused, Skipped
@@ -63,7 +64,8 @@ class Summary:
     ``skipped`` counts those left out on purpose by reason. ``containment`` says for each provider whether prompts
     contain their cached part, and how that is known. ``measures`` are of the rows that were booked by this import,
     ``unpriced`` counts those without a cost by reason; ``evidence_usd`` is what rows state that do not count.
-    ``revenue`` is what items come to: kind and currency -> amount. ``in_place``: the rows stay in their file.
+    ``revenue`` is what items come to, and ``invoiced`` what lines of invoices do: kind and currency -> amount.
+    ``in_place``: the rows stay in their file.
     """
 
     file: str
@@ -87,6 +89,7 @@ class Summary:
     unpriced: Counter[str] = field(default_factory=Counter)
     evidence_usd: Decimal = Decimal(0)
     revenue: dict[tuple[str, str], str] = field(default_factory=dict)
+    invoiced: dict[tuple[str, str], str] = field(default_factory=dict)
     stopped: str | None = None
     told: tuple[tuple[Event, dict[int, bool]], ...] = ()
 
@@ -270,7 +273,7 @@ def _survey(opened: File, chosen: Format, given: Given, summary: Summary) -> lis
             survey.see(read.place, read.said)
             if chosen.name in formats.GROUPED:
                 grouped.append(read.said)
-        elif summary.role == Role.EVIDENCE.value:
+        elif isinstance(read.said, Item) and summary.role == Role.EVIDENCE.value:
             raise InvalidInput("role", "revenue has none and always counts: leave it out")
     survey.end(summary)
     return grouped
@@ -291,12 +294,18 @@ def _told(store: Store, piece: list[Read], looked: Looked, now: Callable[[], dat
 def _book(connection: Connection, piece: list[Read], looked: Looked, at: datetime, by: str) -> list[ingest.Result]:
     events = [read.said for read in piece if isinstance(read.said, Event)]
     items = [read.said for read in piece if isinstance(read.said, Item)]
-    number = looked.summary.import_id
+    lines = [read.said for read in piece if isinstance(read.said, InvoiceLine)]
+    number, mutable, found = looked.summary.import_id, looked.chosen.mutable, dict[type, Iterator[ingest.Result]]()
     if items:
-        return earnings.take(connection, items, at=at, by=by, mutable=looked.chosen.mutable, import_id=number)
-    return ingest.ingest(
-        connection, looked.stream, events, at=at, by=by, containments=looked.containments, import_id=number
-    )
+        found[Item] = iter(earnings.take(connection, items, at=at, by=by, mutable=mutable, import_id=number))
+    if lines:
+        found[InvoiceLine] = iter(invoices.take(connection, lines, at=at, by=by, mutable=mutable, import_id=number))
+    if events:
+        booked = ingest.ingest(
+            connection, looked.stream, events, at=at, by=by, containments=looked.containments, import_id=number
+        )
+        found[Event] = iter(booked)
+    return [next(found[type(read.said)]) for read in piece]
 
 
 def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -> None:
@@ -316,6 +325,8 @@ def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -
                 summary.unpriced[outcome.posting.dims.unpriced] += 1
         if isinstance(read.said, Item) and outcome.status in (ingest.STORED, ingest.NEWER):
             earnings.count(summary.revenue, read.said)
+        if isinstance(read.said, InvoiceLine) and outcome.status in (ingest.STORED, ingest.NEWER):
+            invoices.count(summary.invoiced, read.said)
 
 
 def _preview(store: Store, opened: File, looked: Looked, at: datetime, by: str) -> None:
