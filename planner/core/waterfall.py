@@ -208,7 +208,7 @@ def _terms(pair: Pair, split: Fraction | None) -> Terms:
     fee = ours.net - ours.paid
     if not pair.theirs and split is None:
         return Terms(extra=-ours.net, fee=fee)
-    if ours.unpriced and not ours.quantity and not ours.whole:
+    if ours.unpriced and not (ours.quantity or ours.listed or ours.net):
         return Terms(unpriced=amount, fx=fx)
     return (_counted(pair, ours, split) if pair.counted else _uncounted(pair, ours)) + Terms(fee=fee, fx=fx)
 

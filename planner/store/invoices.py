@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from planner.core.event import Event
 from planner.core.event_form import read_event
-from planner.core.invoice import InvoiceLine
+from planner.core.invoice import InvoiceLine, Kind
 from planner.core.invoice_form import read_line, write_line
 from planner.store import json_text
 from planner.store.recall import BATCH
@@ -65,6 +65,16 @@ def insert(
     ]  # fmt: skip
     if rows:
         connection.execute(sa.insert(invoice_lines), rows)
+
+
+def discounting(
+    connection: sa.Connection, since: datetime, until: datetime, sources: Sequence[str]
+) -> frozenset[str]:  # fmt: skip
+    """Return the sources that take discounts off on lines of their own in a span of time."""
+    where = [_i.recorded_to.is_(None), _i.start >= since, _i.start < until, _i.kind == Kind.DISCOUNT.value]
+    if sources:
+        where.append(_i.source.in_(sources))
+    return frozenset(connection.execute(sa.select(_i.source).where(*where).distinct()).scalars())
 
 
 def lines(

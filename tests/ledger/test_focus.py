@@ -148,7 +148,7 @@ def line(folder: Path, **changes: Any) -> InvoiceLine:
     ],
 )
 def test_other_charges_are_lines_of_an_invoice(changes: dict[str, str], kind: str, tmp_path: Path) -> None:
-    """A credit is less than nothing, one that is taken back is an adjustment, and what is bought this month is a fee."""
+    """A credit is less than nothing, one that is taken back an adjustment, and what is bought this month a fee."""
     found = line(tmp_path, **{"ConsumedQuantity": "", "ConsumedUnit": "", **changes})
     assert (found.kind.value, found.amount, found.unit, found.provider) == (
         kind, Decimal(changes["EffectiveCost"]), None, "Solora AI",
