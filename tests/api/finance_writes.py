@@ -22,7 +22,13 @@ MAPPING = {"kind": "usage", "id": "id", "at": "at", "offer": "offer", "counts": 
 CUSTOMER = {"name": "Acme", "external_ids": [{"source": "stripe", "id": "cus_1"}], **WHY}
 # What is told here is its own record: a stream of rows, each with who sent it and when.
 TOLD = frozenset(
-    {("POST", "/v1/usage"), ("POST", "/v1/otlp/v1/traces"), ("POST", "/v1/imports"), ("POST", "/v1/revenue")}
+    {
+        ("POST", "/v1/usage"),
+        ("POST", "/v1/otlp/v1/traces"),
+        ("POST", "/v1/imports"),
+        ("POST", "/v1/revenue"),
+        ("POST", "/v1/invoices"),
+    }
 )
 # Two bodies of one kind: a month that may be closed, and one that is.
 CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
