@@ -62,8 +62,8 @@ def _print(document: Shape) -> None:
         show.line(f"           {len(outside) - _ROWS_SHOWN} more beyond are in --json and --output")
     if coverage["matched"] is not None:
         show.line(
-            f"coverage   {coverage['matched']} of what was billed for usage is matched, {coverage['counted']} is counted "
-            "on both sides"
+            f"coverage   {coverage['matched']} of what was billed for usage is matched, {coverage['counted']} is "
+            "counted on both sides"
         )
     for one in document["evidence"]["statements"]:
         show.line(f"statement  {one['source']}: {one['lines']} lines, {one['invoice_usd']} USD")

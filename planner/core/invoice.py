@@ -104,7 +104,7 @@ class InvoiceLine:
     def _check_amounts(self) -> None:
         for name in ("amount", "list_amount", "unit_price"):
             value = getattr(self, name)
-            if value is not None and not abs(value) <= AMOUNT_MAX:
+            if value is not None and not (value.is_finite() and abs(value) <= AMOUNT_MAX):
                 raise InvalidInput(name, f"at most {AMOUNT_MAX:f} on one line")
         if self.kind in _LOWERING and self.amount > 0:
             raise InvalidInput("amount", f"a {self.kind} lowers the invoice: write it with a minus")
