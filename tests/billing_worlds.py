@@ -231,7 +231,8 @@ def asked(store: Store, **more: Any) -> dict[str, Any]:
     question = Question(**{"since": date(2026, 9, 1), "until": date(2026, 10, 1), **more})
     with store.read() as connection:
         document = reconcile(connection, question)
-    return json.loads(json.dumps(document))  # as it is answered
+    answered: dict[str, Any] = json.loads(json.dumps(document))
+    return answered
 
 
 def causes(line: Mapping[str, Any]) -> dict[str, int]:

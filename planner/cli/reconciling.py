@@ -45,8 +45,8 @@ def _print(document: Shape) -> None:
     zone = "" if document["tz"] == "UTC" else f" in {document['tz']}"
     steps = [["ledger", total["ledger_usd"]]]
     steps += [[_words(name), usd] for name, usd in total["waterfall"].items() if usd != "0" or name == "residual_usd"]
-    title = f"ledger to invoice from {document['from']} to {document['to']}{zone}, USD"
-    show.table(title, [("cause", _LEFT), ("USD", _RIGHT)], [*steps, ["invoice", total["invoice_usd"]]])
+    show.line(f"from the ledger to the invoice, {document['from']} to {document['to']}{zone}")
+    show.table("", [("cause", _LEFT), ("USD", _RIGHT)], [*steps, ["invoice", total["invoice_usd"]]])
     outside = [row for row in document["rows"] if row["verdict"] == OUTSIDE]
     outside.sort(key=lambda row: -abs(float(row["difference_usd"])))  # an order of rows, and no amount
     if outside:

@@ -131,19 +131,18 @@ class _Reader:
         _stream, inside = self._stream(event.source)
         declared = inside.get(event.provider or "", event.includes_cached)
         line = billed(event, includes_cached=declared is not False)
-        if line is None:
-            self.bill.odd["costless"] += self._windows(event.at, event.until or event.at) is not None
-        else:
+        if line is not None:
             self.line(line, import_id)
+        elif self._wanted in (None, self._payee(event.channel, event.provider, event.source)[0]):
+            self.bill.odd["costless"] += self._windows(event.at, event.until or event.at) is not None
 
     def line(self, line: InvoiceLine, import_id: int | None) -> None:
         """Read a line of an invoice."""
         stream, _inside = self._stream(line.source)
         feed, account = ("", "") if stream is None else (stream.feed, stream.account)
-        provider = self._provider(line.provider or "", feed)
-        party = provider if line.channel == "direct" else line.channel
-        windows = self._windows(line.start, line.end or line.start)
-        if windows is None or self._wanted not in (None, party):
+        party, provider = self._payee(line.channel, line.provider, line.source)
+        windows = self._windows(line.start, line.end or line.start) if self._wanted in (None, party) else None
+        if windows is None:
             return
         stated = Stated.of(line, self._rates, before_discounts=line.source in self.discounting)
         if stated is None:
@@ -167,10 +166,14 @@ class _Reader:
         }  # fmt: skip
         self.bill.charges.add(Key(*windows, party, line.unit, tuple(heads[name] for name in HEADS)), stated)
 
-    def _provider(self, spelled: str, feed: str) -> str:
-        if (spelled, feed) not in self._providers:
-            self._providers[spelled, feed] = self._tariffs.provider(spelled, feed)
-        return self._providers[spelled, feed]
+    def _payee(self, channel: str, spelled: str | None, source: str) -> tuple[str, str]:
+        """Return who is paid, the broker or the provider itself, and the provider as the ledger calls it."""
+        place = spelled or "", source
+        if place not in self._providers:
+            stream, _inside = self._stream(source)
+            self._providers[place] = self._tariffs.provider(place[0], "" if stream is None else stream.feed)
+        provider = self._providers[place]
+        return (provider if channel == "direct" else channel), provider
 
     def _model(self, line: InvoiceLine, provider: str) -> str | None:
         """Return the model as the ledger calls it."""

@@ -69,17 +69,16 @@ def _of_rows(rows: Sequence[Row]) -> Iterator[str]:
     if blind:
         residual = sum(row.terms.residual for row in blind)
         yield (
-            f"Of {len(blind)} keys a side states no quantity: volume, cache split, band and price cannot be told apart "
-            f"there, and {pico_text(residual)} USD of them are residual."
+            "Where a side states no quantity, volume, cache split, band and price cannot be told apart: of "
+            f"{pico_text(sum(row.invoice for row in blind))} USD billed so, {pico_text(residual)} USD are residual."
         )
     if any(row.indistinct == ("price", "discount") for row in rows):
         yield "Where no list price is stated, a discount cannot be told from a price: the difference is called price."
     spread = sum(row.pair.ours.spread for row in rows if row.pair.ours is not None)
     if spread:
         yield f"The ledger knows some costs in bounds only: they may be up to {pico_text(spread)} USD more."
-    unpriced = sum(row.pair.ours.unpriced for row in rows if row.pair.ours is not None)
-    if unpriced:
-        yield f"The ledger counts {unpriced} units without a price: what is billed for them is unpriced, and never 0."
+    if any(row.pair.ours is not None and row.pair.ours.unpriced for row in rows):
+        yield "The ledger counts usage that it has no price for: what is billed for it is called unpriced."
     fee = sum(row.pair.ours.net - row.pair.ours.paid for row in rows if row.pair.ours is not None)
     if fee and not any(row.heads["kind"] == "fee" for row in rows):
         yield f"The ledger has {pico_text(-fee)} USD of channel fees, and no line of the statement is a fee."

@@ -1,4 +1,4 @@
-"""An invoice that differs from the ledger in known ways: every cause is recovered to the last digit, alone and together."""
+"""An invoice that differs from the ledger in known ways: every cause is recovered, alone and together."""
 
 import shutil
 from dataclasses import replace
