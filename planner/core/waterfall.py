@@ -210,7 +210,21 @@ def _terms(pair: Pair, split: Fraction | None) -> Terms:
         return Terms(extra=-ours.net, fee=fee)
     if ours.unpriced and not (ours.quantity or ours.listed or ours.net):
         return Terms(unpriced=amount, fx=fx)
+    if split is None and _as_booked(pair, ours):
+        return Terms(fee=fee, fx=fx)
     return (_counted(pair, ours, split) if pair.counted else _uncounted(pair, ours)) + Terms(fee=fee, fx=fx)
+
+
+def _as_booked(pair: Pair, ours: Booked) -> bool:
+    """Tell whether an invoice states exactly what is booked: of most keys, so that nothing is computed for them."""
+    one = pair.theirs[0]
+    return (
+        len(pair.theirs) == 1
+        and (one.quantity, one.net, one.amount) == (ours.quantity, ours.net, ours.net)
+        and one.listed in (None, ours.listed)
+        and not ours.unpriced
+        and not one.rounded
+    )
 
 
 def _counted(pair: Pair, ours: Booked, split: Fraction | None) -> Terms:
@@ -302,4 +316,4 @@ def indistinct(pair: Pair, terms: Terms) -> tuple[str, ...]:
 
 def within(difference: int, sides: Iterable[int], relative: Fraction, absolute: int) -> bool:
     """Tell whether a difference is small: against the larger of both sides, or at all."""
-    return abs(difference) <= max(Fraction(absolute), relative * max(map(abs, sides)))
+    return abs(difference) <= absolute or abs(difference) <= relative * max(map(abs, sides))

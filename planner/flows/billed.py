@@ -22,7 +22,8 @@ from planner.store.streams import Stream
 from planner.store.tariffs import Tariffs
 from planner.store.usage import LONGEST
 
-# How far back a line may have begun that reaches into the time that is asked about: further than any bill is cut.
+# How far back a line may have begun that reaches into the time that is asked about: evidence is of months at most, and
+# of invoices there are few lines.
 _BACK = 12 * LONGEST
 
 
@@ -96,12 +97,12 @@ def read(
     Raises:
         Conflict: two sources state what was used of one provider and account, and none was chosen.
     """
-    since, until = pieces[0].start - _BACK, pieces[-1].end
+    since, until = pieces[0].start, pieces[-1].end
     reader = _Reader(connection, pieces, provider, rates)
     reader.discounting = invoices.discounting(connection, since, until, sources)
-    for event, import_id in invoices.evidence(connection, since, until, sources):
+    for event, import_id in invoices.evidence(connection, since - LONGEST, until, sources):
         reader.event(event, import_id)
-    for line, import_id in invoices.lines(connection, since, until, sources):
+    for line, import_id in invoices.lines(connection, since - _BACK, until, sources):
         reader.line(line, import_id)
     for (party, _account), told in sorted(reader.bill.stating.items()):
         if len(told) > 1 and not sources:
