@@ -122,7 +122,7 @@ async def post_import(
     skip: Annotated[bool, Query(description="leave rows out that cannot be read, instead of stopping")] = False,
     dry_run: bool = False,
 ) -> Response:
-    """Take a file of usage, cost or revenue in; the same file again changes nothing.
+    """Take a file of usage, cost, revenue or an invoice in; the same file again changes nothing.
 
     422: a row cannot be read, and nothing was stored; `summary` names such rows, and `skip` leaves them out.
     """

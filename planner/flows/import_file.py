@@ -1,4 +1,4 @@
-"""A file of usage, cost or revenue is taken in: guessed, looked at as a whole, then booked piece by piece."""
+"""A file of usage, cost, revenue or invoices is taken in: guessed, looked at as a whole, then booked piece by piece."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -299,6 +299,9 @@ def _book(connection: Connection, piece: list[Read], looked: Looked, at: datetim
     if items:
         found[Item] = iter(earnings.take(connection, items, at=at, by=by, mutable=mutable, import_id=number))
     if lines:
+        if looked.stream.role is Role.EVIDENCE:
+            # Whose spellings of providers it uses, and of which account it is, is known of a stream.
+            ingest.enter(connection, looked.stream, at, by)
         found[InvoiceLine] = iter(invoices.take(connection, lines, at=at, by=by, mutable=mutable, import_id=number))
     if events:
         booked = ingest.ingest(

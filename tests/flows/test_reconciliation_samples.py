@@ -1,20 +1,25 @@
 """The recorded cost reports run through the reconciliation, and what planner exports of itself differs in nothing."""
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from planner.core.event import Role
 from planner.flows.focus_report import focus_report
 from planner.flows.import_file import Import, import_file
 from planner.flows.reconciliation import reconcile
 from planner.flows.reconciliation_rows import Question
+from planner.store import tables as t
 from planner.store.engine import Store
-from tests.billing_worlds import Wrong, asked, causes, check, priced, requests, use
+from tests.billing_worlds import Wrong, asked, causes, check, moment, priced, requests, use
 from tests.data import shared
+from tests.ledger.samples import CHARGE, csv_text
+from tests.ledger_books import event, take
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 PICO = 10**12
@@ -99,3 +104,27 @@ def test_what_planner_exports_is_what_it_has_booked(store: Store, tmp_path: Path
     assert (causes(document["total"]), document["coverage"]) == ({}, {"matched": "1.0000", "counted": "1.0000"})
     assert Decimal(document["total"]["invoice_usd"]) > 0
     assert {row["difference_usd"] for row in document["rows"]} == {"0"}
+
+
+def test_a_bill_spells_its_provider_in_its_own_words(store: Store, tmp_path: Path) -> None:
+    """Once somebody said who that is, its usage and its tax are of one provider, and meet the ledger's."""
+    priced(store)
+    with store.write() as connection:
+        spelled = {"feed": "focus", "spelling": "Acme Intelligence, Inc.", "provider_id": "acme", "channel_id": "direct"}
+        connection.execute(sa.insert(t.provider_spellings).values(**spelled))
+    row = {**CHARGE, "ServiceProviderName": "Acme Intelligence, Inc.", "SubAccountId": "", "CredentialId": ""}
+    details = json.dumps({"ModelId": "small", "TokenDirection": "Input"})
+    usage = {**row, "SkuPriceDetails": details, "ListCost": "9.75"}
+    tax = {**row, "ChargeCategory": "Tax", "EffectiveCost": "1.85", "ConsumedQuantity": "", "ListCost": ""}
+    take(store, event("1", moment(2), provider="acme", model="small", input_tokens=3_250_000))
+    for name, rows in (("tax.csv", [tax]), ("usage.csv", [usage])):
+        path = tmp_path / name
+        path.write_text(csv_text(*rows))
+        import_file(store, Import(path=path, name=name, words={}), now=lambda: NOW, by="test")
+    document = asked(store)
+    check(document)
+    assert {(row["provider"], row["kind"], row["difference_usd"]) for row in document["rows"]} == {
+        ("acme", "usage", "0"), ("acme", "tax", "1.85"),
+    }  # fmt: skip
+    (statement,) = document["evidence"]["statements"]
+    assert [one["file"] for one in statement["imports"]] == ["tax.csv", "usage.csv"]
