@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from planner.core.errors import Conflict
-from planner.core.event import Event
+from planner.core.event import Event, Role
 from planner.core.fx import FxRate
 from planner.core.invoice import InvoiceLine, Kind
 from planner.core.matching import HEADS, Charges, Key
@@ -64,7 +64,8 @@ class Bill:
     ``odd`` counts lines by what is odd about them: ``beyond`` reach out of the time that is asked about, ``cut`` begin
     or end within a window, ``costless`` are evidence of which no provider states a cost, and for ``assumed`` ones the
     invoice's own exchange rate was taken for ours. ``unconverted`` is what nobody knows a rate of, by currency.
-    ``ends`` is when the last line of usage of a provider ends.
+    ``ends`` is when the last line of usage of a provider ends, ``in_files`` are streams of evidence whose rows stay in
+    their files.
     """
 
     charges: Charges = field(default_factory=Charges)
@@ -73,6 +74,7 @@ class Bill:
     unconverted: dict[str, Decimal] = field(default_factory=dict)
     odd: Counter[str] = field(default_factory=Counter)
     ends: dict[str, datetime] = field(default_factory=dict)
+    in_files: list[str] = field(default_factory=list)
     stating: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @property
@@ -104,6 +106,11 @@ def read(
         reader.event(event, import_id)
     for line, import_id in invoices.lines(connection, since - _BACK, until, sources):
         reader.line(line, import_id)
+    reader.bill.in_files = [
+        stream.source
+        for stream in streams.every(connection)
+        if stream.in_place and stream.role is Role.EVIDENCE and (not sources or stream.source in sources)
+    ]
     for (party, _account), told in sorted(reader.bill.stating.items()):
         if len(told) > 1 and not sources:
             both = " and ".join(sorted(told))

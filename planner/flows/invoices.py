@@ -1,5 +1,6 @@
 """Lines of invoices come in: each is kept once, as it was stated."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -27,10 +28,12 @@ def take(
     One that says otherwise than the one on record is a conflict, or takes its place where its source may say something
     newer (``mutable``). Whoever entered a line by mistake enters an adjustment beside it.
     """
+    ids: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        ids[line.source].append(line.id)
     known: dict[tuple[str, str], invoices.Known] = {}
-    for source in {line.source for line in lines}:
-        ids = [line.id for line in lines if line.source == source]
-        known |= {(source, id_): found for id_, found in invoices.known(connection, source, ids).items()}
+    for source, named in ids.items():
+        known |= {(source, id_): found for id_, found in invoices.known(connection, source, named).items()}
     fresh: dict[tuple[str, str], InvoiceLine] = {}
     ended: list[int] = []
     results: list[Result] = []

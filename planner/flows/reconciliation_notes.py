@@ -55,6 +55,8 @@ def _of_lines(asked: Question, bill: Bill) -> Iterator[str]:
         yield f"Days are those of {asked.tz}; cost reports are cut in days of UTC unless they say otherwise."
     if odd["costless"]:
         yield f"{odd['costless']} rows of evidence state no cost of a provider, and are held against nothing."
+    if bill.in_files:
+        yield f"Evidence that stays in its files is not read: import {', '.join(bill.in_files)} without --in-place."
     if odd["assumed"]:
         yield (
             f"Of {odd['assumed']} lines no exchange rate of ours is known, so that the invoice's own stands for it and "

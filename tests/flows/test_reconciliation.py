@@ -61,11 +61,12 @@ def worlds(draw: st.DrawFn) -> tuple[list[Request], Wrong]:
             min_size=4, max_size=24,
         )
     )  # fmt: skip
-    split = draw(st.booleans())
+    split, lost = draw(st.booleans()), draw(st.booleans())
     wrong = Wrong(
-        # Prompts are seen to be divided otherwise only where all of them are on both sides.
-        lost=0 if split else draw(st.sampled_from([0, 2, 3, 5])),
-        unbilled=0 if split else draw(st.sampled_from([0, 2, 3, 7])),
+        # Prompts are seen to be divided otherwise only where as many of them are on both sides; and nobody can tell
+        # that from one request lost and another one not billed, which has as many.
+        lost=draw(st.sampled_from([2, 3, 5])) if lost and not split else 0,
+        unbilled=0 if split or lost else draw(st.sampled_from([0, 2, 3, 7])),
         price=draw(st.sampled_from([0, 1, 10, 25, -20])),
         discount=draw(st.sampled_from([0, 15, 40, 100])),
         split=split,

@@ -13,7 +13,7 @@ from planner.core.invoice import InvoiceLine, Kind
 from planner.core.price import Band, RateTable, UnitPrice, When
 from planner.core.units import Unit
 from planner.flows import invoices
-from planner.store import agreements
+from planner.store import agreements, streams
 from planner.store.engine import Store
 from planner.store.streams import Stream
 from tests.billing_worlds import asked, causes, check, euro, moment
@@ -267,6 +267,14 @@ def test_usage_of_providers_that_billed_nothing_is_shown_beside(books: Store) ->
     assert document["other_providers"] == [{"provider": "broker", "ledger_usd": "3"}]
     assert (causes(document["total"]), total(books, provider="broker")) == ({}, {"extra": -3 * USD})
     assert "Nothing was billed" in asked(books, provider="broker")["notes"][0]
+
+
+def test_evidence_that_stays_in_its_files_is_named(books: Store) -> None:
+    """Nothing of it is on record, so that it bills nothing."""
+    stream = Stream("lake", Role.EVIDENCE, chosen=True, in_place=True)
+    books.tell(lambda connection: streams.keep(connection, stream, NOON, "test"))
+    assert any("import lake without --in-place" in note for note in asked(books)["notes"])
+    assert not any("lake" in note for note in asked(books, sources=("bill",))["notes"])
 
 
 def test_evidence_without_a_providers_cost_is_counted(books: Store) -> None:

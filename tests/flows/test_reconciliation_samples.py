@@ -110,7 +110,12 @@ def test_a_bill_spells_its_provider_in_its_own_words(store: Store, tmp_path: Pat
     """Once somebody said who that is, its usage and its tax are of one provider, and meet the ledger's."""
     priced(store)
     with store.write() as connection:
-        spelled = {"feed": "focus", "spelling": "Acme Intelligence, Inc.", "provider_id": "acme", "channel_id": "direct"}
+        spelled = {
+            "feed": "focus",
+            "spelling": "Acme Intelligence, Inc.",
+            "provider_id": "acme",
+            "channel_id": "direct",
+        }
         connection.execute(sa.insert(t.provider_spellings).values(**spelled))
     row = {**CHARGE, "ServiceProviderName": "Acme Intelligence, Inc.", "SubAccountId": "", "CredentialId": ""}
     details = json.dumps({"ModelId": "small", "TokenDirection": "Input"})
