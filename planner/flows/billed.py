@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -36,6 +36,14 @@ class LineKey(NamedTuple):
     kind: Kind
 
 
+class Span(NamedTuple):
+    """When a source states what was used."""
+
+    start: datetime
+    end: datetime
+    source: str
+
+
 @dataclass(slots=True)
 class Source:
     """What one source stated: how many lines, what they come to at our exchange rates, from when to when."""
@@ -64,8 +72,8 @@ class Bill:
     ``odd`` counts lines by what is odd about them: ``beyond`` reach out of the time that is asked about, ``cut`` begin
     or end within a window, ``costless`` are evidence of which no provider states a cost, and for ``assumed`` ones the
     invoice's own exchange rate was taken for ours. ``unconverted`` is what nobody knows a rate of, by currency.
-    ``ends`` is when the last line of usage of a provider ends, ``in_files`` are streams of evidence whose rows stay in
-    their files.
+    ``ends`` is when the last line of usage of a provider ends, ``stating`` who stated when what was used of a provider
+    and account, and ``in_files`` are streams of evidence whose rows stay in their files.
     """
 
     charges: Charges = field(default_factory=Charges)
@@ -75,7 +83,7 @@ class Bill:
     odd: Counter[str] = field(default_factory=Counter)
     ends: dict[str, datetime] = field(default_factory=dict)
     in_files: list[str] = field(default_factory=list)
-    stating: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    stating: dict[tuple[str, str], set[Span]] = field(default_factory=lambda: defaultdict(set))
 
     @property
     def parties(self) -> set[str]:
@@ -112,10 +120,22 @@ def read(
         if stream.in_place and stream.role is Role.EVIDENCE and (not sources or stream.source in sources)
     ]
     for (party, _account), told in sorted(reader.bill.stating.items()):
-        if len(told) > 1 and not sources:
-            both = " and ".join(sorted(told))
-            raise Conflict("statement", party, f"{both} state what was used, and not both can: choose with source")
+        both = () if sources else _both(told)
+        if both:
+            problem = f"{' and '.join(both)} state what was used at one time, and not both can: choose with source"
+            raise Conflict("statement", party, problem)
     return reader.bill
+
+
+def _both(told: Iterable[Span]) -> tuple[str, ...]:
+    """Return two sources that state what was used at one time, if there are any."""
+    ends: dict[str, datetime] = {}
+    for start, end, source in sorted(told):
+        other = next((name for name, until in ends.items() if name != source and until > start), None)
+        if other is not None:
+            return min(source, other), max(source, other)
+        ends[source] = max(end, ends.get(source, end))
+    return ()
 
 
 class _Reader:
@@ -165,7 +185,7 @@ class _Reader:
             had = self.bill.lines.get(place)
             self.bill.lines[place] = stated if had is None else had.plus(stated)
             return
-        self.bill.stating[party, account].add(line.source)
+        self.bill.stating[party, account].add(Span(line.start, line.end or line.start, line.source))
         self.bill.ends[party] = max(self.bill.ends.get(party, line.start), line.end or line.start)
         heads = {
             "model": self._model(line, provider), "account": account or None, "project": line.project,

@@ -190,13 +190,16 @@ def test_a_line_is_taken_in_once(books: Store) -> None:
 
 
 def test_two_statements_of_the_same_are_refused_until_one_is_chosen(books: Store) -> None:
-    """Together they would bill everything twice; of two accounts they do not."""
+    """Together they would bill everything twice; of two accounts, or one after the other, they do not."""
     take(books, event())
     take(books, cost("c", "3"), stream=COSTS)
     told(books, line())
     with pytest.raises(Conflict, match="bill and costs"):
         asked(books)
     assert total(books, sources=("bill",)) == total(books, sources=("costs",)) == {}
+    told(books, line("2", source="later", start=moment(1), end=moment(2), amount=Decimal(5)))
+    assert total(books, sources=("bill", "later")) == {"missing": 5 * USD}
+    assert total(books, since=moment(1).date()) == {"missing": 5 * USD}
     take(books, cost("d", "1", 1), stream=COSTS._replace(source="mine", account="mine"))
     assert total(books, provider="bolt") == {}
 
