@@ -133,3 +133,12 @@ def test_a_bill_spells_its_provider_in_its_own_words(store: Store, tmp_path: Pat
     }  # fmt: skip
     (statement,) = document["evidence"]["statements"]
     assert [one["file"] for one in statement["imports"]] == ["tax.csv", "usage.csv"]
+
+
+def test_a_brokers_activity_is_a_bill_of_the_broker(installed_copy: Store) -> None:
+    """Whoever ran the models stands beside; where keys of our own paid, its dollars are an estimate."""
+    taken(installed_copy, "openrouter", "activity.json", role=Role.EVIDENCE)
+    document = month(installed_copy, date(2025, 1, 1), date(2026, 11, 1))
+    (row,) = document["rows"]
+    assert (row["provider"], bool(row["upstream"]), causes(row)) == ("openrouter", True, {"missing": 27_000_000_000})
+    assert document["notes"][0].startswith("Where a key of our own paid the upstream")
