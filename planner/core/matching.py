@@ -127,6 +127,8 @@ class _Layout:
         for line in lines:
             spans[self.unit(line)].add((line.first, line.last))
         self._windows = {unit: _merged(found) for unit, found in spans.items()}
+        # What is placed differs in little but its time.
+        self._placed: dict[tuple[Unit | None, Said], tuple[Unit | None, Said]] = {}
 
     def unit(self, key: Key) -> Unit | None:
         """Return the unit that something is matched as."""
@@ -136,9 +138,13 @@ class _Layout:
 
     def place(self, key: Key) -> Key:
         """Return the key under which both sides can meet."""
-        unit = self.unit(key)
-        used = self._used.get(unit, self._others)
-        heads = tuple((key.heads[at] or "") if name in used else None for at, name in enumerate(HEADS))
+        kind = key.unit, key.heads
+        if kind not in self._placed:
+            placed = self.unit(key)
+            used = self._used.get(placed, self._others)
+            known = tuple((key.heads[at] or "") if name in used else None for at, name in enumerate(HEADS))
+            self._placed[kind] = placed, known
+        unit, heads = self._placed[kind]
         first, last = self._windows.get(unit, {}).get(key.first, (key.first, key.last))
         return Key(first, last, key.party, unit, heads)
 

@@ -71,7 +71,7 @@ def read(connection: Connection, pieces: Sequence[Window], parties: Collection[s
         if payee is not None and payee.party in parties:
             ledger.cells += reader.counted(number, values, payee, Unit(unit), counted)
     for (number, values), measures in facts.items():
-        payee, said = payees[values], dict(zip(heads, values, strict=True))
+        payee, said = payees[values], reader.said[values]
         basis = basis_of(BEST, said["cost_basis"], reported=billed(said["stated_by"]))
         paid = measures.cost if basis == RATED else measures.stated if basis == REPORTED else 0
         if payee.party not in parties:
@@ -90,6 +90,8 @@ class _Reader:
         self.cards: Mapping[str, PriceCard] = {}
         self._connection, self._pieces, self._heads = connection, pieces, heads
         self._fees, self._contracts = load_fees(connection), load_contracts(connection)
+        self.said: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._placed: dict[tuple[Any, ...], tuple[str, ...]] = {}
         self._kept: dict[tuple[str, str, str, datetime], Fraction] = {}
 
     def payees(self, listed: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], _Payee]:
@@ -97,7 +99,7 @@ class _Reader:
         told = {stream.source: stream for stream in streams.every(self._connection)}
         known = brokers(self._connection)
         found: dict[tuple[Any, ...], _Payee] = {}
-        said = {values: dict(zip(self._heads, values, strict=True)) for values in listed}
+        self.said = said = {values: dict(zip(self._heads, values, strict=True)) for values in listed}
         reached = channels(self._connection, (one["offer"] for one in said.values() if one["offer"]))
         for values, one in said.items():
             stream = told.get(one["source"])
@@ -115,7 +117,7 @@ class _Reader:
         self, number: int, values: tuple[Any, ...], payee: _Payee, unit: Unit, counted: Counted
     ) -> Iterator[Cell]:
         """Yield the cell of a unit; what a gateway answered itself no provider ever saw."""
-        said = dict(zip(self._heads, values, strict=True))
+        said = self.said[values]
         basis = basis_of(BEST, said["cost_basis"], reported=billed(said["stated_by"]))
         if said["status"] == Outcome.GATEWAY_CACHE or basis == REPORTED:
             return
@@ -123,7 +125,9 @@ class _Reader:
             yield self.cell(number, values, payee, unit, Booked(unpriced=counted.quantity))
             return
         kept = self._without_fee(payee, said["model"], self._pieces[number].start)
-        net, most = (_round(kept * amount) for amount in (counted.cost, counted.high))
+        net, most = counted.cost, counted.high
+        if kept != 1:
+            net, most = _round(kept * net), _round(kept * most)
         booked = Booked(counted.quantity, 0, counted.list, net, counted.cost, most - net)
         yield self.cell(number, values, payee, unit, booked)
 
@@ -131,9 +135,11 @@ class _Reader:
         self, number: int, values: tuple[Any, ...], payee: _Payee, unit: Unit | None, booked: Booked
     ) -> Cell:  # fmt: skip
         """Return a cell under its heads."""
-        said = {**dict(zip(self._heads, values, strict=True)), "upstream": payee.upstream, "account": payee.account}
-        heads = tuple(str(said.get(name, "")) for name in HEADS)
-        return Cell(number, payee.party, unit, heads, booked, self.cards.get(said["price_version"]))
+        said = self.said[values]
+        if values not in self._placed:
+            known = {**said, "upstream": payee.upstream, "account": payee.account}
+            self._placed[values] = tuple(str(known.get(name, "")) for name in HEADS)
+        return Cell(number, payee.party, unit, self._placed[values], booked, self.cards.get(said["price_version"]))
 
     def _without_fee(self, payee: _Payee, model: str, at: datetime) -> Fraction:
         """Return the share of what is paid that is no fee of the channel."""
