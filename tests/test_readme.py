@@ -89,7 +89,7 @@ def test_programs_print_what_the_readme_says(
     assert capsys.readouterr().out == printed
 
 
-SESSION = re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL)[0]
+SESSION, BILLING, *_ = re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL)
 
 
 def steps(session: str) -> list[tuple[str, str]]:
@@ -100,10 +100,9 @@ def steps(session: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_the_finance_example_prints_what_the_readme_says(
-    installed_copy: Store, reader: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Two real traces as the usage of two plans, step by step, with the files the chapter shows."""
+@pytest.fixture
+def finance(installed_copy: Store, reader: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Somebody in a folder with two real traces and the files that the chapters of finance show."""
     for trace in ("code", "conv"):
         name = f"AzureLLMInferenceTrace_{trace}.csv"
         (tmp_path / name).symlink_to(shared("usage", "traces", name))
@@ -111,10 +110,26 @@ def test_the_finance_example_prints_what_the_readme_says(
         name = body.partition("\n")[0].removeprefix("# ")
         if name.endswith(".toml"):
             (tmp_path / name).write_text(body, "utf-8")
+    (invoice,) = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "invoice.csv").write_text(invoice, "utf-8")
     reader.setenv("PLANNER_DATABASE_URL", installed_copy.url)
     reader.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("finance")
+def test_the_finance_example_prints_what_the_readme_says() -> None:
+    """Two real traces as the usage of two plans, step by step, with the files the chapter shows."""
     assert len(steps(SESSION)) == 5
     for command, printed in steps(SESSION):
+        assert run(command) == printed
+
+
+@pytest.mark.usefixtures("finance")
+def test_the_billing_example_prints_what_the_readme_says() -> None:
+    """The same month, and an invoice for it."""
+    for command, _printed in steps(SESSION)[:3]:
+        run(command)
+    for command, printed in steps(BILLING):
         assert run(command) == printed
 
 

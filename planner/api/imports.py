@@ -1,6 +1,7 @@
 """Files over HTTP: the body of a request is taken in as an import, and the summary says what became of every row."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -67,11 +68,15 @@ def summary_shape(summary: Summary) -> Shape:
         "output_tokens": measures.output_tokens,
         "requests": measures.requests,
         "unpriced": dict(summary.unpriced),
-        "revenue": [
-            {"kind": kind, "currency": currency, "amount": amount}
-            for (kind, currency), amount in sorted(summary.revenue.items())
-        ],
+        "revenue": _amounts(summary.revenue),
+        "invoiced": _amounts(summary.invoiced),
     }
+
+
+def _amounts(found: Mapping[tuple[str, str], str]) -> list[Shape]:
+    return [
+        {"kind": kind, "currency": currency, "amount": amount} for (kind, currency), amount in sorted(found.items())
+    ]
 
 
 def answered(summary: Summary) -> Response:
@@ -118,7 +123,7 @@ async def post_import(
     skip: Annotated[bool, Query(description="leave rows out that cannot be read, instead of stopping")] = False,
     dry_run: bool = False,
 ) -> Response:
-    """Take a file of usage, cost or revenue in; the same file again changes nothing.
+    """Take a file of usage, cost, revenue or an invoice in; the same file again changes nothing.
 
     422: a row cannot be read, and nothing was stored; `summary` names such rows, and `skip` leaves them out.
     """

@@ -9,7 +9,15 @@ from planner.core.errors import EncodedBody, TooLarge
 BODY_BYTES_MAX = 1 << 20
 FILE_BYTES_MAX = 16 << 20
 _FILES = frozenset(
-    {"/v1/policies/import", "/v1/terms/import", "/v1/usage", "/v1/otlp/v1/traces", "/v1/imports", "/v1/revenue"}
+    {
+        "/v1/policies/import",
+        "/v1/terms/import",
+        "/v1/usage",
+        "/v1/otlp/v1/traces",
+        "/v1/imports",
+        "/v1/revenue",
+        "/v1/invoices",
+    }
 )
 # Collectors compress what they send; this one route unpacks it, within a bound.
 UNPACKED = "/v1/otlp/v1/traces"

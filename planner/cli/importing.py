@@ -85,8 +85,9 @@ def _print(shape: Shape) -> None:
         show.line(f"refused    {shape['refused_rows']}")
         show.table("", [("place", "left"), ("reason", "left")], [(r["place"], r["reason"]) for r in shape["refused"]])
     _print_sums(shape)
-    for one in shape["revenue"]:
-        show.line(f"revenue    {one['kind']} {one['amount']} {one['currency']}")
+    amounts = [("revenue", one) for one in shape["revenue"]] + [("invoiced", one) for one in shape["invoiced"]]
+    for title, one in amounts:
+        show.line(f"{title:<11}{one['kind']} {one['amount']} {one['currency']}")
     if shape["dry_run"] and shape["previewed_rows"] is not None:
         show.line(f"dry run    the first {shape['previewed_rows']} rows were tried; nothing was stored")
     if shape["stopped"]:

@@ -155,6 +155,31 @@ def report_costs(
     reporting.costs(asked, as_json=as_json)
 
 
+@report.command("reconciliation")
+def report_reconciliation(
+    since: From,
+    until: To,
+    provider: Annotated[str | None, typer.Option(help="Who is paid; by default whoever billed.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Whose statements; by default all there are.")] = None,
+    by: Annotated[str | None, typer.Option(help="Heads that may be told apart, such as day,model,unit.")] = None,
+    tz: Zone = "UTC",
+    tolerance: Annotated[str, typer.Option(help="What is little: a share of the larger side.")] = "0.005",
+    tolerance_usd: Annotated[str, typer.Option(help="Or this much of each line.")] = "0.01",
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Why what was billed differs from the ledger, cause by cause; what nothing explains is the residual."""
+    from planner.cli import reconciling
+
+    reconciling.reconciliation(
+        {
+            "since": since, "until": until, "provider": provider, "sources": tuple(source or ()), "by": by, "tz": tz,
+            "tolerance": tolerance, "tolerance_usd": tolerance_usd,
+        },
+        output, as_json=as_json,
+    )  # fmt: skip
+
+
 @report.command("focus")
 def report_focus(
     since: From,

@@ -21,7 +21,12 @@ _SHOWN = ("revenue_usd", "token_cost_usd", "payment_fees_usd", "other_costs_usd"
 _PRICES_SHOWN = 10
 
 
-def _day(field: str, text: str) -> date:
+def day_of(field: str, text: str) -> date:
+    """Read a day.
+
+    Raises:
+        InvalidInput: there is none of this name.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -40,8 +45,8 @@ def _question(asked: Mapping[str, Any]) -> tuple[Question, bool]:
         known_at = None if known_at >= now() else known_at
     more = {name: asked[name] for name in ("cost_basis", "reporting_currency") if name in asked}
     question = Question(
-        by=tuple(name for name in heads if name != UNIT), since=_day("from", asked["from"]),
-        until=_day("to", asked["to"]), tz=asked["tz"], basis=asked["basis"], known_at=known_at, **more,
+        by=tuple(name for name in heads if name != UNIT), since=day_of("from", asked["from"]),
+        until=day_of("to", asked["to"]), tz=asked["tz"], basis=asked["basis"], known_at=known_at, **more,
     )  # fmt: skip
     return question, UNIT in heads
 
@@ -189,7 +194,7 @@ def focus(since: str, until: str, output: Path, *, as_json: bool) -> None:
     """Write costs in FOCUS."""
     from planner.flows.focus_report import focus_report
 
-    text, counts = read(lambda connection: focus_report(connection, _day("from", since), _day("to", until)))
+    text, counts = read(lambda connection: focus_report(connection, day_of("from", since), day_of("to", until)))
     output.write_bytes(text.encode())
     if as_json:
         show.json_out(counts)

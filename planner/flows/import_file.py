@@ -1,4 +1,4 @@
-"""A file of usage, cost or revenue is taken in: guessed, looked at as a whole, then booked piece by piece."""
+"""A file of usage, cost, revenue or invoices is taken in: guessed, looked at as a whole, then booked piece by piece."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from planner.core.errors import Conflict
 from planner.core.event import Containment, Event, Role
+from planner.core.invoice import InvoiceLine
 from planner.core.posting import Measures
 from planner.core.revenue import Item
-from planner.flows import earnings, ingest, regrouped, renamed
+from planner.flows import earnings, ingest, invoices, regrouped, renamed
 from planner.flows.survey import Summary, known_containments, survey, survey_by_query
 from planner.flows.vanished import Vanished, Whole, vanished
 from planner.ledger import formats, reading
@@ -202,12 +203,21 @@ def _told(store: Store, piece: list[Read], looked: Looked, now: Callable[[], dat
 def _book(connection: Connection, piece: list[Read], looked: Looked, at: datetime, by: str) -> list[ingest.Result]:
     events = [read.said for read in piece if isinstance(read.said, Event)]
     items = [read.said for read in piece if isinstance(read.said, Item)]
-    number = looked.summary.import_id
+    lines = [read.said for read in piece if isinstance(read.said, InvoiceLine)]
+    number, mutable, found = looked.summary.import_id, looked.chosen.mutable, dict[type, Iterator[ingest.Result]]()
     if items:
-        return earnings.take(connection, items, at=at, by=by, mutable=looked.chosen.mutable, import_id=number)
-    return ingest.ingest(
-        connection, looked.stream, events, at=at, by=by, containments=looked.containments, import_id=number
-    )
+        found[Item] = iter(earnings.take(connection, items, at=at, by=by, mutable=mutable, import_id=number))
+    if lines:
+        if looked.stream.role is Role.EVIDENCE:
+            # Whose spellings of providers it uses, and of which account it is, is known of a stream.
+            ingest.enter(connection, looked.stream, at, by)
+        found[InvoiceLine] = iter(invoices.take(connection, lines, at=at, by=by, mutable=mutable, import_id=number))
+    if events:
+        booked = ingest.ingest(
+            connection, looked.stream, events, at=at, by=by, containments=looked.containments, import_id=number
+        )
+        found[Event] = iter(booked)
+    return [next(found[type(read.said)]) for read in piece]
 
 
 def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -> None:
@@ -227,6 +237,8 @@ def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -
                 summary.unpriced[outcome.posting.dims.unpriced] += 1
         if isinstance(read.said, Item) and outcome.status in (ingest.STORED, ingest.NEWER):
             earnings.count(summary.revenue, read.said)
+        if isinstance(read.said, InvoiceLine) and outcome.status in (ingest.STORED, ingest.NEWER):
+            invoices.count(summary.invoiced, read.said)
 
 
 def _preview(store: Store, opened: File, looked: Looked, at: datetime, by: str) -> None:

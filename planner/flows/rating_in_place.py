@@ -164,7 +164,7 @@ class _Counting:
         """Count some rows."""
         events = [(read.place, read.said) for read in piece if isinstance(read.said, Event)]
         if len(events) < len(piece):
-            raise InvalidInput("in_place", "only usage is rated where it lies; import revenue without it")
+            raise InvalidInput("in_place", "only usage is rated where it lies; import revenue and invoices without it")
         self.record.expect([event for _place, event in events])
         for place, event in events:
             outcome = self._outcome(event)

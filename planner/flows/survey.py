@@ -10,6 +10,7 @@ from planner.core.event import UNKNOWN, Containment, Event, Judge, Role
 from planner.core.posting import Measures
 from planner.core.price import Context
 from planner.core.rating import unreadable
+from planner.core.revenue import Item
 from planner.flows.rating_by_query import event_of, same_text
 from planner.flows.successors import days_of
 from planner.ledger.bulk_columns import COUNT_MAX
@@ -28,7 +29,8 @@ class Summary:
     ``skipped`` counts those left out on purpose by reason. ``containment`` says for each provider whether prompts
     contain their cached part, and how that is known. ``measures`` are of the rows that were booked by this import,
     ``unpriced`` counts those without a cost by reason; ``evidence_usd`` is what rows state that do not count.
-    ``revenue`` is what items come to: kind and currency -> amount. ``in_place``: the rows stay in their file.
+    ``revenue`` is what items come to, and ``invoiced`` what lines of invoices do: kind and currency -> amount.
+    ``in_place``: the rows stay in their file.
     ``vanished`` counts rows on record that were not told again, and now count nothing.
     """
 
@@ -54,6 +56,7 @@ class Summary:
     unpriced: Counter[str] = field(default_factory=Counter)
     evidence_usd: Decimal = Decimal(0)
     revenue: dict[tuple[str, str], str] = field(default_factory=dict)
+    invoiced: dict[tuple[str, str], str] = field(default_factory=dict)
     stopped: str | None = None
     told: tuple[tuple[Event, dict[int, bool]], ...] = ()
 
@@ -160,7 +163,7 @@ def survey(opened: File, chosen: Format, given: Given, summary: Summary, *, held
             seen.see(read.place, read.said)
             if held:
                 kept.append(read.said)
-        elif summary.role == Role.EVIDENCE.value:
+        elif isinstance(read.said, Item) and summary.role == Role.EVIDENCE.value:
             raise InvalidInput("role", "revenue has none and always counts: leave it out")
     seen.end(summary)
     return kept

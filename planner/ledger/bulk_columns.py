@@ -83,7 +83,7 @@ def columns(layout: Layout, kinds: Mapping[str, str]) -> Columns:
     Raises:
         NotPlain: a row may be an aggregate, a column is of another kind, or it lies within another.
     """
-    if layout.revenue or layout.rows is not None or "until" in layout.columns:
+    if layout.kind != "usage" or layout.rows is not None or "until" in layout.columns:
         raise NotPlain
     where = {field: path for field, path in layout.columns.items() if not (field == "id" and path == ROW)}
     if any(path not in kinds for path in where.values()):

@@ -1,11 +1,15 @@
-"""What every file format has in common: rows in, events or items out, and a bad row named by its place."""
+"""What every file format has in common: rows in, what they say out, and a bad row named by its place."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from planner.core.event import Event, Role
+from planner.core.invoice import InvoiceLine
 from planner.core.revenue import Item
+
+Said = Event | Item | InvoiceLine
+"""What a row may say: of usage, of revenue, or of what was billed."""
 
 
 class Row(NamedTuple):
@@ -36,7 +40,7 @@ class Read(NamedTuple):
     """A row that was read: where it stands, and what it says."""
 
     place: str
-    said: Event | Item
+    said: Said
 
 
 class File(Protocol):

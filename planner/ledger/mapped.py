@@ -1,4 +1,4 @@
-"""A table of usage or revenue that is nobody's format is read as a mapping file says."""
+"""A table of usage, revenue or an invoice that is nobody's format is read as a mapping file says."""
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -7,19 +7,15 @@ from typing import Any
 from planner.core import strict_json
 from planner.core.errors import InvalidInput
 from planner.core.event import Event, Role, StatedBy
+from planner.core.invoice import InvoiceLine, minor_places
 from planner.core.money import exactly
 from planner.core.revenue import Item, Kind
 from planner.ledger import cells
-from planner.ledger.format import File, Format, Given, Read, Refused, Row, Skipped
-from planner.ledger.mapping import ITEM_TEXTS, ROW, TEXTS, Layout, layout
+from planner.ledger.format import File, Format, Given, Read, Refused, Row, Said, Skipped
+from planner.ledger.invoice_lines import line_of
+from planner.ledger.mapping import INVOICE, ITEM_TEXTS, LINE_TEXTS, REVENUE, ROW, TEXTS, USAGE, Layout, layout
 from planner.ledger.tables import each, table
 
-# Digits behind the point of a currency's smallest unit, where these are not two. Source: ISO 4217, list one.
-_EXPONENTS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"), 0),
-    **dict.fromkeys(("XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 _NOWHERE = object()
 
 
@@ -27,7 +23,7 @@ class Mapped:
     """Rows of any table, by the mapping that is given with the file. It is never guessed."""
 
     name = "mapping"
-    title = "Any table of usage or revenue, by a mapping file"
+    title = "Any table of usage, revenue or an invoice, by a mapping file"
     role = Role.LEDGER
     mutable = False
 
@@ -62,9 +58,9 @@ def _in_table(file: File, name: str, path: str) -> None:
 
 def _read(file: File, given: Given, found: Layout, unseen: set[str]) -> Iterator[Read | Refused | Skipped]:
     by_place = found.columns["id"] == ROW
-    said_by = _items(given, found) if found.revenue else _events(given, found)
+    said_by = _READERS[found.kind](given, found)
 
-    def said_of(row: Row) -> Event | Item:
+    def said_of(row: Row) -> Said:
         values = {}
         for name, path in found.columns.items():
             value = _at(row.values, path)
@@ -165,7 +161,7 @@ def _items(given: Given, found: Layout) -> Callable[[Mapping[str, Any]], Item]:
         kind = stated["item_kind"]
         if kind not in tuple(Kind):
             raise InvalidInput("item_kind", f"one of {', '.join(Kind)} is needed")
-        smallest = Decimal(1).scaleb(-_EXPONENTS.get(currency, 2)) if found.minor else None
+        smallest = Decimal(1).scaleb(-minor_places(currency)) if found.minor else None
         whole = cells.needed(_amount(values, "amount", smallest), "amount")
         return Item(
             source=given.source,
@@ -185,7 +181,35 @@ def _items(given: Given, found: Layout) -> Callable[[Mapping[str, Any]], Item]:
     return item
 
 
+def _lines(given: Given, found: Layout) -> Callable[[Mapping[str, Any]], InvoiceLine]:
+    """Return what makes a line of an invoice of a row's fields."""
+    everywhere = {"provider": given.provider, "channel": given.channel, **found.constants}
+
+    def line(values: Mapping[str, Any]) -> InvoiceLine:
+        stated = {name: cells.text(values, name) or everywhere.get(name) for name in LINE_TEXTS}
+        currency = cells.needed(stated["currency"], "currency").upper()
+        smallest = Decimal(1).scaleb(-minor_places(currency)) if found.minor else None
+        return line_of(
+            stated,
+            source=given.source,
+            id=cells.needed(cells.text(values, "id"), "id"),
+            currency=currency,
+            start=cells.needed(found.clock.read(values, "start"), "start"),
+            end=found.clock.read(values, "end"),
+            amount=cells.needed(_amount(values, "amount", smallest), "amount"),
+            list_amount=_amount(values, "list_amount", smallest),
+            unit_price=cells.decimal(values, "unit_price"),
+            quantity=cells.decimal(values, "quantity"),
+        )
+
+    return line
+
+
 def _amount(values: Mapping[str, Any], name: str, smallest: Decimal | None) -> Decimal | None:
     """Read an amount, given in a currency's smallest unit where that is said."""
     stated = cells.decimal(values, name)
     return stated if stated is None or smallest is None else exactly(stated, smallest)
+
+
+_Reader = Callable[[Given, Layout], Callable[[Mapping[str, Any]], Said]]
+_READERS: Mapping[str, _Reader] = {USAGE: _events, REVENUE: _items, INVOICE: _lines}

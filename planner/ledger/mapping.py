@@ -1,8 +1,8 @@
-"""A mapping file says which column of a file is which field, so that any table of usage or revenue can be read.
+"""A mapping file says which column of a file is which field, so that any table of usage or money can be read.
 
 The file is TOML. Usage, here of a trace in CSV whose moments have no zone of their own::
 
-    kind = "usage"                      # or "revenue"
+    kind = "usage"                      # or "revenue", or "invoice"
     id = "row"                          # a column, or "row": the number of the row in its file
     at = "TIMESTAMP"                    # when the request began
     at_format = "rfc3339"               # or epoch_s, epoch_ms, epoch_ns: seconds, milliseconds, nanoseconds
@@ -44,6 +44,26 @@ Revenue, here in the smallest unit of each currency, as payment providers have i
 
 Further columns of revenue: ``item_kind``, ``fee``, ``tax``, ``plan``, ``price``. ``item_kind``, ``customer``,
 ``currency``, ``plan`` and ``price`` may be constants instead. A refund may be written with a minus.
+
+An invoice of a provider, which the ledger is held against::
+
+    kind = "invoice"
+    id = "Line"
+    line_kind = "Type"                  # usage, credit, discount, fee, tax, adjustment, rounding
+    amount = "Amount"
+    start = "From"
+    end = "To"
+    unit = "Meter"                      # of usage: planner's word for it, such as input_token
+    quantity = "Quantity"
+    list_amount = "List"                # before discounts
+
+    [constants]
+    provider = "openai"
+    currency = "EUR"
+    usd_per_unit = "1.16"               # the exchange rate the invoice states
+
+Further columns of an invoice: ``unit_price`` for one ``per``, ``channel``, ``model``, ``service_tier``, ``project``,
+``key``, ``description``. All but the amounts, the quantity and the times may be constants instead.
 """
 
 import tomllib
@@ -53,6 +73,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from planner.core import invoice
 from planner.core.errors import InvalidInput
 from planner.core.event import StatedBy
 from planner.core.revenue import Kind
@@ -67,14 +88,37 @@ TEXTS = (
 """Fields of an event that are texts, from a column or the same in every row."""
 ITEM_TEXTS = ("item_kind", "customer", "currency", "plan", "price")
 """The same of an item of revenue."""
+LINE_TEXTS = (
+    *("line_kind", "currency", "provider", "channel", "model", "unit", "service_tier", "project", "key"),
+    *("description", "usd_per_unit", "per"),
+)
+"""The same of a line of an invoice."""
+USAGE, REVENUE, INVOICE = "usage", "revenue", "invoice"
+"""What a mapping may be of."""
 
 _TICKS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_ns": 1_000_000_000}
 _FORMATS = ("rfc3339", *_TICKS)
 _SHARED = ("kind", "rows", "id", "at_format", "at_zone", "at_start", "at_shift_days", "constants")
 _USAGE = ("at", "until", "total_tokens", "stated_usd", "request_id", *TEXTS)
 _REVENUE = ("start", "end", "amount", "fee", "tax", *ITEM_TEXTS)
-_USAGE_KEYS = (*_SHARED, *_USAGE, "includes_cached", "cache_stated", "counts")
-_REVENUE_KEYS = (*_SHARED, *_REVENUE, "amount_unit")
+_INVOICE = ("start", "end", "amount", "list_amount", "unit_price", "quantity", *LINE_TEXTS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The words of one kind of mapping: its columns, further keys, those that may be constants, and those it needs."""
+
+    columns: tuple[str, ...]
+    more: tuple[str, ...]
+    texts: tuple[str, ...]
+    needed: tuple[str, ...]
+
+
+_KINDS = {
+    USAGE: _Words(_USAGE, ("includes_cached", "cache_stated", "counts"), (*TEXTS, "stated_by"), ("id", "at")),
+    REVENUE: _Words(_REVENUE, ("amount_unit",), ITEM_TEXTS, ("id", "amount", "currency", "item_kind", "start")),
+    INVOICE: _Words(_INVOICE, ("amount_unit",), LINE_TEXTS, ("id", "amount", "currency", "line_kind", "start")),
+}
 _CONSTANTS_MAX = 400
 _SHIFT_DAYS_MAX = 20_000
 
@@ -108,7 +152,7 @@ class Clock:
 class Layout:
     """A mapping file that was checked: the column of each field, counts included, and what is the same in every row."""
 
-    revenue: bool
+    kind: str
     columns: Mapping[str, str]
     counts: tuple[str, ...]
     constants: Mapping[str, str]
@@ -139,28 +183,26 @@ def layout(mapping: Mapping[str, Any]) -> Layout:
     Raises:
         InvalidInput: names the key that is missing, unknown or of another kind.
     """
-    revenue = _word(mapping, "kind", ("usage", "revenue")) == "revenue"
-    _known(mapping, _REVENUE_KEYS if revenue else _USAGE_KEYS, "a mapping")
-    texts = ITEM_TEXTS if revenue else TEXTS
-    constants = _table(mapping, "constants", texts if revenue else (*texts, "stated_by"))
-    if "stated_by" in constants:
-        _word(constants, "stated_by", tuple(StatedBy))
-    if "item_kind" in constants:
-        _word(constants, "item_kind", tuple(Kind))
-    counts = {} if revenue else _table(mapping, "counts", COUNTS)
-    named = ("id", *(_REVENUE if revenue else _USAGE))
-    columns = {name: _text(mapping, name) for name in named if name in mapping} | counts
+    kind = _word(mapping, "kind", tuple(_KINDS))
+    words = _KINDS[kind]
+    _known(mapping, (*_SHARED, *words.columns, *words.more), "a mapping")
+    constants = _table(mapping, "constants", words.texts)
+    for name, allowed in (("stated_by", StatedBy), ("item_kind", Kind), ("line_kind", invoice.Kind)):
+        if name in constants:
+            _word(constants, name, tuple(allowed))
+    counts = _table(mapping, "counts", COUNTS) if kind == USAGE else {}
+    columns = {name: _text(mapping, name) for name in ("id", *words.columns) if name in mapping} | counts
     twice = next((name for name in constants if name in columns), None)
     if twice is not None:
         raise InvalidInput(twice, "a column and a constant at once")
-    for name in ("id", "amount", "currency", "item_kind", "start") if revenue else ("id", "at"):
+    for name in words.needed:
         if name not in columns and name not in constants:
             raise InvalidInput(name, "it is missing in the mapping")
-    if not revenue and not counts and "stated_usd" not in columns:
+    if kind == USAGE and not counts and "stated_usd" not in columns:
         raise InvalidInput("counts", "the mapping has neither counts nor stated_usd")
     stated = _flag(mapping, "cache_stated")
     return Layout(
-        revenue=revenue,
+        kind=kind,
         columns=columns,
         counts=tuple(counts),
         constants=constants,

@@ -5,9 +5,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from planner.core.errors import InvalidInput
-from planner.core.event import Event
-from planner.core.revenue import Item
-from planner.ledger.format import File, Given, Read, Refused, Row, Skipped
+from planner.ledger.format import File, Given, Read, Refused, Row, Said, Skipped
 
 LIST = "data"
 """Where an API puts the list of rows that an export has alone."""
@@ -36,9 +34,7 @@ def columns(file: File) -> frozenset[str]:
     return frozenset() if first is None else frozenset(first.values)
 
 
-def each(
-    rows: Iterable[Row | Refused], said_of: Callable[[Row], Event | Item | Skipped]
-) -> Iterator[Read | Refused | Skipped]:
+def each(rows: Iterable[Row | Refused], said_of: Callable[[Row], Said | Skipped]) -> Iterator[Read | Refused | Skipped]:
     """Read rows one by one. One that cannot be read is refused by its place, and the others go on."""
     for row in rows:
         if isinstance(row, Refused):

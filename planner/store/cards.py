@@ -67,6 +67,20 @@ def of_offers(connection: sa.Connection, offers: Iterable[str]) -> dict[str, lis
     return found
 
 
+def by_ids(connection: sa.Connection, ids: Iterable[int]) -> dict[str, PriceCard]:
+    """Return cards by their ids, also those that are believed no longer."""
+    wanted = sorted(set(ids))
+    found: dict[str, PriceCard] = {}
+    for start in range(0, len(wanted), BATCH):
+        query = (
+            sa.select(*_COLUMNS)
+            .join(quotes, quotes.c.id == price_cards.c.quote_id)
+            .where(price_cards.c.id.in_(wanted[start : start + BATCH]))
+        )
+        found |= {str(row.id): card_of(row) for row in connection.execute(query)}
+    return found
+
+
 class PriceChange(NamedTuple):
     """One change of a price (`planner.core.changes.Change`), when it was recorded, and where a page may go on."""
 

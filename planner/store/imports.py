@@ -1,12 +1,13 @@
 """Files that were taken in: which, when and by whom, so that one that comes again is known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from planner.store import json_text
+from planner.store.recall import BATCH
 from planner.store.tables import ledger
 
 _i, _s = ledger.usage_imports.c, ledger.streams.c
@@ -64,6 +65,19 @@ def begin(
         )
     )  # fmt: skip
     return number
+
+
+def files(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return what was imported under these numbers: the file, its digest, and when."""
+    wanted = sorted(set(numbers))
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(wanted), BATCH):
+        query = sa.select(_i.id, _i.file, _i.digest, _i.at).where(_i.id.in_(wanted[start : start + BATCH]))
+        for row in connection.execute(query):
+            found[row.id] = {
+                "import": row.id, "file": row.file, "digest": row.digest, "at": json_text.time_text(row.at),
+            }  # fmt: skip
+    return found
 
 
 def finish(connection: sa.Connection, number: int, summary: Mapping[str, object]) -> None:

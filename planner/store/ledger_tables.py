@@ -104,6 +104,13 @@ usage_events = sa.Table(
         sqlite_where=sa.text("state = 'duplicate'"),
         postgresql_where=sa.text("state = 'duplicate'"),
     ),
+    # What the ledger is held against: few rows among many.
+    sa.Index(
+        "ix_usage_events_evidence",
+        "at",
+        sqlite_where=sa.text("state = 'evidence'"),
+        postgresql_where=sa.text("state = 'evidence'"),
+    ),
     sa.Index("ix_usage_events_offer", "offer_id", "at"),
     sa.Index("ix_usage_events_customer", "customer", "at"),
 )

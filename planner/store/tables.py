@@ -14,6 +14,7 @@ from planner.store.governing import (
     sessions,
     sign_ins,
 )
+from planner.store.invoice_tables import invoice_lines
 from planner.store.operations import (
     channel_payments,
     contracts,
@@ -380,8 +381,8 @@ audit = sa.Table(
 __all__ = [
     "UtcTime", "alerts", "aliases", "assignments", "attempts", "audit", "channel_payments", "channels", "commitments",
     "contracts", "customer_spends", "deliveries", "fees", "fetches", "free_offers", "fx_rates", "golden_facts",
-    "heads", "holds", "keys", "ledger", "measurements", "metadata", "models", "offers", "payloads", "people",
-    "plan_states", "plan_versions", "policies", "policy_drafts", "price_bands", "price_cards", "proposals",
+    "heads", "holds", "invoice_lines", "keys", "ledger", "measurements", "metadata", "models", "offers", "payloads",
+    "people", "plan_states", "plan_versions", "policies", "policy_drafts", "price_bands", "price_cards", "proposals",
     "provider_spellings", "providers", "pulls", "quality_bands", "quotes", "refreshes", "replies", "revisions",
     "scores", "seen_readings", "sessions", "sign_ins", "slots", "source_states", "sources", "terms", "webhooks",
 ]  # fmt: skip

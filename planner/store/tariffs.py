@@ -140,7 +140,7 @@ class Tariffs:
             return Served(None, spelled or "", "", channel=event.channel, why_not="no_model")
         if spelled is None:
             return Served(None, "", model, channel=event.channel, why_not="no_provider")
-        provider = self._provider(spelled, feed)
+        provider = self.provider(spelled, feed)
         aliases = _Aliases(self._connection)
         canonical = canonical_model(event.channel, provider, model, aliases) or aliases.get((OPENROUTER, model))
         known = Served(None, provider, canonical or model, channel=event.channel)
@@ -172,7 +172,8 @@ class Tariffs:
             ]
         yield from ((id_, facts) for id_, facts in found if facts.variant is None and facts.service_tier == "standard")
 
-    def _provider(self, spelled: str, feed: str) -> str:
+    def provider(self, spelled: str, feed: str) -> str:
+        """Return the provider that a feed spells so; itself where nobody said otherwise."""
         words = t.provider_spellings.c
         query = sa.select(words.provider_id).where(words.feed == feed, words.spelling == spelled)
         settled: str | None = self._connection.scalar(query) if feed else None

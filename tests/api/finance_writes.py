@@ -26,7 +26,13 @@ COMMITMENT = {
 }  # fmt: skip
 # What is told here is its own record: a stream of rows, each with who sent it and when.
 TOLD = frozenset(
-    {("POST", "/v1/usage"), ("POST", "/v1/otlp/v1/traces"), ("POST", "/v1/imports"), ("POST", "/v1/revenue")}
+    {
+        ("POST", "/v1/usage"),
+        ("POST", "/v1/otlp/v1/traces"),
+        ("POST", "/v1/imports"),
+        ("POST", "/v1/revenue"),
+        ("POST", "/v1/invoices"),
+    }
 )
 # Two bodies of one kind: a month that may be closed, and one that is.
 CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.core.event import Event
-from planner.core.revenue import Item
-from planner.ledger.format import File, Format, Given, Read, Refused, Row, Skipped
+from planner.ledger.format import File, Format, Given, Read, Refused, Row, Said, Skipped
 from planner.ledger.reading import open_file
 
 GIVEN = Given(source="stream")
@@ -149,7 +148,7 @@ def refused(found: Iterable[Row | Read | Refused | Skipped]) -> list[tuple[str, 
     return [(row.place, row.reason) for row in found if isinstance(row, Refused)]
 
 
-def said(form: Format, file: File, given: Given = GIVEN) -> list[Event | Item]:
+def said(form: Format, file: File, given: Given = GIVEN) -> list[Said]:
     """Return what a file says in a format; nothing of it may be refused."""
     found = list(form.read(file, given))
     assert refused(found) == []

@@ -10,9 +10,10 @@ import duckdb
 import pytest
 
 from planner.core.event import Event, Role, StatedBy
+from planner.core.invoice import InvoiceLine
 from planner.ledger import focus
 from planner.ledger.containment import judged
-from planner.ledger.format import Skipped
+from planner.ledger.format import Read, Skipped
 from planner.ledger.reading import open_file
 from tests.data import shared
 from tests.ledger.samples import CHARGE, GIVEN, csv_text, events, opened, refused
@@ -107,13 +108,12 @@ def test_a_quantity_times_its_unit_is_tokens(quantity: str, unit: str, tokens: i
         {"ConsumedUnit": "Hours"},
         {"ConsumedUnit": ""},
         {"ConsumedQuantity": ""},
-        {"ConsumedQuantity": "-5", "ChargeClass": "Correction"},
         {"SkuPriceDetails": ""},
         {"SkuPriceDetails": details(TokenDirection="Input", TokenCacheAction="Other")},
     ],
 )
 def test_what_are_no_tokens_is_a_cost_alone(changes: dict[str, str], tmp_path: Path) -> None:
-    """Storage by the hour, a correction, or an older export without the keys."""
+    """Storage by the hour, or an older export without the keys."""
     event = read(tmp_path, **changes)
     assert (event.counts, event.stated_usd) == ({"requests": 0}, Decimal("9.75"))
 
@@ -128,11 +128,42 @@ def test_what_is_bought_counts_where_it_is_used(tmp_path: Path) -> None:
     assert sum(event.stated_usd or 0 for event in events(CHARGES, file)) == Decimal("9.75")
 
 
-@pytest.mark.parametrize(("category", "cost"), [("Tax", "1.95"), ("Credit", "-3.00"), ("Purchase", "20.00")])
-def test_other_charges_keep_their_cost_and_their_category(category: str, cost: str, tmp_path: Path) -> None:
-    """A credit is less than nothing, and a purchase of this month is a cost of this month."""
-    event = read(tmp_path, ChargeCategory=category, EffectiveCost=cost, ConsumedQuantity="", ConsumedUnit="")
-    assert (event.stated_usd, event.tags["charge_category"], event.rateable) == (Decimal(cost), category, False)
+def line(folder: Path, **changes: Any) -> InvoiceLine:
+    """Read one charge that is no row of usage in dollars."""
+    (read,) = CHARGES.read(opened(folder, csv_text({**CHARGE, **changes})), GIVEN)
+    assert isinstance(read, Read)
+    assert isinstance(read.said, InvoiceLine)
+    return read.said
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"ChargeCategory": "Tax", "EffectiveCost": "1.95"}, "tax"),
+        ({"ChargeCategory": "Credit", "EffectiveCost": "-3.00"}, "credit"),
+        ({"ChargeCategory": "Credit", "EffectiveCost": "3.00"}, "adjustment"),
+        ({"ChargeCategory": "Purchase", "EffectiveCost": "20.00"}, "fee"),
+        ({"ChargeCategory": "Adjustment", "EffectiveCost": "-0.50"}, "adjustment"),
+        ({"CommitmentDiscountStatus": "Unused", "EffectiveCost": "7"}, "fee"),
+    ],
+)
+def test_other_charges_are_lines_of_an_invoice(changes: dict[str, str], kind: str, tmp_path: Path) -> None:
+    """A credit is less than nothing, one that is taken back an adjustment, and what is bought this month a fee."""
+    found = line(tmp_path, **{"ConsumedQuantity": "", "ConsumedUnit": "", **changes})
+    assert (found.kind.value, found.amount, found.unit, found.provider) == (
+        kind, Decimal(changes["EffectiveCost"]), None, "Solora AI",
+    )  # fmt: skip
+
+
+def test_usage_that_is_taken_back_or_is_no_dollars_is_a_line_of_an_invoice(tmp_path: Path) -> None:
+    """With its quantity and its list price: no row of usage has less than nothing, or an amount in euros."""
+    back = line(tmp_path, ConsumedQuantity="-5", ConsumedUnit="Tokens", EffectiveCost="-0.15", ChargeClass="Correction")
+    assert (back.kind.value, back.unit, back.quantity, back.amount) == ("usage", "input_token", -5, Decimal("-0.15"))
+    euros = line(tmp_path, BillingCurrency="EUR", ListCost="10")
+    assert (euros.currency, euros.quantity, euros.list_amount, euros.model) == (
+        "EUR", 3_250_000, Decimal(10), "saturn-5",
+    )  # fmt: skip
+    assert read(tmp_path, ListCost="10.50").tags["list_usd"] == "10.5"
 
 
 def test_services_that_are_no_generative_ai_are_skipped(tmp_path: Path) -> None:
@@ -164,9 +195,10 @@ def test_older_versions_name_the_provider_in_one_column(tmp_path: Path) -> None:
 
 
 def test_a_charge_that_cannot_be_read_is_refused_by_its_column(tmp_path: Path) -> None:
-    """Another currency would need a rate, and half a token is none."""
+    """A currency is three letters, and half a token is none."""
     wrong = (
-        {"BillingCurrency": "EUR"},
+        {"BillingCurrency": "euros"},
+        {"ChargeCategory": "Gift"},
         {"EffectiveCost": ""},
         {"ChargePeriodStart": ""},
         {"ChargePeriodEnd": "2026-09-03T00:00:00Z"},
@@ -176,7 +208,8 @@ def test_a_charge_that_cannot_be_read_is_refused_by_its_column(tmp_path: Path) -
     body = csv_text(*({**CHARGE, **changes} for changes in wrong))
     found = refused(CHARGES.read(opened(tmp_path, body), GIVEN))
     assert [reason.partition(":")[0] for _place, reason in found] == [
-        *("BillingCurrency", "EffectiveCost", "ChargePeriodStart", "until", "ConsumedQuantity", "SkuPriceDetails")
+        *("currency", "ChargeCategory", "EffectiveCost", "ChargePeriodStart"),
+        *("until", "ConsumedQuantity", "SkuPriceDetails"),
     ]
 
 
