@@ -70,7 +70,7 @@ class Rating:
 
 def rate(
     connection: Connection, rows: Rows, *, refuse: Callable[[Refused], None] = lambda _: None,
-    progress: Progress = lambda _: None, rows_max: int | None = None,
+    progress: Progress = lambda _: None, rows_max: int | None = None, tell: Callable[[Event], None] = lambda _: None,
 ) -> Rating:  # fmt: skip
     """Rate the rows of a file by everything on record: the engine.
 
@@ -80,11 +80,12 @@ def rate(
         refuse: is told each row that cannot be counted.
         progress: is told how many bytes of the file were read.
         rows_max: how many rows are rated at most.
+        tell: is told each row that counts.
 
     Raises:
         InvalidInput: the file cannot be read, or tells of revenue.
     """
-    counting, opened = _Counting(connection, rows, refuse), reading.open_file(rows.path, progress)
+    counting, opened = _Counting(connection, rows, refuse, tell), reading.open_file(rows.path, progress)
     found = (read for read in formats.named(rows.format).read(opened, rows.given) if isinstance(read, Read))
     some = islice(found, rows_max)
     while piece := list(islice(some, ROWS_AT_ONCE)):
@@ -96,8 +97,11 @@ def rate(
 class _Counting:
     """Counts rows into sums, each id and each request once."""
 
-    def __init__(self, connection: Connection, rows: Rows, refuse: Callable[[Refused], None]) -> None:
+    def __init__(
+        self, connection: Connection, rows: Rows, refuse: Callable[[Refused], None], tell: Callable[[Event], None]
+    ) -> None:
         self.rating = Rating()
+        self._tell = tell
         self._record, self._rows, self._refuse = Record(connection), rows, refuse
         self._ids: set[bytes] = set()
         self._requests: set[bytes] = set()
@@ -136,6 +140,7 @@ class _Counting:
             if request in self._requests:
                 return Result(ingest.SAME_REQUEST)
             self._requests.add(request)
+        self._tell(event)
         slot = slot_of(event.at)
         self.rating.sums.add(slot, slot, judged.posting)
         if judged.served.offer is None and len(self.rating.unserved) < NAMES_MAX and _named(event):
