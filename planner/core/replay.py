@@ -1,9 +1,11 @@
 """One row of usage in every state of a scenario: who serves it, what it counts, at which prices, and what it costs."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor
 from typing import NamedTuple, Protocol
 
@@ -11,7 +13,7 @@ from planner.core.agreement import Contract, Fee, discount, gross_up
 from planner.core.errors import Unpriced
 from planner.core.event import Event
 from planner.core.money import half_even
-from planner.core.price import Context, PriceCard, RateTable
+from planner.core.price import STANDARD, Context, PriceCard, RateTable
 from planner.core.rating import paid_pico, rate_usage
 from planner.core.scenario import Caching, ChannelFee, Dimension, Discount, Heads, Intensity, Scenario, first
 from planner.core.units import Unit
@@ -70,17 +72,14 @@ class Shape(NamedTuple):
 
     def counted(self, parts: Parts) -> Parts:
         """Return what a row counts then. Rounding never makes it cheaper: text up, what is read from a cache down."""
-        if self == AS_COUNTED:
-            return parts
-        counts = dict(parts.parts)
+        counts, prompt = dict(parts.parts), parts.input_tokens
         if self.intensity is not None:
-            _lengthen(counts, self.intensity)
-        prompt = sum(count for unit, count in counts.items() if unit in PROMPT)
+            prompt += _lengthen(counts, self.intensity)
         if self.caching is not None and prompt >= self.cacheable_tokens_min:
             _cache(counts, self.caching, self.uncached)
         elif self.uncached:
             counts[Unit.INPUT] = counts.get(Unit.INPUT, 0) + sum(counts.pop(unit, 0) for unit in self.uncached)
-        return Parts(prompt, tuple((unit, counts[unit]) for unit in Unit if counts.get(unit)), parts.ttl_assumed)
+        return Parts(prompt, tuple([pair for pair in counts.items() if pair[1]]), parts.ttl_assumed)
 
 
 AS_COUNTED = Shape()
@@ -91,28 +90,43 @@ COMPLETION = frozenset(unit for unit in Unit if unit.endswith("_token")) - PROMP
 """Kinds of tokens that are part of an answer."""
 
 
-def _lengthen(counts: dict[Unit, int], by: Intensity) -> None:
-    text = ceil(by.input_factor * sum(counts.get(unit, 0) for unit in _TEXT))
-    for unit in _CACHED:
-        if unit in counts:
-            counts[unit] = floor(by.input_factor * counts[unit])
+def _lengthen(counts: dict[Unit, int], by: Intensity) -> int:
+    """Make the text longer or shorter, and return how much longer the prompt is."""
+    before = _text(counts)
+    text = _up(before, by.input_factor)
+    for unit in _CACHED & counts.keys():
+        counts[unit] = _down(counts[unit], by.input_factor)
     counts[Unit.INPUT] = text - sum(counts.get(unit, 0) for unit in _CACHED)
-    visible = ceil(by.output_factor * counts.get(Unit.OUTPUT, 0))
-    hidden = ceil(by.output_factor * counts.get(Unit.REASONING, 0))
+    visible, hidden = (_up(counts.get(unit, 0), by.output_factor) for unit in (Unit.OUTPUT, Unit.REASONING))
     if by.reasoning_multiplier is not None:
-        hidden = ceil(by.reasoning_multiplier * visible) - visible
+        hidden = _up(visible, by.reasoning_multiplier) - visible
     counts[Unit.OUTPUT], counts[Unit.REASONING] = visible, hidden
+    return text - before
 
 
 def _cache(counts: dict[Unit, int], caching: Caching, uncached: frozenset[Unit]) -> None:
-    text = sum(counts.pop(unit, 0) for unit in _TEXT)
+    text = _text(counts)
     written = Unit.CACHE_WRITE_1H if caching.for_an_hour else Unit.CACHE_WRITE_5M
-    read = 0 if Unit.CACHE_READ in uncached else floor(caching.hit_share * text)
-    write = 0 if written in uncached else min(ceil(caching.write_share * text), text - read)
-    counts |= {Unit.CACHE_READ: read, written: write, Unit.INPUT: text - read - write}
+    read = 0 if Unit.CACHE_READ in uncached else _down(text, caching.hit_share)
+    write = 0 if written in uncached else min(_up(text, caching.write_share), text - read)
+    for unit in _CACHED & counts.keys():
+        del counts[unit]
+    counts[Unit.CACHE_READ], counts[written], counts[Unit.INPUT] = read, write, text - read - write
 
 
-@dataclass(frozen=True, slots=True)
+def _text(counts: Mapping[Unit, int]) -> int:
+    return sum([counts[unit] for unit in _TEXT if unit in counts])
+
+
+def _up(count: int, times: Fraction) -> int:
+    return -(-count * times.numerator // times.denominator)
+
+
+def _down(count: int, times: Fraction) -> int:
+    return count * times.numerator // times.denominator
+
+
+@dataclass(frozen=True)  # without slots, so that what is worked out once is kept
 class Way:
     """A row in a state: the prices that hold, in time order, what of them is paid, and how it counts."""
 
@@ -126,11 +140,33 @@ class Way:
         """Return what a single request costs, counted as it is counted then; None: it has no price."""
         if not self.cards:
             return None
+        edges, tables = self._by_length
+        table = tables[bisect_right(edges, parts.input_tokens)]
         try:
-            pico = paid_pico(parts, self.cards[-1].rates, at, self.context, self.factor)
+            pico = paid_pico(parts, table, at, self.context, self.factor)
         except Unpriced:
             return None
-        return pico if self.volume == 1 else half_even(pico * self.volume.numerator, self.volume.denominator)
+        return pico if self._as_often else half_even(pico * self.volume.numerator, self.volume.denominator)
+
+    @cached_property
+    def _as_often(self) -> bool:
+        return self.volume == 1
+
+    @cached_property
+    def clocked(self) -> bool:
+        """Whether a rate depends on when within the time of its card a request was."""
+        whens = (band.when for card in self.cards for price in card.rates.values() for band in price.bands)
+        return any(when.utc_start is not None or when.weekdays for when in whens)
+
+    @cached_property
+    def _by_length(self) -> tuple[list[int], list[RateTable]]:
+        """The rates of every band of prompt lengths, each chosen once; the lengths are where the next one begins."""
+        card = self.cards[-1]
+        if self.clocked or self.context.service_tier != STANDARD.service_tier:
+            return [], [card.rates]
+        edges = sorted({band.when.tokens_min for price in card.rates.values() for band in price.bands} - {0})
+        chosen = (card.rates.selected(self.context, tokens, _BEGINNING) for tokens in (0, *edges))
+        return edges, [RateTable.flat(rates) for rates in chosen]
 
     def bounds_pico(self, event: Event, parts: Parts) -> tuple[int, int] | None:
         """Return what any row costs at least and at most, counted as it was; None: it has no price."""

@@ -9,7 +9,7 @@ from planner.core.decompose import terms
 from planner.core.event import Event
 from planner.core.money import half_even
 from planner.core.posting import RATED, Measures
-from planner.core.replay import COMPLETION, Way
+from planner.core.replay import AS_COUNTED, COMPLETION, Way
 from planner.core.statement import Statement
 from planner.core.usage import Parts
 
@@ -107,16 +107,17 @@ class Lane:
         self._ways = distinct
         self._states = [distinct.index(way) for way in ways]
         self._shapes = list(dict.fromkeys(way.shape for way in distinct))
+        self._plain = [(shape, shape == AS_COUNTED) for shape in self._shapes]
         self._shaped = [self._shapes.index(way.shape) for way in distinct]
+        self._first, self._last = (self._shaped[self._states[place]] for place in (0, -1))
+        self._volume = None if ways[-1].volume == 1 else ways[-1].volume
         self._sums, self._tokens, self._rows = [0] * len(distinct), [0] * 4, 0
         self._tally = Tally([0] * len(ways))
-        cards = [card for way in distinct for card in way.cards]
-        whens = (band.when for card in cards for price in card.rates.values() for band in price.bands)
-        self.clocked = any(when.utc_start is not None or when.weekdays for when in whens)
+        self.clocked = any(way.clocked for way in distinct)
 
     def costs(self, parts: Parts, at: datetime) -> Costs:
         """Return what a single request whose cost is exact comes to."""
-        counted = [shape.counted(parts) for shape in self._shapes]
+        counted = self._counted(parts)
         lows = tuple([way.exact_pico(counted[shape], at) for way, shape in zip(self._ways, self._shaped, strict=True)])
         return Costs(lows, lows, *self._both(counted))
 
@@ -124,16 +125,18 @@ class Lane:
         """Return what any row comes to."""
         both = [way.bounds_pico(event, parts) for way in self._ways]
         lows, highs = (tuple(None if one is None else one[place] for one in both) for place in (0, 1))
-        return Costs(lows, highs, *self._both([shape.counted(parts) for shape in self._shapes]))
+        return Costs(lows, highs, *self._both(self._counted(parts)))
+
+    def _counted(self, parts: Parts) -> list[Parts]:
+        return [parts if plain else shape.counted(parts) for shape, plain in self._plain]
 
     def _both(self, counted: Sequence[Parts]) -> tuple[tuple[int, int], tuple[int, int]]:
-        first, last = (self._shaped[self._states[place]] for place in (0, -1))
-        volume = self._ways[self._states[-1]].volume
-        before = counted[first].input_tokens, _completion(counted[first])
-        after = before if first == last else (counted[last].input_tokens, _completion(counted[last]))
-        if volume == 1:
+        first, last = counted[self._first], counted[self._last]
+        before = first.input_tokens, _completion(first)
+        after = before if first is last else (last.input_tokens, _completion(last))
+        if self._volume is None:
             return before, after
-        inward, outward = (half_even(count * volume.numerator, volume.denominator) for count in after)
+        inward, outward = (half_even(count * self._volume.numerator, self._volume.denominator) for count in after)
         return before, (inward, outward)
 
     def add(self, costs: Costs) -> None:
