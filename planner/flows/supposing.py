@@ -16,7 +16,7 @@ from planner.core.statement import Statement, Takings
 from planner.core.supposed_revenue import Ratios
 from planner.core.tally import UNPRICED, Tally
 from planner.flows.cost_basis import usd_per_unit
-from planner.store import plans
+from planner.store import plans, revenue
 from planner.store.engine import Connection
 from planner.store.load import load_fx
 
@@ -193,10 +193,10 @@ class Sums:
         before, after = self._side(0), self._side(-1)
         cost = self.tally.terms(self._asked.changed, self._asked.method)
         return {
-            "before": _shown(before, paid_for=paid_for),
-            "after": _shown(after, paid_for=paid_for),
+            "before": shown(before, paid_for=paid_for),
+            "after": shown(after, paid_for=paid_for),
             "difference_usd": pico_text(after.low - before.low),
-            "terms": _written(cost),
+            "terms": written(cost),
             "profit": self._profit(before, after, cost) if paid_for else None,
         }
 
@@ -220,14 +220,33 @@ class Sums:
         found |= {name: -amount for name, amount in cost.items() if name not in found}
         return {
             "before_usd": pico_text(before.gross_profit), "after_usd": pico_text(after.gross_profit),
-            "difference_usd": pico_text(after.gross_profit - before.gross_profit), "terms": _written(found),
+            "difference_usd": pico_text(after.gross_profit - before.gross_profit), "terms": written(found),
         }  # fmt: skip
 
 
-def _shown(statement: Statement, *, paid_for: bool) -> dict[str, Any]:
+def earned(
+    connection: Connection, window: Window, where: Mapping[str, frozenset[str]], by: Sequence[str]
+) -> dict[tuple[str, str], Statement]:
+    """Return what plans, and customers where they are asked for, brought in; nothing where nobody pays for it."""
+    found: dict[tuple[str, str], Statement] = {}
+    if not frozenset(where) <= PAID_FOR:
+        return found
+    by_customer = "customer" in (*by, *where)
+    taken = revenue.sums(connection, [window], by_customer=by_customer, booked=False, known_at=None)
+    for place, (takings, lines) in taken.items():
+        said = {"plan": place.plan, "customer": place.customer}
+        if all(said[name] in values for name, values in where.items()):
+            statement = found.setdefault((place.plan, place.customer), Statement())
+            statement.take(takings, tax_unknown=place.tax_unknown, unconverted=place.unconverted, lines=lines)
+    return found
+
+
+def shown(statement: Statement, *, paid_for: bool) -> dict[str, Any]:
+    """Write the figures of one side; what nobody knows is null."""
     figures = statement.shape(paid_for=paid_for)
     return {name: figures[name] for name in _SHOWN}
 
 
-def _written(found: Mapping[str, int]) -> list[dict[str, str]]:
+def written(found: Mapping[str, int]) -> list[dict[str, str]]:
+    """Write terms in their order."""
     return [{"term": str(name), "usd": pico_text(amount)} for name, amount in found.items()]

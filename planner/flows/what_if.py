@@ -10,12 +10,11 @@ from planner.core.periods import Window
 from planner.core.posting import RATED, REPORTED, Measures
 from planner.core.replay import Replay
 from planner.core.scenario import Dimension, Heads
-from planner.core.statement import Statement
 from planner.core.tally import INSEPARABLE, UNPRICED, Tally
 from planner.flows.rebook import behind
 from planner.flows.replaying import Market, Replaying
-from planner.flows.supposing import PAID_FOR, Plans, Question, Sums
-from planner.store import bulk, report_sums, revenue
+from planner.flows.supposing import PAID_FOR, Plans, Question, Sums, earned
+from planner.store import bulk, report_sums
 from planner.store.engine import Connection
 from planner.store.report_sums import USAGE, Asked
 from planner.store.tariffs import Tariffs
@@ -33,6 +32,17 @@ def rows_to_read(connection: Connection, asked: Question) -> int:
     return sum(measures.rows for found in ([*facts.values()], *files) for measures in found)
 
 
+def states_of(asked: Question) -> int:
+    """Return how often each row is priced at most.
+
+    Raises:
+        InvalidInput: too many orders.
+    """
+    if len(asked.changed) > CAUSES_MAX and asked.method != SEQUENTIAL:
+        raise InvalidInput("method", f"of more than {CAUSES_MAX} changes at once there are too many orders")
+    return len(states(len(asked.changed), asked.method))
+
+
 def what_if(connection: Connection, asked: Question, progress: Progress = lambda _done, _of: None) -> dict[str, Any]:
     """Return the answer as a JSON document; amounts are texts in dollars.
 
@@ -46,8 +56,7 @@ def what_if(connection: Connection, asked: Question, progress: Progress = lambda
         NotFound: no such offer or plan, or no exchange rate is known.
         RowsUnavailable: a file changed while it was read.
     """
-    if len(asked.changed) > CAUSES_MAX and asked.method != SEQUENTIAL:
-        raise InvalidInput("method", f"of more than {CAUSES_MAX} changes at once there are too many orders")
+    states_of(asked)
     window, known = asked.window, Plans.of(connection, asked)
     market = Market(Tariffs(connection))
     for swap in asked.scenario.swaps:
@@ -56,7 +65,7 @@ def what_if(connection: Connection, asked: Question, progress: Progress = lambda
     replaying = Replaying(connection, Replay(asked.scenario, market, known.volumes(), looked_at), market, asked.where)
     stale = _replay(connection, replaying, window, progress)
     groups, unpriced = _grouped(asked, replaying, len(looked_at))
-    earned = _earned(connection, asked, window) if asked.earns else {}
+    taken = earned(connection, window, asked.where, asked.by) if asked.earns else {}
     total = Sums(asked, known, looked_at)
     rows: dict[tuple[str, ...], Sums] = {}
     places = [Heads._fields.index(name) for name in asked.by]
@@ -64,7 +73,7 @@ def what_if(connection: Connection, asked: Question, progress: Progress = lambda
         key = tuple(heads[place] for place in places)
         for sums in (total, rows.setdefault(key, Sums(asked, known, looked_at))):
             sums.tally.plus(tally)
-    for (plan, customer), statement in earned.items():
+    for (plan, customer), statement in taken.items():
         by_name = {"plan": plan, "customer": customer}
         if asked.by and frozenset(asked.by) <= PAID_FOR:
             key = tuple(by_name[name] for name in asked.by)
@@ -154,19 +163,6 @@ def _booked(connection: Connection, asked: Question, window: Window) -> tuple[in
     query = Asked(windows=[window], heads=("cost_basis",), basis=USAGE, where=where)
     sums = {basis: measures for (_number, (basis,)), measures in report_sums.facts(connection, query).items()}
     return sums.get(RATED, Measures()).cost, sums.get(REPORTED, Measures()).stated
-
-
-def _earned(connection: Connection, asked: Question, window: Window) -> dict[tuple[str, str], Statement]:
-    """Return what plans and customers brought in."""
-    by_customer = "customer" in (*asked.by, *asked.where)
-    taken = revenue.sums(connection, [window], by_customer=by_customer, booked=False, known_at=None)
-    found: dict[tuple[str, str], Statement] = {}
-    for place, (takings, lines) in taken.items():
-        said = {"plan": place.plan, "customer": place.customer}
-        if all(said[name] in values for name, values in asked.where.items()):
-            statement = found.setdefault((place.plan, place.customer), Statement())
-            statement.take(takings, tax_unknown=place.tax_unknown, unconverted=place.unconverted, lines=lines)
-    return found
 
 
 _ASSUMED = {
