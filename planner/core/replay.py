@@ -98,7 +98,7 @@ def _lengthen(counts: dict[Unit, int], by: Intensity) -> int:
         counts[unit] = _down(counts[unit], by.input_factor)
     counts[Unit.INPUT] = text - sum(counts.get(unit, 0) for unit in _CACHED)
     visible, hidden = (_up(counts.get(unit, 0), by.output_factor) for unit in (Unit.OUTPUT, Unit.REASONING))
-    if by.reasoning_multiplier is not None:
+    if by.reasoning_multiplier is not None and visible:
         hidden = _up(visible, by.reasoning_multiplier) - visible
     counts[Unit.OUTPUT], counts[Unit.REASONING] = visible, hidden
     return text - before

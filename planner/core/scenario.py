@@ -88,7 +88,7 @@ class Intensity:
     def __post_init__(self) -> None:
         """Refuse what no count can be multiplied by."""
         for name in ("input_factor", "output_factor"):
-            _within(f"{name.replace('_', '_token_')}", getattr(self, name), Fraction(0), FACTOR_MAX)
+            _within(name.replace("_", "_token_"), getattr(self, name), Fraction(1, FACTOR_MAX), FACTOR_MAX)
         if self.reasoning_multiplier is not None:
             _within("reasoning_multiplier", self.reasoning_multiplier, Fraction(1), MULTIPLIER_MAX)
 
