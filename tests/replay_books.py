@@ -62,7 +62,7 @@ def books(old: RateTable = BANDED, new: RateTable | None = None, **more: Any) ->
     return Books({OLD: Offering(OLD, "acme", "acme/small", "direct"), NEW: large}, listed, **more)
 
 
-def row(at: datetime = NOON, **facts: Any) -> Event:
+def row(at: datetime = NOON, /, **facts: Any) -> Event:
     """Make a row of the first offer; its counts are named beside its other facts."""
     counts = {name: facts.pop(name) for name in tuple(facts) if name in COUNTS}
     return Event(**{"source": "s", "id": "1", "at": at, "counts": counts, "offer": OLD, **facts})

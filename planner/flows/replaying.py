@@ -148,6 +148,7 @@ class Replaying:
             containments=streams.containments(self._connection, held.source), at=held.at,
         )  # fmt: skip
         try:
+            bulk.mark(rows.path)
             if reading.digest(rows.path) != held.digest:
                 raise bulk.unavailable(held, "the file has other bytes now")
         except OSError:

@@ -148,6 +148,15 @@ def test_rules_about_rows_look_at_what_was_and_those_about_offers_at_what_serves
     assert costs(other, row(input_tokens=1_000, plan="pro")) == ["0.003", "0.001"]
 
 
+def test_price_changes_add_up_where_they_hold() -> None:
+    """Twice as much, and half of that more for its output; what is said of another provider changes nothing."""
+    changes = (
+        Repricing(percent=Decimal(100)), Repricing(where=Where(provider="bolt"), percent=Decimal(900)),
+        Repricing(where=Where(offer=OLD), percent=Decimal(50), units=frozenset({Unit.OUTPUT})),
+    )  # fmt: skip
+    assert costs(Scenario(prices=changes), row(input_tokens=1_000, output_tokens=1_000)) == ["0.018", "0.051"]
+
+
 def contract(percent: str) -> Contract:
     """Make a discount at the broker's provider."""
     return Contract(
