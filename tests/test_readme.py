@@ -89,7 +89,7 @@ def test_programs_print_what_the_readme_says(
     assert capsys.readouterr().out == printed
 
 
-SESSION = re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL)[0]
+SESSION = "\n".join(re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL))
 
 
 def steps(session: str) -> list[tuple[str, str]]:
@@ -113,7 +113,7 @@ def test_the_finance_example_prints_what_the_readme_says(
             (tmp_path / name).write_text(body, "utf-8")
     reader.setenv("PLANNER_DATABASE_URL", installed_copy.url)
     reader.chdir(tmp_path)
-    assert len(steps(SESSION)) == 5
+    assert len(steps(SESSION)) == 6
     for command, printed in steps(SESSION):
         assert run(command) == printed
 

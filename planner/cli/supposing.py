@@ -86,7 +86,7 @@ def what_if(
     if as_json:
         show.json_out(shape)
     else:
-        _print(shape)
+        print_answer(shape)
 
 
 def _scenario(file: Path | None) -> dict[str, Any]:
@@ -98,7 +98,8 @@ def _scenario(file: Path | None) -> dict[str, Any]:
     return found
 
 
-def _print(shape: Shape) -> None:
+def print_answer(shape: Shape) -> None:
+    """Print both sides, every term, and what the figures rest on."""
     if "compared_with" in shape:
         before = shape["compared_with"]
         title, sides = f"why {shape['from']} to {shape['to']} cost otherwise", (before["from"], shape["from"])
