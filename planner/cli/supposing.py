@@ -147,6 +147,11 @@ def _cost(row: Mapping[str, Any], side: str) -> str:
 
 
 def _print_rest(shape: Shape) -> None:
+    rises = [(shape["profit"] or {}).get(f"break_even_rise_{side}") for side in ("before", "after")]
+    if None not in rises:
+        show.line(
+            f"rise       token prices may rise by {rises[0]} before, {rises[1]} after, until plans miss their target"
+        )
     reporting = shape.get("reporting")
     if reporting is not None:
         told = ", ".join(f"{_words(one['term'])} {one['amount']}" for one in reporting["terms"])

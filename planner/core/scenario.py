@@ -244,6 +244,12 @@ class Scenario:
         }
         return tuple(dimension for dimension in Dimension if said[dimension])
 
+    @property
+    def names_customers(self) -> bool:
+        """Whether some rule is of a customer's rows."""
+        rules: tuple[Swap | Intensity | Caching, ...] = (*self.swaps, *self.intensities, *self.caches)
+        return any(rule.where.customer is not None for rule in rules)
+
 
 NOTHING_ELSE = Scenario()
 

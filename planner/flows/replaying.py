@@ -25,7 +25,7 @@ from planner.ledger.format import Given
 from planner.store import bulk as files
 from planner.store import streams, usage
 from planner.store.engine import Connection
-from planner.store.joins import Joins, Known
+from planner.store.joins import Joins
 from planner.store.tariffs import Tariffs
 
 ROWS_AT_ONCE = 2_000
@@ -35,7 +35,7 @@ MEMORY_MAX = 100_000
 Progress = Callable[[int], None]
 _Said = Event | Mapping[str, Any]
 _KIND = (
-    "source", "offer", "channel", "provider", "model", "service_tier", "region", "plan", "customer", "task", "outcome",
+    "source", "offer", "channel", "provider", "model", "service_tier", "region", "plan", "task", "outcome",
     "includes_cached", "cache_stated", "rateable", "until",
 )  # fmt: skip
 _kind_of = attrgetter(*_KIND)
@@ -96,18 +96,18 @@ class _Family:
     template: Event
     includes: bool
     heads: Heads
-    customer: Known
     offering: Offering | None
     simple: bool
-    tracks: dict[str, _Track | None] = field(default_factory=dict)
+    tracks: dict[tuple[str, str], _Track | None] = field(default_factory=dict)
 
 
 class Replaying:
     """Rows in, sums out; memory grows with what rows have in common and not with their number."""
 
     def __init__(
-        self, connection: Connection, replay: Replay, market: Market, where: Mapping[str, frozenset[str]]
-    ) -> None:
+        self, connection: Connection, replay: Replay, market: Market, where: Mapping[str, frozenset[str]], *,
+        by_customer: bool = False,
+    ) -> None:  # fmt: skip
         """Begin with nothing.
 
         Args:
@@ -115,8 +115,9 @@ class Replaying:
             replay: the scenario, over ``market``.
             market: offers and prices.
             where: values that heads must have.
+            by_customer: whether rows of one customer are told from those of another: there are many of them.
         """
-        self.rows = 0
+        self._by_customer = by_customer
         self._connection, self._replay, self._market, self._where = connection, replay, market, where
         self._joins = Joins(connection)
         self._families: dict[tuple[Any, ...], _Family] = {}
@@ -187,23 +188,26 @@ class Replaying:
     def _events(self, told: list[Event], progress: Progress) -> None:
         self._joins.expect((event.source, event.customer) for event in told if event.customer)
         for event in told:
-            self._go(self._family(_kind_of(event), event), event.at, event.counts, event)
+            self._go(self._family(_kind_of(event), event), event.at, event.customer, event.counts, event)
         progress(len(told))
         told.clear()
 
     def _form(self, form: Mapping[str, Any]) -> None:
         family = self._family(tuple([form.get(name) for name in _KIND]), form)
-        self._go(family, datetime.fromisoformat(form["at"]), form["counts"], form)
+        self._go(family, datetime.fromisoformat(form["at"]), form.get("customer"), form["counts"], form)
 
-    def _go(self, family: _Family, at: datetime, counts: Mapping[str, int], said: _Said) -> None:
-        plan = family.heads.plan or self._joins.plan(family.customer, at)
-        if plan in family.tracks:
-            track = family.tracks[plan]
+    def _go(
+        self, family: _Family, at: datetime, spelled: str | None, counts: Mapping[str, int], said: _Said
+    ) -> None:  # fmt: skip
+        customer = self._joins.customer(family.template.source, spelled)
+        plan = family.heads.plan or self._joins.plan(customer, at)
+        place = plan, customer.id if self._by_customer else ""
+        if place in family.tracks:
+            track = family.tracks[place]
         else:
-            track = family.tracks[plan] = self._track(family, plan)
+            track = family.tracks[place] = self._track(family, *place)
         if track is None:
             return
-        self.rows += 1
         lane = self._lane(track, at, family.template.until)
         memory = id(lane), tuple(counts.items())
         known = self._memory.get(memory) if family.simple and not lane.clocked else None
@@ -232,20 +236,20 @@ class Replaying:
         feed, contained = self._streams[told.source]
         containment = contained.get(told.provider or "")
         includes = told.includes_cached if containment is None else containment.includes_cached
-        served, customer = self._market.tariffs.served(told, feed), self._joins.customer(told.source, told.customer)
+        served = self._market.tariffs.served(told, feed)
         heads = Heads(
-            plan=told.plan or "", task=told.task or "", customer=customer.id, model=served.model,
-            provider=served.provider, offer=served.offer or "", channel=served.channel,
+            plan=told.plan or "", task=told.task or "", model=served.model, provider=served.provider,
+            offer=served.offer or "", channel=served.channel,
         )  # fmt: skip
         family = self._families[key] = _Family(
-            told, includes is not False, heads, customer,
+            told, includes is not False, heads,
             None if served.offer is None else self._market.offering(served.offer),
             told.until is None and told.cache_stated and told.rateable and told.outcome is Outcome.OK,
         )  # fmt: skip
         return family
 
-    def _track(self, family: _Family, plan: str) -> _Track | None:
-        heads = family.heads._replace(plan=plan)
+    def _track(self, family: _Family, plan: str, customer: str) -> _Track | None:
+        heads = family.heads._replace(plan=plan, customer=customer)
         if not all(getattr(heads, name) in values for name, values in self._where.items()):
             return None
         kind = Kind(heads, family.offering, family.template.service_tier, family.template.region)

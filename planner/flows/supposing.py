@@ -8,7 +8,7 @@ from typing import Any
 
 from planner.core.decompose import METHODS, SEQUENTIAL, terms
 from planner.core.errors import InvalidInput, NotFound
-from planner.core.money import half_even, pico_text, usd_text
+from planner.core.money import half_even, pico_text, ratio_text, usd_text
 from planner.core.periods import Window, windows, zone_of
 from planner.core.plan import Plan
 from planner.core.scenario import Dimension, Scenario
@@ -125,6 +125,11 @@ class Plans:
             if change.subscribers is not None
         }
 
+    def target(self, plan_id: str) -> Fraction:
+        """Return the margin a plan is to keep; one without a target is to lose nothing."""
+        plan = self.listed.get(plan_id)
+        return Fraction(0) if plan is None or plan.margin is None else Fraction(plan.margin)
+
     def ratios(self, plan_id: str) -> Ratios:
         """Return how many times what it was everything of a plan is supposed to be."""
         plan, fx = self.listed.get(plan_id), self.asked.scenario.fx
@@ -174,7 +179,7 @@ class Sums:
         """Begin with nothing."""
         self.states, self.tally = states, Tally([0] * len(states))
         self._asked, self._known = asked, known
-        self._takings = [Takings()] * len(states)
+        self._takings, self._kept = [Takings()] * len(states), [Fraction()] * len(states)
         self._earned = Statement()
 
     def earn(self, plan: str, earned: Statement) -> None:
@@ -182,7 +187,9 @@ class Sums:
         ratios, changed = self._known.ratios(plan), self._asked.changed
         for number, state in enumerate(self.states):
             happened = {one for place, one in enumerate(changed) if state >> place & 1}
-            self._takings[number] = self._takings[number].plus(ratios.supposed(earned.takings, happened))
+            supposed = ratios.supposed(earned.takings, happened)
+            self._takings[number] = self._takings[number].plus(supposed)
+            self._kept[number] += self._known.target(plan) * (supposed.revenue - supposed.refund)
         self._earned.paid = True
         self._earned.tax_unknown += earned.tax_unknown
         for currency, amount in earned.unconverted.items():
@@ -221,7 +228,12 @@ class Sums:
         return {
             "before_usd": pico_text(before.gross_profit), "after_usd": pico_text(after.gross_profit),
             "difference_usd": pico_text(after.gross_profit - before.gross_profit), "terms": written(found),
+            "break_even_rise_before": self._rise(before, 0), "break_even_rise_after": self._rise(after, -1),
         }  # fmt: skip
+
+    def _rise(self, side: Statement, place: int) -> str | None:
+        """Write by which share token prices may rise before plans miss their targets, below 0 where they do."""
+        return ratio_text((side.gross_profit - self._kept[place]) / side.low) if side.low else None
 
 
 def earned(

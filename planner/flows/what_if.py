@@ -62,7 +62,10 @@ def what_if(connection: Connection, asked: Question, progress: Progress = lambda
     for swap in asked.scenario.swaps:
         market.offering(swap.to)
     looked_at = states(len(asked.changed), asked.method)
-    replaying = Replaying(connection, Replay(asked.scenario, market, known.volumes(), looked_at), market, asked.where)
+    replaying = Replaying(
+        connection, Replay(asked.scenario, market, known.volumes(), looked_at), market, asked.where,
+        by_customer="customer" in (*asked.by, *asked.where) or asked.scenario.names_customers,
+    )  # fmt: skip
     stale = _replay(connection, replaying, window, progress)
     groups, unpriced = _grouped(asked, replaying, len(looked_at))
     taken = earned(connection, window, asked.where, asked.by) if asked.earns else {}

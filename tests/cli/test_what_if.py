@@ -32,7 +32,8 @@ def test_options_make_a_scenario(used: Planner, tmp_path: Path) -> None:
     """The same as a file says, which takes what options say besides."""
     options = [
         "--volume", "2", "--of", "plan=pro", "--offer", CHEAP, "--output-token-factor", "1.5",
-        "--cache-hit-share", "0.5", "--cache-write-share", "0", "--price-percent", "10", "--unit", "output_token", "--discount-percent", "12.5",
+        "--cache-hit-share", "0.5", "--cache-write-share", "0", "--price-percent", "10", "--unit", "output_token",
+        "--discount-percent", "12.5",
         "--offers", "provider=openai", "--fee", "direct=5", "--plan-price", "pro=25",
     ]  # fmt: skip
     found = used("what-if", *DAYS, *options, "--by", "plan", "--json").json
@@ -61,7 +62,7 @@ def test_both_sides_and_every_term_are_printed(used: Planner) -> None:
     said = used("what-if", *DAYS, "--discount-percent", "10", "--by", "plan")
     assert said.code == 0
     for words in ("what if, 2026-09-01 to 2026-10-01, usage, USD", "token cost", "1.1", "0.99", "discount", "-0.11",
-                  "difference", "free", "note       the same usage"):  # fmt: skip
+                  "difference", "rise       token prices", "free", "note       the same usage"):  # fmt: skip
         assert words in said.out
     why = used("what-if", *DAYS, "--compare-from", "2026-08-01", "--compare-to", "2026-09-01", "--by", "plan")
     assert "why 2026-09-01 to 2026-10-01 cost otherwise, usage, USD" in why.out

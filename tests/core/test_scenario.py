@@ -92,6 +92,12 @@ def test_a_price_of_endless_digits_is_refused() -> None:
         )
 
 
+def test_who_names_a_customer_is_known() -> None:
+    """Rows of all others need not be told from each other."""
+    assert not EVERYTHING.names_customers
+    assert Scenario(caches=(Caching(where=Where(customer="c"), hit_share=Fraction(0)),)).names_customers
+
+
 @pytest.mark.parametrize(
     ("make_it", "field"),
     [

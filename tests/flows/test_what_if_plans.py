@@ -33,11 +33,11 @@ def euro(connection: Connection, usd: str) -> None:
     agreements.set_fx(connection, row, at=NOON, actor="ada", reason="told")
 
 
-def sold(store: Store, currency: str = "USD") -> None:
+def sold(store: Store, currency: str = "USD", **facts: str) -> None:
     """Sell a plan of $20 to 10 subscribers, with a fee of 10 % and $1, and take a million tokens in for it."""
     document = {
         "id": "pro", "name": "Pro", "price": "20", "currency": currency, "payment_fee_percent": "10",
-        "payment_fee_fixed_usd": "1", "subscribers": 10, "policy": "x",
+        "payment_fee_fixed_usd": "1", "subscribers": 10, "policy": "x", **facts,
     }  # fmt: skip
     store.tell(lambda connection: plans.write(connection, "pro", document, at=make.SINCE, by="ada"))
     item = subscription("c1", "200")
@@ -56,9 +56,21 @@ def test_a_plan_at_another_price(books: Store) -> None:
     assert terms(found) == {"plan_price": "0"}
     assert found["profit"]["terms"] == [{"term": "plan_price", "usd": "45"}]
     assert found["profit"]["difference_usd"] == "45"
+    # Token prices may rise so far that nothing is left: the plan has no target of its own.
+    for side, rise in (("before", "break_even_rise_before"), ("after", "break_even_rise_after")):
+        left = Fraction(found["profit"][f"{side}_usd"]) / Fraction(found[side]["token_cost_usd"])
+        assert Fraction(found["profit"][rise]) == round(left, 4)
     assert Fraction(after["margin"]) > Fraction(before["margin"])
     (line,) = found["rows"]
     assert (line["plan"], line["after"]["revenue_usd"]) == ("pro", "250")
+
+
+def test_a_target_is_kept_before_anything_may_rise(books: Store) -> None:
+    """Of $200 with $80 to be kept, (200 - 80 - fees - 3) / 3 of the token cost; maths.md 2.6."""
+    sold(books, margin="0.40")
+    found = asked(books, Scenario(), **MONTH)
+    fees = Fraction(found["before"]["payment_fees_usd"])
+    assert Fraction(found["profit"]["break_even_rise_before"]) == round((200 - 80 - fees - 3) / 3, 4)
 
 
 def test_more_subscribers_use_and_pay_more(books: Store) -> None:
