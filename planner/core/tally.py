@@ -112,6 +112,7 @@ class Lane:
         self._first, self._last = (self._shaped[self._states[place]] for place in (0, -1))
         self._volume = None if ways[-1].volume == 1 else ways[-1].volume
         self._sums, self._tokens, self._rows = [0] * len(distinct), [0] * 4, 0
+        self._unpriced, self._priceless = [0] * 3, (None,) * len(distinct)
         self._tally = Tally([0] * len(ways))
         self.clocked = any(way.clocked for way in distinct)
 
@@ -141,6 +142,10 @@ class Lane:
 
     def add(self, costs: Costs) -> None:
         """Add what a row comes to."""
+        if costs.lows == self._priceless:
+            for place, count in enumerate((1, sum(costs.before), sum(costs.after))):
+                self._unpriced[place] += count
+            return
         if None in costs.lows or costs.lows is not costs.highs:
             self._add_oddly(costs)
             return
@@ -168,8 +173,9 @@ class Lane:
         found = Tally(list(self._tally.values), self._tally.before, self._tally.after, self._tally.apart,
                       self._tally.one_sided)  # fmt: skip
         (in_before, out_before, in_after, out_after), rows = self._tokens, self._rows
-        begins = Side(rows, in_before, out_before, sums[0], sums[0])
-        ends = Side(rows, in_after, out_after, sums[-1], sums[-1])
+        unpriced, before, after = self._unpriced
+        begins = Side(rows, in_before, out_before, sums[0], sums[0], unpriced, before)
+        ends = Side(rows, in_after, out_after, sums[-1], sums[-1], unpriced, after)
         found.plus(Tally(sums, begins, ends))
         return found
 
