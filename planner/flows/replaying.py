@@ -29,7 +29,7 @@ from planner.store.joins import Joins
 from planner.store.tariffs import Tariffs
 
 ROWS_AT_ONCE = 2_000
-MEMORY_MAX = 100_000
+MEMORY_MAX = 20_000
 """Costs of rows that are kept for others like them."""
 
 Progress = Callable[[int], None]
