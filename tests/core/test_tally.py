@@ -105,3 +105,15 @@ def test_counts_that_are_supposed_are_still_a_request(event: Event, factor: Frac
     assert min(counts.values()) > 0
     assert text == found.input_tokens
     assert 0 <= found.input_tokens - factor * parts.input_tokens < 1
+
+
+def test_a_row_with_a_price_in_between_alone_is_no_difference() -> None:
+    """The new offer had a price then, and has none in the list that is supposed; the old one never had."""
+    on = books(old=rates("1", None))
+    on.found[NEW] = [make.card(NEW, rates("1", "2"), NOON - DAY, NOON + DAY)]
+    replay = Replay(Scenario(swaps=(Swap(to=NEW),), prices_at=NOON + 2 * DAY), on, {}, [0, 1, 3])
+    lane = Lane(replay.ways(kind(row(), on.offerings[OLD]), NOON))
+    lane.add(lane.costs(Parts.of({"output_tokens": 5}), NOON))
+    tally = lane.tally()
+    assert tally.terms([Dimension.MIX, Dimension.PRICE], "sequential") == {Dimension.MIX: 0, Dimension.PRICE: 0}
+    assert (tally.before.unpriced_rows, tally.after.unpriced_tokens) == (1, 5)
