@@ -172,7 +172,7 @@ _ASSUMED = {
     Dimension.VOLUME: "more requests are the same requests more often; revenue moves with subscribers alone",
     Dimension.MIX: "another offer takes the tokens that were counted, unless a factor says otherwise; its tier is kept",
     Dimension.TOKENS: "factors are of text, and whole tokens are rounded up",
-    Dimension.CACHE: "an offer that cannot cache reads nothing from one; prompts too short for a cache stay as they were counted",
+    Dimension.CACHE: "an offer that cannot cache reads nothing from one; prompts too short for it stay as counted",
     Dimension.PRICE: "a band is chosen by the length of the whole prompt, as it is in that state",
     Dimension.PLAN_PRICE: "customers do not react: as many pay the new price as paid the old one",
     Dimension.FX: "a currency moves what its plans bring in, and what is reported in it; tokens are paid in dollars",
