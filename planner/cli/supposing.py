@@ -150,7 +150,7 @@ def _print_rest(shape: Shape) -> None:
     rises = [(shape["profit"] or {}).get(f"break_even_rise_{side}") for side in ("before", "after")]
     if None not in rises:
         show.line(
-            f"rise       token prices may rise by {rises[0]} before, {rises[1]} after, until plans miss their target"
+            f"rise       token prices may rise by {rises[0]} before and {rises[1]} after; below 0 a target is missed"
         )
     reporting = shape.get("reporting")
     if reporting is not None:
