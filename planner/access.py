@@ -107,6 +107,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/v1/plans"): _MONEY,
     ("POST", "/v1/plans/{plan}/simulations"): _MONEY,
     ("POST", "/v1/self-host"): _MONEY,
+    ("POST", "/v1/what-if"): _MONEY,
     ("GET", "/v1/tasks"): _MONEY,
     ("GET", "/v1/plans/{plan}"): _MONEY,
     ("PUT", "/v1/plans/{plan}"): _MONEY,

@@ -49,6 +49,7 @@ from planner.api import (
     sessions,
     trail,
     usage,
+    what_if,
 )
 from planner.api.browser import site_of
 from planner.api.confirming import Confirming
@@ -133,6 +134,7 @@ def build(settings: Settings, store: Store | None = None, now: Callable[[], date
         questions.router,
         paths.router,
         selfhost.router,
+        what_if.router,
         quota.router,
         gateway.router,
         desk.router,

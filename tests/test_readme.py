@@ -89,7 +89,7 @@ def test_programs_print_what_the_readme_says(
     assert capsys.readouterr().out == printed
 
 
-SESSION, BILLING, *_ = re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL)
+SESSION, BILLING, WHAT_IF, *_ = re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL)
 
 
 def steps(session: str) -> list[tuple[str, str]]:
@@ -130,6 +130,15 @@ def test_the_billing_example_prints_what_the_readme_says() -> None:
     for command, _printed in steps(SESSION)[:3]:
         run(command)
     for command, printed in steps(BILLING):
+        assert run(command) == printed
+
+
+@pytest.mark.usefixtures("finance")
+def test_the_what_if_example_prints_what_the_readme_says() -> None:
+    """The same month under something else."""
+    for command, _printed in steps(SESSION)[:3]:
+        run(command)
+    for command, printed in steps(WHAT_IF):
         assert run(command) == printed
 
 

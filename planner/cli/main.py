@@ -22,6 +22,7 @@ from planner.cli import (
     sizing_commands,
     terms_commands,
     weigh_commands,
+    what_if_commands,
 )
 from planner.cli.commands import Json
 from planner.cli.question_options import (
@@ -78,6 +79,7 @@ terms_commands.add_to(cli)
 weigh_commands.add_to(cli)
 sizing_commands.add_to(cli)
 ledger_commands.add_to(cli)
+what_if_commands.add_to(cli)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from planner.core.errors import Unpriced
 from planner.core.money import PICO
 from planner.core.price import STANDARD, Context, Rate, RateTable
 from planner.core.units import FALLBACK, REGISTRY, Direction, Unit
-from planner.core.usage import Usage
+from planner.core.usage import Parts, Usage
 
 
 class Line(NamedTuple):
@@ -44,7 +44,7 @@ class Cost(NamedTuple):
         return sum(line.amount_pico for line in self.lines if REGISTRY[line.unit].direction is direction)
 
 
-def cost(usage: Usage, rates: RateTable, at: datetime, context: Context = STANDARD) -> Cost:
+def cost(usage: Usage | Parts, rates: RateTable, at: datetime, context: Context = STANDARD) -> Cost:
     """Price ``usage`` with the rates in force for this request.
 
     Args:

@@ -108,13 +108,15 @@ class Event:
             InvalidInput: a count that is none.
             ImpossibleUsage: a part larger than its whole.
         """
-        if includes_cached:
-            return Usage(**self.counts)
-        counts = dict(self.counts)
-        lifetimes = counts.get("cache_write_5m_tokens", 0) + counts.get("cache_write_1h_tokens", 0)
-        written = max(counts.get("cache_write_tokens", 0), lifetimes)
-        counts["input_tokens"] = counts.get("input_tokens", 0) + counts.get("cache_read_tokens", 0) + written
-        return Usage(**counts)
+        return Usage(**(self.counts if includes_cached else inclusive(self.counts)))
+
+
+def inclusive(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts whose prompt lies beside its cached part with a prompt that contains it."""
+    lifetimes = counts.get("cache_write_5m_tokens", 0) + counts.get("cache_write_1h_tokens", 0)
+    written = max(counts.get("cache_write_tokens", 0), lifetimes)
+    whole = counts.get("input_tokens", 0) + counts.get("cache_read_tokens", 0) + written
+    return {**counts, "input_tokens": whole}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from planner.core.event import Event, Outcome
 from planner.core.money import half_even
 from planner.core.price import Context, PriceCard, Rate, RateTable, When
 from planner.core.units import FALLBACK, REGISTRY, Unit
-from planner.core.usage import Usage
+from planner.core.usage import Parts, Usage
 
 BASE, UNKNOWN_BAND, NO_BAND = "base", "unknown", ""
 # An aggregate longer than this shows every weekday.
@@ -80,7 +80,13 @@ def rate(
     Raises:
         InvalidInput: its counts are none, or contradict each other.
     """
-    usage = event.usage(includes_cached=includes_cached)
+    return rate_usage(event, event.usage(includes_cached=includes_cached), cards, factor, region)
+
+
+def rate_usage(
+    event: Event, usage: Usage | Parts, cards: Sequence[PriceCard], factor: Fraction, region: str | None
+) -> Rated:
+    """Price a row as if it had counted something else than it says: see `rate`."""
     counted = tuple(RatedUnit(unit, quantity, 0, 0, 0) for unit, quantity in usage.parts)
     if event.outcome is Outcome.GATEWAY_CACHE or (event.outcome is Outcome.FAILED and not _charged(event, usage)):
         return Rated(counted, ttl_assumed=usage.ttl_assumed)
@@ -99,6 +105,18 @@ def rate(
         return Rated(counted, cards[-1].id, unpriced="no_tier_price" if unit is None else f"no_rate:{unit}")
 
 
+def paid_pico(usage: Usage | Parts, rates: RateTable, at: datetime, context: Context, factor: Fraction) -> int:
+    """Return what one request costs in 1e-12 USD, and nothing else of what `rate` says of it, in a tenth of the time.
+
+    Raises:
+        Unpriced: a used unit has no rate, or the tier has no price.
+    """
+    priced = cost(usage, rates, at, context)
+    if factor == 1:
+        return priced.total_pico
+    return sum(_amount(line.quantity, line.rate, factor) for line in priced.lines)
+
+
 def unreadable(event: Event, *, includes_cached: bool) -> str | None:
     """Return why a row cannot be a request: its counts, or a service tier nobody knows. None if it can."""
     try:
@@ -111,15 +129,15 @@ def unreadable(event: Event, *, includes_cached: bool) -> str | None:
     return None
 
 
-def _charged(event: Event, usage: Usage) -> bool:
+def _charged(event: Event, usage: Usage | Parts) -> bool:
     return _used(usage) or bool(event.stated_usd)
 
 
-def _used(usage: Usage) -> bool:
+def _used(usage: Usage | Parts) -> bool:
     return any(unit is not Unit.REQUEST for unit, _quantity in usage.parts)
 
 
-def _exact(usage: Usage, card: PriceCard, at: datetime, context: Context, factor: Fraction) -> Rated:
+def _exact(usage: Usage | Parts, card: PriceCard, at: datetime, context: Context, factor: Fraction) -> Rated:
     priced = cost(usage, card.rates, at, context)
     charged = {line.unit: line for line in priced.lines}
     units = []
@@ -136,7 +154,9 @@ def _amount(quantity: int, rate_: Rate, factor: Fraction) -> int:
     return half_even(quantity * rate_.pico * factor.numerator, rate_.pico_per * factor.denominator)
 
 
-def _bounded(event: Event, usage: Usage, cards: Sequence[PriceCard], context: Context, factor: Fraction) -> Rated:
+def _bounded(
+    event: Event, usage: Usage | Parts, cards: Sequence[PriceCard], context: Context, factor: Fraction
+) -> Rated:
     """Price a row under every price that may have held for a part of it, unit by unit."""
     asked = [unit for unit, _quantity in usage.parts]
     for card in cards:
@@ -163,7 +183,7 @@ def _bounded(event: Event, usage: Usage, cards: Sequence[PriceCard], context: Co
     return Rated(tuple(units), cards[-1].id, band, ttl_assumed=usage.ttl_assumed)
 
 
-def _unrated(usage: Usage, cards: Sequence[PriceCard]) -> Unit | None:
+def _unrated(usage: Usage | Parts, cards: Sequence[PriceCard]) -> Unit | None:
     """Return a unit that may have been used under a card that has no rate for it, if there is one."""
     billed = [unit for unit, _quantity in usage.parts if REGISTRY[unit].billed_without_rate]
     return next((unit for unit in billed for card in cards if card.rates.rate_unit(unit) is None), None)
@@ -179,7 +199,7 @@ def candidates(unit: Unit, rates: Mapping[Unit, Rate], *, cache_stated: bool) ->
     return [one for one in found if one is not None] or [_FREE]
 
 
-def _lengths(rates: RateTable, event: Event, usage: Usage) -> Iterable[int]:
+def _lengths(rates: RateTable, event: Event, usage: Usage | Parts) -> Iterable[int]:
     """Return one prompt length for every band that a single prompt of the row may have fallen into."""
     if event.until is None:
         return (usage.input_tokens,)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from itertools import compress
 from operator import attrgetter
-from typing import Self
+from typing import NamedTuple, Self
 
 from planner.core.errors import ImpossibleUsage, InvalidInput
 from planner.core.units import Unit
@@ -67,43 +67,9 @@ class Usage:
 
     def __post_init__(self) -> None:
         """Refuse impossible counts and derive the partition."""
-        counts = _counts(self)
-        # A boolean is an int to Python and a mistake to a bill. The common case is decided without a loop.
-        if {*map(type, counts)} != {int} or min(counts) < 0 or max(counts) > COUNT_MAX:
-            wrong = (type(count) is not int or not 0 <= count <= COUNT_MAX for count in counts)
-            raise InvalidInput(next(compress(COUNTS, wrong)), "an integer from 0 to 2**63 - 1 is needed")
-        lifetimes = self.cache_write_5m_tokens + self.cache_write_1h_tokens
-        written = max(self.cache_write_tokens, lifetimes)
-        if self.cache_write_tokens and lifetimes > self.cache_write_tokens:
-            raise ImpossibleUsage("cache_write_tokens", "smaller than its 5-minute and 1-hour parts")
-        cached_media = self.cache_read_audio_tokens + self.cache_read_image_tokens + self.cache_read_video_tokens
-        media = self.input_audio_tokens + self.input_image_tokens + self.input_video_tokens
-        media_out = self.output_audio_tokens + self.output_image_tokens + self.output_video_tokens
-        nets = (
-            self.input_tokens - self.cache_read_tokens - written - media + cached_media,
-            self.cache_read_tokens - cached_media,
-            self.cache_read_audio_tokens,
-            self.cache_read_image_tokens,
-            self.cache_read_video_tokens,
-            self.input_audio_tokens - self.cache_read_audio_tokens,
-            self.input_image_tokens - self.cache_read_image_tokens,
-            self.input_video_tokens - self.cache_read_video_tokens,
-            written - self.cache_write_1h_tokens,
-            self.cache_write_1h_tokens,
-            self.output_tokens - self.reasoning_tokens - media_out,
-            self.reasoning_tokens,
-            self.output_audio_tokens,
-            self.output_image_tokens,
-            self.output_video_tokens,
-            self.pages - self.annotated_pages,
-            self.annotated_pages,
-            *counts[_PLAIN_FROM:_PLAIN_TO],
-        )
-        if min(nets) < 0:
-            whole = next(name for (_unit, name), net in zip(_PARTS, nets, strict=True) if net < 0)
-            raise ImpossibleUsage(whole, "smaller than the parts it contains")
-        object.__setattr__(self, "ttl_assumed", written > lifetimes)
-        object.__setattr__(self, "parts", tuple(compress(zip(_UNITS, nets, strict=True), nets)))
+        divided = _partition(_counts(self))
+        object.__setattr__(self, "ttl_assumed", divided.ttl_assumed)
+        object.__setattr__(self, "parts", divided.parts)
 
     def changed(self, counts: Mapping[str, int]) -> "Usage":
         """Return the same request with some of its counts changed.
@@ -141,8 +107,39 @@ class Usage:
 COUNTS: tuple[str, ...] = tuple(f.name for f in fields(Usage) if f.init)
 """The names of the canonical counts, in the order of `Usage`."""
 
+
+class Parts(NamedTuple):
+    """The partition of a request alone, for whoever prices millions: `planner.core.cost.cost` takes it as it is."""
+
+    input_tokens: int
+    parts: tuple[tuple[Unit, int], ...]
+    ttl_assumed: bool = False
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> "Parts":
+        """Divide named counts as `Usage` does.
+
+        Raises:
+            InvalidInput: a count is not an integer from 0 to 2**63 - 1.
+            ImpossibleUsage: a part is larger than the whole that contains it.
+        """
+        if _PLAIN.issuperset(counts):
+            # Most requests are text and nothing else: a fifth of the work.
+            prompt, read = counts.get("input_tokens", 0), counts.get("cache_read_tokens", 0)
+            completion, reasoning = counts.get("output_tokens", 0), counts.get("reasoning_tokens", 0)
+            requests = counts.get("requests", 1)
+            nets = prompt - read, read, completion - reasoning, reasoning, requests
+            fits = {*map(type, counts.values())} <= {int} and min(read, reasoning, *nets) >= 0
+            if fits and max(prompt, completion, requests) <= COUNT_MAX:
+                return cls(prompt, tuple([pair for pair in zip(_PLAIN_UNITS, nets, strict=True) if pair[1]]))
+        return _partition(tuple([counts.get(name, default) for name, default in _DEFAULTS]))
+
+
 _counts = attrgetter(*COUNTS)
-_PLAIN_FROM, _PLAIN_TO = COUNTS.index("requests"), COUNTS.index("pages")
+_PLAIN = frozenset({"input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens", "requests"})
+_PLAIN_UNITS = Unit.INPUT, Unit.CACHE_READ, Unit.OUTPUT, Unit.REASONING, Unit.REQUEST
+_DEFAULTS = tuple((name, int(name == "requests")) for name in COUNTS)
+_MEDIA_TO, _PLAIN_FROM, _PLAIN_TO = map(COUNTS.index, ("output_tokens", "requests", "pages"))
 
 # Unit -> the count it is a part of; the order is that of the partition.
 _PARTS: tuple[tuple[Unit, str], ...] = (
@@ -179,3 +176,44 @@ _PARTS: tuple[tuple[Unit, str], ...] = (
     (Unit.OUTPUT_CHARACTER, "output_characters"),
 )
 _UNITS = tuple(unit for unit, _whole in _PARTS)
+
+
+def _partition(counts: tuple[int, ...]) -> Parts:
+    """Divide counts, in the order of `COUNTS`, into disjoint parts."""
+    # A boolean is an int to Python and a mistake to a bill. The common case is decided without a loop.
+    if {*map(type, counts)} != {int} or min(counts) < 0 or max(counts) > COUNT_MAX:
+        wrong = (type(count) is not int or not 0 <= count <= COUNT_MAX for count in counts)
+        raise InvalidInput(next(compress(COUNTS, wrong)), "an integer from 0 to 2**63 - 1 is needed")
+    prompt, read, write, write_5m, write_1h, *media = counts[:_MEDIA_TO]
+    audio, image, video, cached_audio, cached_image, cached_video = media
+    completion, reasoning, audio_out, image_out, video_out = counts[_MEDIA_TO:_PLAIN_FROM]
+    pages, annotated = counts[_PLAIN_TO:]
+    lifetimes = write_5m + write_1h
+    written = max(write, lifetimes)
+    if write and lifetimes > write:
+        raise ImpossibleUsage("cache_write_tokens", "smaller than its 5-minute and 1-hour parts")
+    cached_media = cached_audio + cached_image + cached_video
+    nets = (
+        prompt - read - written - audio - image - video + cached_media,
+        read - cached_media,
+        cached_audio,
+        cached_image,
+        cached_video,
+        audio - cached_audio,
+        image - cached_image,
+        video - cached_video,
+        written - write_1h,
+        write_1h,
+        completion - reasoning - audio_out - image_out - video_out,
+        reasoning,
+        audio_out,
+        image_out,
+        video_out,
+        pages - annotated,
+        annotated,
+        *counts[_PLAIN_FROM:_PLAIN_TO],
+    )
+    if min(nets) < 0:
+        whole = next(name for (_unit, name), net in zip(_PARTS, nets, strict=True) if net < 0)
+        raise ImpossibleUsage(whole, "smaller than the parts it contains")
+    return Parts(prompt, tuple(compress(zip(_UNITS, nets, strict=True), nets)), written > lifetimes)

@@ -211,18 +211,18 @@ def again(store: Store, number: int, progress: Progress = lambda _: None) -> tup
     try:
         before = mark(rows.path)
         if reading.digest(rows.path) != found.digest:
-            raise _unavailable(found, "the file has other bytes now")
+            raise unavailable(found, "the file has other bytes now")
         with store.read() as connection:
             stream = streams.required(connection, found.source)
             containments = streams.containments(connection, found.source)
             rating = rate(connection, replace(rows, stream=stream, containments=containments), progress=progress)
             then = known(connection, number)
         if mark(rows.path) != before:
-            raise _unavailable(found, "the file changed while it was read")
+            raise unavailable(found, "the file changed while it was read")
     except OSError:
-        raise _unavailable(found, "the file is not where it was") from None
+        raise unavailable(found, "the file is not where it was") from None
     except InvalidInput as error:
-        raise _unavailable(found, f"{error.field}: {error.problem}") from None
+        raise unavailable(found, f"{error.field}: {error.problem}") from None
     return found, rating, then
 
 
@@ -236,7 +236,8 @@ def mark(path: Path) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _unavailable(found: InPlace, problem: str) -> RowsUnavailable:
+def unavailable(found: InPlace, problem: str) -> RowsUnavailable:
+    """Return the refusal for a file that cannot be read again."""
     return RowsUnavailable("import", str(found.id), problem, found.file)
 
 

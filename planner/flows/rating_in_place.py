@@ -42,6 +42,7 @@ NAMES_MAX = 1_000
 Progress = Callable[[int], None]
 Book = Callable[[int, Posting], None]
 """Told what rows come to, and the slot of their use."""
+Tell = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class Rating:
 def rate(
     connection: Connection, rows: Rows, *, refuse: Callable[[Refused], None] = lambda _: None,
     progress: Progress = lambda _: None, rows_max: int | None = None, book: Book | None = None,
-    grain: Grain = Grain.SLOT, file: BulkFile | None = None,
+    grain: Grain = Grain.SLOT, file: BulkFile | None = None, tell: Tell | None = None,
 ) -> Rating:  # fmt: skip
     """Rate the rows of a file by everything on record: plain rows of a table by a query, all others one by one.
 
@@ -90,11 +91,12 @@ def rate(
         book: is told what rows come to, at the slot of their use; None: they are summed up in what is returned.
         grain: over which stretches of time rows may be told together, as of the first slot.
         file: it is opened for queries already.
+        tell: is told each row that counts, for which they are read one by one.
 
     Raises:
         InvalidInput: the file cannot be read, or tells of revenue.
     """
-    if rows_max is None and rows.stream.role is Role.LEDGER:
+    if rows_max is None and tell is None and rows.stream.role is Role.LEDGER:
         with suppress(NotPlain):
             counting = _Counting(connection, rows, refuse, book)
             if file is not None:
@@ -107,7 +109,7 @@ def rate(
 
             with opened_for_queries(rows.path, rows.format, rows.given, told) as opened:
                 return _by_query(connection, rows, counting, opened, grain)
-    counting = _Counting(connection, rows, refuse, book)
+    counting = _Counting(connection, rows, refuse, book, tell)
     return _row_by_row(connection, rows, counting, reading.open_file(rows.path, progress), rows_max)
 
 
@@ -149,10 +151,11 @@ class _Counting:
     """Counts rows into sums, each id and each request once."""
 
     def __init__(
-        self, connection: Connection, rows: Rows, refuse: Callable[[Refused], None], book: "Book | None" = None
-    ) -> None:
+        self, connection: Connection, rows: Rows, refuse: Callable[[Refused], None], book: "Book | None" = None,
+        tell: "Tell | None" = None,
+    ) -> None:  # fmt: skip
         self.rating = Rating()
-        self.book = book or self._add
+        self.book, self._tell = book or self._add, tell
         self.record, self._rows, self._refuse = Record(connection), rows, refuse
         self._ids: set[bytes] = set()
         self._requests: set[bytes] = set()
@@ -194,6 +197,8 @@ class _Counting:
             if request in self._requests:
                 return Result(ingest.SAME_REQUEST)
             self._requests.add(request)
+        if self._tell is not None:
+            self._tell(event)
         slot = slot_of(event.at)
         self.book(slot, judged.posting)
         if judged.served.offer is None and len(self.rating.unserved) < NAMES_MAX and _named(event):

@@ -182,6 +182,11 @@ def unserved(connection: sa.Connection) -> list[tuple[int, str, list[Names]]]:
     return [(row.id, row.source, [tuple(names) for names in json_text.load(row.unserved)]) for row in rows]
 
 
+def over(connection: sa.Connection, slots: range) -> list[int]:
+    """Return the imports with rows in a span of time, or that may have some."""
+    return _imports(connection, _r.first_slot < slots.stop, _r.last_slot >= slots.start)
+
+
 def stale(connection: sa.Connection, known_at: datetime | None, slots: range) -> list[dict[str, Any]]:
     """Return the imports with rows in a span of time that could not be rated again when that was necessary."""
     known = [] if known_at is None else [_r.recorded_at <= known_at]

@@ -95,13 +95,29 @@ class Tariffs:
         ends = over[-1].valid_to if over else since
         return tuple(over) if whole and over and (ends is None or ends >= until) else ()
 
+    def listed(self, offer: str) -> tuple[PriceCard, ...]:
+        """Return all cards of an offer, in time order."""
+        if offer not in self._cards:
+            self._cards |= cards.of_offers(self._connection, [offer])
+        return tuple(self._cards[offer])
+
+    def agreed(self, channel: str, provider: str, model: str) -> tuple[list[Contract], list[Fee]]:
+        """Return the contracts about a model of a provider, and the fees of its channel."""
+        key = channel, provider, model
+        if key not in self._terms:
+            contracts = [contract for contract in self._contracts if contract.covers(*key)]
+            self._terms[key] = contracts, [fee for fee in self._fees if fee.channel == channel]
+        return self._terms[key]
+
+    def facts(self, offer: str) -> OfferFacts | None:
+        """Return what is on record of an offer besides its price; None: there is no such offer."""
+        text = facts_by_id(self._connection, [offer]).get(offer)
+        return None if text is None else facts_of(text)
+
     def factor(self, served: Served, at: datetime) -> Fraction:
         """Return list price -> what is paid: after a negotiated discount, with the channel's fee."""
         key = served.channel, served.provider, served.model
-        if key not in self._terms:
-            contracts = [contract for contract in self._contracts if contract.covers(*key)]
-            self._terms[key] = contracts, [fee for fee in self._fees if fee.channel == served.channel]
-        contracts, fees = self._terms[key]
+        contracts, fees = self.agreed(*key)
         if not contracts and not fees:
             return _LIST_PRICE
         off, _contract = discount(contracts, *key, at)
@@ -109,14 +125,8 @@ class Tariffs:
 
     def spans(self, served: Served) -> Iterator[Span]:
         """Yield all of time, cut wherever another card or another factor begins to hold for who served a row."""
-        if served.offer is not None:
-            self.expect([served.offer])
-        key = served.channel, served.provider, served.model
-        dated = [
-            *(self._cards[served.offer] if served.offer is not None else ()),
-            *(contract for contract in self._contracts if contract.covers(*key)),
-            *(fee for fee in self._fees if fee.channel == served.channel),
-        ]
+        contracts, fees = self.agreed(served.channel, served.provider, served.model)
+        dated = [*(() if served.offer is None else self.listed(served.offer)), *contracts, *fees]
         edges = {moment for one in dated for moment in (one.valid_from, one.valid_to) if moment is not None}
         ordered = [None, *sorted(edges), None]
         for since, until in pairwise(ordered):

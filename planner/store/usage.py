@@ -115,6 +115,29 @@ def some(
     return [_stored(row) for row in connection.execute(query)]
 
 
+def told(
+    connection: sa.Connection, since: datetime, until: datetime, after: int, limit: int, where: Sequence[Condition] = ()
+) -> list[tuple[int, Any]]:
+    """Return what rows that count say, as `planner.core.event_form` writes it, in the order they were stored.
+
+    Args:
+        connection: one consistent read.
+        since: of this moment or later.
+        until: before this moment.
+        after: from after this number.
+        limit: so many at most.
+        where: conditions besides.
+    """
+    place = _COUNTING, _e.at >= since, _e.at < until, _e.id > after, *where
+    query = sa.select(_e.id, _e.document).where(*place).order_by(_e.id).limit(limit)
+    return [(number, json_text.load(document)) for number, document in connection.execute(query)]
+
+
+def served_by_any(among: Iterable[str]) -> Condition:
+    """Return the condition for rows that one of these offers served."""
+    return _e.offer_id.in_(sorted(set(among)))
+
+
 def of_offer(offer: str, spans: Sequence[tuple[datetime, datetime | None]]) -> list[Condition]:
     """Return the condition for rows of an offer that began in one of these spans, or may have run into one."""
     whens = [sa.and_(_e.at >= since - LONGEST, *([] if until is None else [_e.at < until])) for since, until in spans]

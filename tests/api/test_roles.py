@@ -88,6 +88,7 @@ TABLE = {
     ("GET", "/v1/plans"): "money",
     ("POST", "/v1/plans/{plan}/simulations"): "money",
     ("POST", "/v1/self-host"): "money",
+    ("POST", "/v1/what-if"): "money",
     ("GET", "/v1/tasks"): "money",
     ("GET", "/v1/plans/{plan}"): "money",
     ("PUT", "/v1/plans/{plan}"): "money",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from planner.core.errors import ImpossibleUsage, InvalidInput
 from planner.core.units import REGISTRY, Dimension, Unit
-from planner.core.usage import COUNT_MAX, COUNTS, Usage
+from planner.core.usage import COUNT_MAX, COUNTS, Parts, Usage
 
 counts = st.integers(0, 10_000)
 
@@ -118,3 +118,32 @@ def test_an_unknown_count_is_refused() -> None:
     """A name planner does not know is never dropped."""
     with pytest.raises(InvalidInput, match="tokens_in"):
         Usage.of({"tokens_in": 1})
+
+
+@given(st.dictionaries(st.sampled_from(COUNTS), st.integers(-1, 3) | st.just(2**63), max_size=8))
+def test_parts_are_those_of_the_whole_form(counts: dict[str, int]) -> None:
+    """Whoever divides counts alone gets what `Usage` gets, and is refused what it is refused."""
+    try:
+        whole = Usage.of(counts)
+    except InvalidInput as refused:
+        with pytest.raises(type(refused), match=refused.field):
+            Parts.of(counts)
+        return
+    assert Parts.of(counts) == Parts(whole.input_tokens, whole.parts, whole.ttl_assumed)
+
+
+@given(
+    st.fixed_dictionaries({"input_tokens": st.integers(0, 9), "output_tokens": st.integers(0, 9)}),
+    st.fixed_dictionaries({}, optional={name: st.integers(-1, 9) | st.booleans() for name in
+                                        ("cache_read_tokens", "reasoning_tokens", "requests")}),
+)  # fmt: skip
+def test_parts_of_text_alone_are_the_same(whole: dict[str, int], parts: dict[str, int]) -> None:
+    """The short way of requests that are text and nothing else."""
+    counts = {**whole, **parts}
+    try:
+        usage = Usage.of(counts)
+    except InvalidInput as refused:
+        with pytest.raises(type(refused)):
+            Parts.of(counts)
+        return
+    assert Parts.of(counts) == (usage.input_tokens, usage.parts, False)
