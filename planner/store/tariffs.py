@@ -126,7 +126,8 @@ class Tariffs:
     def spans(self, served: Served) -> Iterator[Span]:
         """Yield all of time, cut wherever another card or another factor begins to hold for who served a row."""
         contracts, fees = self.agreed(served.channel, served.provider, served.model)
-        dated = [*(() if served.offer is None else self.listed(served.offer)), *contracts, *fees]
+        dated: list[PriceCard | Contract | Fee] = [*contracts, *fees]
+        dated += [] if served.offer is None else self.listed(served.offer)
         edges = {moment for one in dated for moment in (one.valid_from, one.valid_to) if moment is not None}
         ordered = [None, *sorted(edges), None]
         for since, until in pairwise(ordered):
