@@ -106,6 +106,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/v1/offers/{id:path}/terms"): _ADMIN,
     ("GET", "/v1/plans"): _MONEY,
     ("POST", "/v1/plans/{plan}/simulations"): _MONEY,
+    ("GET", "/v1/plans/{plan}/usage-distribution"): _MONEY,
     ("POST", "/v1/self-host"): _MONEY,
     ("POST", "/v1/what-if"): _MONEY,
     ("GET", "/v1/tasks"): _MONEY,

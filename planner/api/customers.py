@@ -1,21 +1,27 @@
 """Customers of a plan over HTTP: what they have used up, as their backend reports it, and what is left."""
 
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 
 from planner.api.asked import Moment
 from planner.api.body import Name, Sent, UsdText, body_of, described
-from planner.api.figures import budget, usd
+from planner.api.figures import budget, ratio, usd
 from planner.api.guard import GuardedRoute, now_of, view_of
 from planner.api.problem import documented
 from planner.api.shapes import Shape
 from planner.api.writing import actor_of
 from planner.core import errors
+from planner.core.catalogue import Catalogue
 from planner.core.errors import InvalidInput
-from planner.core.money import plain
+from planner.core.money import pico_text, plain, ratio_text
 from planner.flows import customer as flow
 from planner.flows.customer import Headroom
+from planner.flows.headroom import Used, used_of
+from planner.store.engine import Connection
 from planner.store.json_text import time_text
 from planner.store.spends import Spend
 
@@ -76,9 +82,56 @@ def post_spend(request: Request, id: CustomerId, body: Annotated[SpendIn, Depend
     return headroom_shape(found)
 
 
+def used_shape(found: Used) -> Shape:
+    """Write what the ledger has of a customer and plan; figures are bounds where ``bounds`` says why."""
+    sums = found.sums
+    return {
+        "period_start": time_text(found.window.start),
+        "period_end": time_text(found.window.end),
+        "cost_usd": pico_text(sums.low),
+        "cost_max_usd": None if sums.unpriced_rows else pico_text(sums.high),
+        "tokens": sums.tokens,
+        "requests": sums.measures.requests,
+        "coverage": ratio_text(sums.coverage),
+        "unpriced_tokens": sums.unpriced_tokens,
+        "bounds": sums.bounds(paid_for=False),
+        "left_usd": usd(found.left_usd),
+        "left_tokens": found.left_tokens,
+        "projected_usd": usd(found.projected_usd),
+    }
+
+
+def headrooms_answer(connection: Connection, catalogue: Catalogue, customer: str, at: datetime) -> Shape:
+    """Answer with every plan that something was reported of, or that the customer is on.
+
+    What was reported counts, and the ledger stands beside it; where nothing was, the ledger counts. They are never
+    added up: both tell of the same use.
+    """
+    reported = {one.plan: one for one in flow.headrooms(connection, catalogue, customer, at)}
+    used = {one.plan: one for one in used_of(connection, catalogue, customer, at, reported)}
+    return {"items": [_item(customer, reported.get(plan), one) for plan, one in used.items()], "next_cursor": None}
+
+
+def _item(customer: str, reported: Headroom | None, used: Used) -> Shape:
+    spent = used.cost_usd if reported is None else Fraction(reported.spent_usd)
+    counts = reported or Headroom(
+        customer=customer, plan=used.plan, budget_usd=used.budget_usd,
+        spent_usd=Decimal(pico_text(used.sums.low)), period_start=used.window.start, period_end=used.window.end,
+    )  # fmt: skip
+    share = None if not counts.budget_usd or counts.budget_usd < 0 else spent / counts.budget_usd
+    return {
+        **headroom_shape(counts),
+        "basis": "ledger" if reported is None else "reported",
+        "share_used": ratio(share),
+        "ledger": used_shape(used),
+    }
+
+
 @router.get("/customers/{id}/headroom", responses=_REFUSALS)
 def get_headroom(request: Request, id: CustomerId) -> dict[str, Any]:
-    """Return what a customer has left of every plan that something was reported for in the present period."""
+    """Return what a customer has left of each plan it is on, or that something was reported of, in the present period.
+
+    ``basis`` says which figure counts: what its backend reported, or else what the ledger has.
+    """
     with request.app.state.store.read() as connection:
-        found = flow.headrooms(connection, view_of(request).catalogue, id, now_of(request))
-    return {"items": [headroom_shape(one) for one in found], "next_cursor": None}
+        return headrooms_answer(connection, view_of(request).catalogue, id, now_of(request))

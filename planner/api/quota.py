@@ -1,5 +1,6 @@
 """How many tokens a plan may include, over HTTP: every rule's quota for a stored plan, and what would come of it."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
 
+from planner.api.agreements import Day
 from planner.api.asked import Moment
 from planner.api.body import Count, DecimalText, Name, Sent, UsdText, body_of, described
 from planner.api.figures import ratio, usd
@@ -19,8 +21,11 @@ from planner.core.errors import InvalidInput
 from planner.core.money import budget_text, plain, ratio_text, usd_text
 from planner.core.spread import Lognormal, Observed, Pareto, Spread
 from planner.core.tier import MTOK
+from planner.flows import distribution
 from planner.flows.current import View
+from planner.flows.distribution import Measured
 from planner.flows.quota import Outcome, Simulated, Simulation, few, simulate
+from planner.store.engine import Store
 from planner.store.json_text import time_text
 
 router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
@@ -41,7 +46,9 @@ _FIGURES = {
     "lognormal": ("median_tokens", "sigma"),
     "pareto": ("minimum_tokens", "exponent"),
     "observed": ("tokens_per_user",),
+    "measured": ("since", "until"),
 }
+_SENT = {"since": "from", "until": "to"}
 
 
 class SpreadIn(Sent):
@@ -49,17 +56,20 @@ class SpreadIn(Sent):
 
     ``lognormal``: ``median_tokens`` and ``sigma``, the standard deviation of the logarithm. ``pareto``: everybody uses
     ``minimum_tokens``, and the share above x falls as x to the -``exponent``. ``observed``: ``tokens_per_user``, one
-    count per customer.
+    count per customer. ``measured``: what the ledger has of the plan's own customers, in its billing periods that lie
+    between ``from`` and ``to``.
     """
 
-    kind: Literal["lognormal", "pareto", "observed"]
+    kind: Literal["lognormal", "pareto", "observed", "measured"]
+    since: Day | None = Field(default=None, alias="from")
+    until: Day | None = Field(default=None, alias="to")
     median_tokens: Count | None = None
     sigma: DecimalText | None = None
     minimum_tokens: Count | None = None
     exponent: DecimalText | None = None
     tokens_per_user: Annotated[list[Count], Field(min_length=1, max_length=USERS_MAX)] | None = None
 
-    def spread(self) -> Spread:
+    def spread(self, measured: Measured | None = None) -> Spread:
         """Return the spread in core terms.
 
         Raises:
@@ -69,13 +79,14 @@ class SpreadIn(Sent):
         for name in (name for names in _FIGURES.values() for name in names):
             if (getattr(self, name) is None) == (name in wanted):
                 problem = "is needed" if name in wanted else "belongs to another kind"
-                raise InvalidInput(f"distribution.{name}", f"{problem}; {self.kind} takes {' and '.join(wanted)}")
+                takes = " and ".join(_SENT.get(one, one) for one in wanted)
+                raise InvalidInput(f"distribution.{_SENT.get(name, name)}", f"{problem}; {self.kind} takes {takes}")
         try:
             if self.kind == "lognormal":
                 return Lognormal(self.median_tokens or 0, float(self.sigma or 0))
             if self.kind == "pareto":
                 return Pareto(self.minimum_tokens or 0, float(self.exponent or 0))
-            return Observed(tuple(self.tokens_per_user or ()))
+            return Observed(tuple(self.tokens_per_user or ()) if measured is None else measured.tokens.values)
         except InvalidInput as error:
             raise InvalidInput(f"distribution.{error.field}", error.problem) from None
 
@@ -98,19 +109,27 @@ class SimulationIn(Sent):
     at: Moment | None = None
     known_at: Moment | None = None
 
-    def simulation(self, plan: str) -> Simulation:
-        """Return the question in core terms."""
-        return Simulation(
-            plan=plan,
-            task=self.task,
-            spread=self.distribution.spread(),
-            subscribers=self.subscribers,
-            alpha=float(self.alpha),
-            sigma_g=float(self.sigma_g),
-            margin=self.margin,
-            tail_budget_usd=self.tail_budget_usd,
-            at=self.at,
-        )
+    def simulation(self, plan: str, measured: Measured | None = None) -> Simulation:
+        """Return the question in core terms; ``measured`` is what the plan's customers used, if that is asked for.
+
+        What they used is also how many they are, what a token costs, and how far all of them move together, unless
+        these are said.
+
+        Raises:
+            InvalidInput: the distribution is none, or nothing was used.
+        """
+        asked = Simulation(
+            plan=plan, task=self.task, spread=self.distribution.spread(measured), subscribers=self.subscribers,
+            alpha=float(self.alpha), sigma_g=float(self.sigma_g), margin=self.margin,
+            tail_budget_usd=self.tail_budget_usd, at=self.at,
+        )  # fmt: skip
+        if measured is None:
+            return asked
+        return replace(
+            asked, usd_per_token=measured.usd_per_token,
+            subscribers=measured.customers_now if self.subscribers is None else self.subscribers,
+            sigma_g=asked.sigma_g if "sigma_g" in self.model_fields_set else measured.sigma_g or asked.sigma_g,
+        )  # fmt: skip
 
 
 _EXAMPLE = {
@@ -125,21 +144,46 @@ def post_simulation(
 ) -> dict[str, Any]:
     """Return the quota of every rule for a stored plan's task, with its margin, its risk and what stays unused."""
     view, now = known_view(request, body.known_at)
-    return simulation_answer(view, plan, body, now)
+    return simulation_answer(request.app.state.store, view, plan, body, now)
 
 
-def simulation_answer(view: View, plan: str, body: SimulationIn, now: datetime) -> Shape:
+def simulation_answer(store: Store, view: View, plan: str, body: SimulationIn, now: datetime) -> Shape:
     """Answer from one view, in the written form."""
-    found = simulate(view, body.simulation(plan), now)
+    measured = None
+    if body.distribution.since is not None and body.distribution.until is not None:
+        asked = distribution.Question(plan=plan, since=body.distribution.since, until=body.distribution.until)
+        with store.read() as connection:
+            measured = distribution.measure(connection, asked, now)
+    asking = body.simulation(plan, measured)
+    found = simulate(view, asking, now)
     return {
         "plan": plan,
         "task": body.task,
         **simulated_shape(found),
+        **measured_shape(measured),
         "alpha": plain(body.alpha),
-        "sigma_g": plain(body.sigma_g),
+        "sigma_g": plain(body.sigma_g)
+        if asking.sigma_g == float(body.sigma_g)
+        else ratio_text(Fraction(asking.sigma_g)),
         **policy_shape(found.api.ask.policy),
         "at": time_text(found.api.ask.at),
         **standing_shape(view, now, found.api.ask.at, [found.api.pick.card]),
+    }
+
+
+def measured_shape(measured: Measured | None) -> Shape:
+    """Write what the distribution rests on, where it was measured."""
+    if measured is None:
+        return {"measured": None}
+    sums = measured.everything
+    return {
+        "measured": {
+            "observations": measured.tokens.count,
+            "periods": sum(not period.partial for period in measured.periods),
+            "coverage": ratio_text(sums.coverage),
+            "bounds": sums.bounds(paid_for=False),
+            "sigma_g": None if measured.sigma_g is None else ratio_text(Fraction(measured.sigma_g)),
+        }
     }
 
 
@@ -155,7 +199,7 @@ def simulated_shape(found: Simulated) -> Shape:
         "budget_usd": budget_text(found.budget_usd),
         "target_margin": None if economics.margin is None else plain(economics.margin),
         "subscribers": found.portfolio.subscribers,
-        "usd_per_mtok": usd_text(api.usd_per_token * MTOK),
+        "usd_per_mtok": usd_text(found.usd_per_token * MTOK),
         "offer": api.pick.offer.id,
         "price_version": api.pick.card.id,
         "evidence": evidence_shape(api.pick.card),

@@ -11,6 +11,7 @@ import typer
 from planner.cli import (
     alert_commands,
     commands,
+    intake_commands,
     key_commands,
     ledger_commands,
     path_commands,
@@ -78,6 +79,7 @@ probe_commands.add_to(cli)
 terms_commands.add_to(cli)
 weigh_commands.add_to(cli)
 sizing_commands.add_to(cli)
+intake_commands.add_to(cli)
 ledger_commands.add_to(cli)
 what_if_commands.add_to(cli)
 

@@ -9,7 +9,7 @@ from planner.api.selfhost import SelfHostIn, self_host_answer
 from planner.api.shapes import Shape
 from planner.cli import show
 from planner.cli.asking import is_count, print_standing
-from planner.cli.opened import file_bytes, known_view, now, read_settings
+from planner.cli.opened import file_bytes, known_view, now, read_settings, store_of
 from planner.core.errors import InvalidInput
 
 _RIGHT, _LEFT = "right", "left"
@@ -75,7 +75,7 @@ def quota(plan: str, body: dict[str, Any], figures: dict[str, Any], file: Path |
     """Print the quota of every rule."""
     asked = checked(SimulationIn, {**body, "distribution": _distribution(figures, file)})
     view, present = known_view(read_settings(), asked.known_at, now())
-    shape = simulation_answer(view, plan, asked, present)
+    shape = simulation_answer(store_of(read_settings()), view, plan, asked, present)
     if as_json:
         show.json_out(shape)
     else:
@@ -85,6 +85,8 @@ def quota(plan: str, body: dict[str, Any], figures: dict[str, Any], file: Path |
 def _distribution(figures: dict[str, Any], file: Path | None) -> dict[str, Any]:
     if file is not None:
         return {"kind": "observed", "tokens_per_user": [_count(line) for line in _lines(file)], **figures}
+    if "from" in figures or "to" in figures:
+        return {"kind": "measured", **figures}
     return {"kind": "pareto" if "minimum_tokens" in figures else "lognormal", **figures}
 
 
@@ -124,7 +126,14 @@ def print_quota(shape: Shape) -> None:
         ends = [("no cap" if end is None else str(end)) for end in shape["sampled"].values()]
         show.line(f"sampled    {' to '.join(ends)} tokens")
     show.line(f"budget     {shape['budget_usd']} USD per customer and period, for a margin of {shape['target_margin']}")
-    show.line(f"price      {shape['usd_per_mtok']} USD per million tokens at {shape['offer']}")
+    measured = shape["measured"]
+    by = f"at {shape['offer']}" if measured is None else "as its customers used it"
+    show.line(f"price      {shape['usd_per_mtok']} USD per million tokens {by}")
+    if measured is not None:
+        show.line(
+            f"measured   {measured['observations']} customers and periods, {measured['periods']} periods, coverage"
+            f" {measured['coverage']}"
+        )
     for said in shape["notes"]:
         show.line(f"note       {said}")
     print_standing(shape)

@@ -95,6 +95,10 @@ def quota(
     minimum_tokens: Annotated[int | None, typer.Option(min=1, help="Pareto: least tokens per customer.")] = None,
     exponent: Annotated[str | None, typer.Option(help="Pareto: exponent of the tail, such as 1.2.")] = None,
     tokens_file: Annotated[Path | None, typer.Option(help="Observed: a file, tokens of a customer per line.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Measured: the first day of what the plan's own customers used.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Measured: the day after the last one.")] = None,
     subscribers: Annotated[int | None, typer.Option(min=1, help="Subscribers; the plan's own by default.")] = None,
     alpha: Annotated[str | None, typer.Option(help="Share of periods that may miss the margin, such as 0.05.")] = None,
     sigma_g: Annotated[str | None, typer.Option(help="Spread of what moves all customers at once.")] = None,
@@ -108,6 +112,7 @@ def quota(
     from planner.cli import sizing
 
     figures = drop_absent(median_tokens=median_tokens, sigma=sigma, minimum_tokens=minimum_tokens, exponent=exponent)
+    figures |= drop_absent(**{"from": since, "to": until})
     body = drop_absent(
         subscribers=subscribers, alpha=alpha, sigma_g=sigma_g, margin=margin, tail_budget_usd=tail_budget_usd, at=at,
         known_at=known_at,

@@ -150,6 +150,69 @@ def windows(since: date, until: date, unit: str, zone: ZoneInfo) -> list[Window]
     return [Window(label, moments[i], moments[i + 1]) for i, (_day, label) in enumerate(edges)]
 
 
+class Billing(NamedTuple):
+    """A billing period of a plan, or the part of it that lies in a range; ``whole`` tells which."""
+
+    window: Window
+    whole: bool
+
+
+def billing_periods(since: date, until: date, period: str, zone: ZoneInfo) -> list[Billing]:
+    """Cut days into a plan's billing periods by the calendar of a zone: days, ISO weeks, months, quarters or years.
+
+    Raises:
+        InvalidInput: as `windows`, or no such period.
+
+    Example:
+        >>> cut = billing_periods(date(2026, 5, 1), date(2026, 10, 1), "quarter", ZoneInfo("UTC"))
+        >>> [(one.window.label, one.whole) for one in cut]
+        [('2026-Q2', False), ('2026-Q3', True)]
+    """
+    windows(since, until, "month", zone)  # which refuses what is no range of days
+    found: list[Billing] = []
+    day = since
+    while day < until and len(found) < WINDOWS_MAX:
+        first, following_first = billing_period(day, period)
+        end = min(following_first, until)
+        window = Window(_label(first, period), _midnight(day, zone), _midnight(end, zone))
+        found.append(Billing(window, (day, end) == (first, following_first)))
+        day = end
+    if day < until:
+        raise InvalidInput("to", f"at most {WINDOWS_MAX} periods are reported at once")
+    return found
+
+
+def _label(first: date, period: str) -> str:
+    if period == "day":
+        return first.isoformat()
+    if period == "week":
+        year, week, _weekday = first.isocalendar()
+        return f"{year}-W{week:02d}"
+    return {"month": f"{first:%Y-%m}", "quarter": f"{first.year}-Q{(first.month + 2) // 3}"}.get(period, f"{first:%Y}")
+
+
+_MONTHS_IN = {"quarter": 3, "year": 12}
+
+
+def billing_period(day: date, period: str) -> tuple[date, date]:
+    """Return the first day of the billing period that a day lies in by the calendar, and that of the next.
+
+    Raises:
+        InvalidInput: no such period.
+    """
+    if period == "day":
+        return day, day + timedelta(days=1)
+    if period == "week":
+        first = day - timedelta(days=day.weekday())
+        return first, first + timedelta(days=7)
+    months = {"month": 1, **_MONTHS_IN}.get(period)
+    if months is None:
+        raise InvalidInput("period", f"one of day, week, month, {', '.join(_MONTHS_IN)} is needed")
+    first = day.replace(month=(day.month - 1) // months * months + 1, day=1)
+    later = first.month - 1 + months
+    return first, first.replace(year=first.year + later // _DECEMBER, month=later % _DECEMBER + 1)
+
+
 def _edges(since: date, until: date, unit: str) -> Iterator[tuple[date, str]]:
     day = since
     while day < until:

@@ -142,7 +142,8 @@ def portfolio_quota(portfolio: Portfolio, tokens: Fraction, alpha: float, *, gra
     observed. A ``grain`` of 1,000 is satisfied with a quota a thousandth too small.
     """
     check_alpha(alpha)
-    return _largest(lambda cap: portfolio.load(cap).at_risk(alpha) <= tokens, tokens, grain=grain)
+    # What the budget pays for in full cannot miss, whatever the normal curve says of few subscribers.
+    return _largest(lambda cap: cap <= tokens or portfolio.load(cap).at_risk(alpha) <= tokens, tokens, grain=grain)
 
 
 def per_user_quota(spread: Spread, tokens: Fraction, alpha: float) -> int | None:

@@ -21,7 +21,8 @@ class Simulation:
     """The question: a stored plan and task, how customers are spread, and what may be risked.
 
     ``subscribers`` None are the plan's own, and so is ``margin``. ``tail_budget_usd`` bounds what the heaviest share
-    ``alpha`` of customers may cost on average.
+    ``alpha`` of customers may cost on average. ``usd_per_token`` is what a token was measured to cost; without it, it
+    costs what the recommended offer takes for the task.
     """
 
     plan: str
@@ -33,6 +34,7 @@ class Simulation:
     margin: Decimal | None = None
     tail_budget_usd: Decimal | None = None
     at: datetime | None = None
+    usd_per_token: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Simulated:
     api: Blended
     economics: Economics
     budget_usd: Fraction
+    usd_per_token: Fraction
     portfolio: Portfolio
     uncapped_usd: Fraction | None
     outcomes: tuple[Outcome, ...]
@@ -101,9 +104,9 @@ def simulate(view: View, asked: Simulation, now: datetime) -> Simulated:
     if budget is None:
         raise InvalidInput("margin", "the plan has no target margin, so nothing bounds a quota")
     api = blended(view, replace(ask, economics=economics))
-    price = api.usd_per_token
+    price = api.usd_per_token if asked.usd_per_token is None else asked.usd_per_token
     if not price:
-        raise InvalidInput("task", "the recommended offer is free, so no quota is needed")
+        raise InvalidInput("task", "tokens are free, so no quota is needed")
     tokens = rules.tokens_of(budget, price)
     alone = replace(portfolio, sigma_g=0.0)
     found = {
@@ -125,6 +128,7 @@ def simulate(view: View, asked: Simulation, now: datetime) -> Simulated:
         api=api,
         economics=economics,
         budget_usd=budget,
+        usd_per_token=price,
         portfolio=portfolio,
         uncapped_usd=None if mean is None else Fraction(mean) * price,
         outcomes=outcomes,

@@ -47,6 +47,20 @@ def plans_of(connection: sa.Connection, id_: str) -> list[Assignment]:
     return [Assignment(*row) for row in connection.execute(query.order_by(_p.valid_from))]
 
 
+def on_plan(
+    connection: sa.Connection, plan: str, since: datetime, until: datetime
+) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """Return who was on a plan at some time of a span by what was said, each with the spans of it."""
+    within = _p.valid_from < until, sa.or_(_p.valid_to.is_(None), _p.valid_to > since)
+    query = sa.select(_p.customer_id, _p.valid_from, _p.valid_to).where(
+        _p.plan_id == plan, _p.recorded_to.is_(None), *within
+    )
+    found: dict[str, list[tuple[datetime, datetime | None]]] = {}
+    for customer, valid_from, valid_to in connection.execute(query.order_by(_p.customer_id, _p.valid_from)):
+        found.setdefault(customer, []).append((valid_from, valid_to))
+    return found
+
+
 def assigned(connection: sa.Connection) -> list[str]:
     """Return the customers that were ever on a plan."""
     query = sa.select(_p.customer_id).where(_p.recorded_to.is_(None)).distinct().order_by(_p.customer_id)

@@ -168,6 +168,20 @@ def plans_paid_for(connection: sa.Connection, besides: str) -> set[tuple[str, st
     return {(row.plan, row.month) for row in connection.execute(query)}
 
 
+def payers(connection: sa.Connection, plan: str, months: Iterable[str]) -> dict[str, set[str]]:
+    """Return who is known to have paid for a plan, or to have had a trial of it, in each of some months."""
+    query = (
+        sa.select(_l.month, _l.customer)
+        .where(_l.plan == plan, _l.matched.is_(True), _l.customer != "", _l.month.in_(sorted(set(months))))
+        .where(_l.reverses.is_(None), _l.reversed_at.is_(None))
+        .distinct()
+    )
+    found: dict[str, set[str]] = {}
+    for month, customer in connection.execute(query):
+        found.setdefault(month, set()).add(customer)
+    return found
+
+
 def with_price(source: str, price: str) -> sa.ColumnElement[bool]:
     """Return the condition for items that were sold at a price of a source."""
     return sa.and_(_i.source == source, _i.price == price)

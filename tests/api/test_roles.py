@@ -87,6 +87,7 @@ TABLE = {
     ("GET", "/v1/terms/queue"): "money",
     ("GET", "/v1/plans"): "money",
     ("POST", "/v1/plans/{plan}/simulations"): "money",
+    ("GET", "/v1/plans/{plan}/usage-distribution"): "money",
     ("POST", "/v1/self-host"): "money",
     ("POST", "/v1/what-if"): "money",
     ("GET", "/v1/tasks"): "money",

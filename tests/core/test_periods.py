@@ -12,6 +12,8 @@ from planner.core.errors import InvalidInput
 from planner.core.periods import (
     DAY_SLOTS,
     WINDOWS_MAX,
+    billing_period,
+    billing_periods,
     following,
     period_bounds,
     period_of,
@@ -196,3 +198,29 @@ def test_a_time_lies_in_every_period_it_reaches_into() -> None:
     cases = (None, since + timedelta(hours=1), since + timedelta(hours=2), datetime(2027, 2, 1, tzinfo=UTC))
     found = [list(periods_between(since, until)) for until in cases]
     assert found == [["2026-11"], ["2026-11"], ["2026-11", "2026-12"], ["2026-11", "2026-12", "2027-01"]]
+
+
+@pytest.mark.parametrize(("period", "labels"), [
+    ("day", ["2026-12-30", "2026-12-31", "2027-01-01"]), ("week", ["2026-W53"]), ("month", ["2026-12", "2027-01"]),
+    ("quarter", ["2026-Q4", "2027-Q1"]), ("year", ["2026", "2027"]),
+])  # fmt: skip
+def test_billing_periods_are_those_of_the_calendar(period: str, labels: list[str]) -> None:
+    """What the range cuts off is said to be a part; only days are whole here."""
+    found = billing_periods(date(2026, 12, 30), date(2027, 1, 2), period, zone_of("UTC"))
+    assert [one.window.label for one in found] == labels
+    assert [one.whole for one in found] == [period == "day"] * len(labels)
+
+
+def test_a_billing_period_begins_and_ends_by_the_calendar() -> None:
+    """December is followed by January, the last quarter by the first."""
+    assert billing_period(date(2026, 12, 31), "month") == (date(2026, 12, 1), date(2027, 1, 1))
+    assert billing_period(date(2026, 11, 5), "quarter") == (date(2026, 10, 1), date(2027, 1, 1))
+    assert billing_period(date(2026, 11, 5), "year") == (date(2026, 1, 1), date(2027, 1, 1))
+    with pytest.raises(InvalidInput, match="quarter, year"):
+        billing_period(date(2026, 11, 5), "decade")
+
+
+def test_too_many_billing_periods_are_refused() -> None:
+    """Eleven years of days."""
+    with pytest.raises(InvalidInput, match="4000 periods"):
+        billing_periods(date(2010, 1, 1), date(2021, 1, 1), "day", zone_of("UTC"))

@@ -262,3 +262,10 @@ def test_the_widest_spreads_stay_within_a_float(spread: Spread) -> None:
     world = replace(case(1, 2.0), spread=spread)
     assert portfolio_quota(world, Fraction(1_000), 0.0001) is not None
     assert quota.tail_quota(spread, Fraction(1_000), 0.0001) is not None
+
+
+def test_a_portfolio_includes_what_the_budget_pays_for_in_full() -> None:
+    """Three who use far more than a cap cannot use more than it, though a normal load could."""
+    few = Portfolio(spread=Observed((10**7, 2 * 10**7, 3 * 10**7)), subscribers=3)
+    assert portfolio_quota(few, Fraction(1_000_000), 0.05) == 1_000_000
+    assert portfolio_quota(few, Fraction(0), 0.05) == 0

@@ -1,0 +1,75 @@
+"""Statistics of what customers use, exact, held against their slow definitions."""
+
+from fractions import Fraction
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.core.distribution import SIGMA_G_MIN, Distribution, sigma_of_common_factor
+
+COUNTS = st.lists(st.integers(0, 10**6), min_size=1, max_size=40)
+SHARES = st.fractions(0, 1, max_denominator=100)
+
+
+@given(COUNTS, SHARES)
+def test_a_percentile_is_the_smallest_that_so_many_do_not_exceed(values: list[int], share: Fraction) -> None:
+    """By the nearest rank, it is one of the values."""
+    found = Distribution(tuple(values)).percentile(share)
+    assert found == min(one for one in values if sum(other <= one for other in values) >= share * len(values))
+
+
+@given(COUNTS)
+def test_gini_is_half_the_mean_difference_over_the_mean(values: list[int]) -> None:
+    """Of every two, each also with itself."""
+    found, total = Distribution(tuple(values)).gini, sum(values)
+    pairs = sum(abs(one - other) for one in values for other in values)
+    assert found == (None if not total else Fraction(pairs, 2 * len(values) * total))
+
+
+@given(COUNTS, SHARES)
+def test_the_heaviest_share_is_a_sum_of_the_largest(values: list[int], share: Fraction) -> None:
+    """Their number is rounded up; what is above a bound is counted."""
+    found = Distribution(tuple(values))
+    heaviest = sorted(values, reverse=True)[: -(-share.numerator * len(values) // share.denominator)]
+    assert found.top_share(share) == (Fraction(sum(heaviest), sum(values)) if sum(values) else None)
+    assert found.share_above(Fraction(500)) == Fraction(sum(value > 500 for value in values), len(values))
+    assert (found.mean, found.largest) == (Fraction(sum(values), len(values)), max(values))
+
+
+def test_of_nobody_nothing_is_known() -> None:
+    """No mean, no percentile, no Gini."""
+    found = Distribution(())
+    assert (found.mean, found.largest, found.gini) == (None, None, None)
+    assert (found.percentile(Fraction(1, 2)), found.top_share(Fraction(1)), found.share_above(Fraction(0))) == (
+        None, None, None,
+    )  # fmt: skip
+
+
+def months(sigma_g: float, customers: int, count: int, seed: int) -> list[dict[str, int]]:
+    """Draw months of customers who move together, each with a weight and a whim of its own."""
+    dice = Random(seed)
+    weights = [dice.lognormvariate(12, 1) for _customer in range(customers)]
+    return [
+        {
+            str(number): round(factor * weight * dice.lognormvariate(0, 0.3))
+            for number, weight in enumerate(weights)
+        }
+        for factor in (dice.lognormvariate(0, sigma_g) for _month in range(count))
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sigma_g", "least", "most"), [(0.2, 0.15, 0.26), (0.0, SIGMA_G_MIN, SIGMA_G_MIN + 0.02)])
+def test_the_common_factor_is_found_again(sigma_g: float, least: float, most: float) -> None:
+    """Over many months of 400 customers, within a few hundredths; nothing is not believed to be nothing."""
+    found = sigma_of_common_factor(months(sigma_g, 400, 150, seed=3))
+    assert found is not None
+    assert least <= found <= most
+
+
+def test_few_months_tell_nothing_of_a_common_factor() -> None:
+    """Five months are four changes; a month without use is none."""
+    told = months(0.2, 50, 5, seed=1)
+    assert sigma_of_common_factor(told) is None
+    assert sigma_of_common_factor([*told, {"0": 0}, *told[:1]]) is None
