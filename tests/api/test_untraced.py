@@ -78,6 +78,7 @@ QUESTIONS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/mixtures"): Call("/v1/mixtures", {"workload": {"input_tokens": 1}}),
     ("POST", "/v1/paths"): Call("/v1/paths", {"workload": {"input_tokens": 1}}),
     ("POST", "/v1/portfolios"): Call("/v1/portfolios", {"overrides": {"pro": {"subscribers": 1}}, "explain": False}),
+    ("POST", "/v1/what-if"): Call("/v1/what-if", {"from": "2026-11-01", "to": "2026-12-01", "scenario": {}}),
     ("POST", "/v1/self-host"): Call(
         "/v1/self-host",
         {

@@ -126,11 +126,12 @@ def test_what_comes_late_is_in_the_first_open_month(books: Store, kind: str) -> 
 
 
 def test_what_was_written_is_read_back_as_what_it_costs(books: Store, tmp_path: Path) -> None:
-    """The purchase is no cost of its day; usage and what was unused are evidence of ten dollars."""
+    """The purchase is no cost of its day; usage is evidence of three dollars, and what was unused a fee of seven."""
     take(books, event("1"))
     enter(books, "prepaid", "10")
     with books.read() as connection:
         path = tmp_path / "focus.csv"
         path.write_text(focus_report(connection, SINCE, UNTIL)[0])
     summary = import_file(books, Import(path=path, name="f", words={}), now=lambda: NOON, by="test")
-    assert (summary.format, summary.evidence_usd, summary.skipped.total()) == ("focus", Decimal(10), 1)
+    assert (summary.format, summary.evidence_usd, summary.skipped.total()) == ("focus", Decimal(3), 1)
+    assert summary.invoiced == {("fee", "USD"): "7"}
