@@ -1,28 +1,19 @@
 """What customers use of their plans, on the command line: how unevenly, and what one of them has left."""
 
-from datetime import date
-
 from planner.api.customers import headrooms_answer
 from planner.api.distribution import HEAVIEST, PERCENTILES, distribution_shape
 from planner.cli import show
 from planner.cli.governing import read
 from planner.cli.opened import known_view, now, read_settings
-from planner.core.errors import InvalidInput
+from planner.cli.reporting import day_of
 from planner.flows.distribution import Question, measure
 
 _LEFT, _RIGHT = "left", "right"
 
 
-def _day(field: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(field, "a day such as 2026-09-01 is needed") from None
-
-
 def distribution(plan: str, since: str, until: str, tz: str, *, parts: bool, as_json: bool) -> None:
     """Print how tokens and costs are spread over the customers of a plan."""
-    asked = Question(plan=plan, since=_day("from", since), until=_day("to", until), tz=tz, parts=parts)
+    asked = Question(plan=plan, since=day_of("from", since), until=day_of("to", until), tz=tz, parts=parts)
     at = now()
     shape = distribution_shape(read(lambda connection: measure(connection, asked, at)))
     if as_json:
