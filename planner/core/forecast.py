@@ -10,8 +10,9 @@ The method, in full:
 * The intervals are quantiles of a bootstrap: relative errors of past days are drawn in blocks of up to a week, once
   for the days left and once for the past that the level was taken from, so that what days have in common stays in.
 * Past errors of n days are stretched by the square root of n / (n - 8), for seven weekdays and a level were fitted to
-  them: what is to come fits worse. Of fewer than 14 days they are stretched as if of 14, and by the square root of
-  14 / n besides. Of fewer than 3 days nothing is forecast.
+  them: what is to come fits worse; and of b blocks by that of b / (b - 1), for they were measured from their own mean.
+  Of fewer than 14 days they are stretched as if of 14, and by the square root of 14 / n besides. Of fewer than 3 days
+  nothing is forecast.
 * The draws are seeded: the same days have the same answer.
 
 Floats are for the days left alone; what is booked stays a whole number, and no bound is below it.
@@ -92,8 +93,10 @@ def forecast(booked: int, past: Sequence[Day], left: Sequence[Left]) -> Forecast
     usual = [weight * factors[day.weekday] for weight, day in zip(weights, days, strict=True)]
     level = sum(weight * day.amount for weight, day in zip(weights, days, strict=True)) / sum(usual)
     shares = [factors[day.weekday] * day.share for day in left]
-    ratios = _ratios(days, factors, level)
-    rests = sorted(level * rest for rest in _drawn(ratios, usual, shares))
+    # Four blocks at least: one long block of few days would be all of them each time, and know no spread.
+    block = max(1, min(_WEEK, len(days) // 4))
+    ratios = _ratios(days, factors, level, block)
+    rests = sorted(level * rest for rest in _drawn(ratios, usual, shares, block))
 
     def within(probability: float) -> Interval:
         tail = round((1 - probability) / 2 * _DRAWS)
@@ -112,24 +115,22 @@ def _factors(days: Sequence[Day]) -> list[float]:
     return found
 
 
-def _ratios(days: Sequence[Day], factors: Sequence[float], level: float) -> list[float]:
-    """Return what each day was to what would have been expected of it, stretched around 1 where days are few."""
-    sure = max(len(days), SURE_DAYS)
-    stretch = sqrt(sure / (sure - _FITTED) * sure / len(days))
+def _ratios(days: Sequence[Day], factors: Sequence[float], level: float, block: int) -> list[float]:
+    """Return what each day was to what would have been expected of it, stretched around 1 as the method says."""
+    sure, blocks = max(len(days), SURE_DAYS), len(days) / block
+    stretch = sqrt(sure / (sure - _FITTED) * sure / len(days) * blocks / (blocks - 1))
     expected = [level * factors[day.weekday] or 1.0 for day in days]
     ratios = [day.amount / usual for day, usual in zip(days, expected, strict=True)]
     return [max(0.0, 1 + stretch * (ratio - 1)) for ratio in ratios]
 
 
-def _drawn(ratios: Sequence[float], usual: Sequence[float], shares: Sequence[float]) -> list[float]:
+def _drawn(ratios: Sequence[float], usual: Sequence[float], shares: Sequence[float], block: int) -> list[float]:
     """Return draws of what the days left come to, in units of the level.
 
     A block of past errors stands for days that follow each other. The level is as uncertain as the past it was taken
     from: each draw divides by what another such past would have made of it.
     """
     days = len(ratios)
-    # Four blocks at least: one long block of few days would be all of them each time, and know no spread.
-    block = max(1, min(_WEEK, days // 4))
     rng = random.Random(_SEED)  # noqa: S311  # no secret: the same days have the same answer
     pasts, rests = _blocks(ratios, usual, block), _blocks(ratios, shares, block)
     whole = sum(usual)

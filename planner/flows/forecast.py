@@ -189,7 +189,8 @@ def _notes(days: int, *, over: bool, unpriced: bool, bounded: bool) -> Iterator[
     elif days < PAST_DAYS_MIN:
         yield f"{days} whole days of history: nothing is forecast before {PAST_DAYS_MIN}"
     elif days < SURE_DAYS:
-        yield f"{days} whole days of history: below {SURE_DAYS} the intervals are wider, by the root of {SURE_DAYS}/{days}"
+        wider = f"the intervals are wider, by the root of {SURE_DAYS}/{days}"
+        yield f"{days} whole days of history: below {SURE_DAYS} {wider}"
     if unpriced:
         yield "some use has no price: costs are a lower bound, of what has one"
     if bounded:
