@@ -184,13 +184,14 @@ def _shape(found: Forecast, write: Callable[[int], object]) -> dict[str, Any]:
 
 
 def _notes(days: int, *, over: bool, unpriced: bool, bounded: bool) -> Iterator[str]:
+    history = f"{days} whole {'day' if days == 1 else 'days'} of history"
     if over:
         yield "the month is over: these are its sums"
     elif days < PAST_DAYS_MIN:
-        yield f"{days} whole days of history: nothing is forecast before {PAST_DAYS_MIN}"
+        yield f"{history}: nothing is forecast before {PAST_DAYS_MIN}"
     elif days < SURE_DAYS:
         wider = f"the intervals are wider, by the root of {SURE_DAYS}/{days}"
-        yield f"{days} whole days of history: below {SURE_DAYS} {wider}"
+        yield f"{history}: below {SURE_DAYS} {wider}"
     if unpriced:
         yield "some use has no price: costs are a lower bound, of what has one"
     if bounded:
