@@ -134,6 +134,7 @@ ROLES: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/v1/reports/margin"): _MONEY,
     ("GET", "/v1/reports/costs"): _MONEY,
     ("GET", "/v1/reports/focus"): _MONEY,
+    ("GET", "/v1/reports/forecast"): _MONEY,
     ("GET", "/v1/reports/reconciliation"): _MONEY,
     ("GET", "/v1/price-plans"): _MONEY,
     ("POST", "/v1/price-plans"): _MONEY,

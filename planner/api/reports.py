@@ -17,6 +17,7 @@ from planner.export.report_csv import csv_text
 from planner.export.report_xlsx import xlsx_bytes
 from planner.flows.cost_report import UNIT, cost_report
 from planner.flows.focus_report import focus_report
+from planner.flows.forecast import ForecastQuestion, forecast_report
 from planner.flows.margin_report import Question, margin_report
 
 router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute, responses=documented())
@@ -107,6 +108,20 @@ def get_costs(
     with request.app.state.store.read() as connection:
         document = cost_report(connection, asked, by_unit=UNIT in heads)
     return written_report(document, format_)
+
+
+@router.get("/reports/forecast")
+def get_forecast(
+    request: Request,
+    month: Annotated[str | None, Query(max_length=7, description="such as 2026-11; by default the running one")] = None,
+    by: Annotated[Literal["plan", ""], Query(description="plan, or nothing for the total alone")] = "plan",
+    tz: Zone = "UTC",
+    cost_basis: CostBasis = "best",
+) -> JSONResponse:
+    """Token cost and tokens of a month: what is booked so far, and what is expected at its end, at 80 % and 95 %."""
+    asked = ForecastQuestion(now=now_of(request), month=month, by=by, tz=tz, cost_basis=cost_basis)
+    with request.app.state.store.read() as connection:
+        return JSONResponse(forecast_report(connection, asked))
 
 
 @router.get("/reports/focus", responses={**_REFUSALS, **files.given(CSV)}, response_class=Response)

@@ -122,6 +122,20 @@ def report_distribution(
     distributing.distribution(plan, since, until, tz, parts=parts, as_json=as_json)
 
 
+@report.command("forecast")
+def report_forecast(
+    month: Annotated[str | None, typer.Option(help="Such as 2026-11; by default the running one.")] = None,
+    by: Annotated[str, typer.Option(help="plan, or nothing for the total alone.")] = "plan",
+    tz: Zone = "UTC",
+    cost_basis: CostBasis = "best",
+    as_json: Json = False,
+) -> None:
+    """What tokens of a month cost so far, and what they are expected to at its end, at 80 % and 95 %."""
+    from planner.cli import forecasting
+
+    forecasting.forecast(month, by, tz, cost_basis, as_json=as_json)
+
+
 @report.command("focus")
 def report_focus(
     since: From,

@@ -117,6 +117,7 @@ TABLE = {
     ("GET", "/v1/reports/margin"): "money",
     ("GET", "/v1/reports/costs"): "money",
     ("GET", "/v1/reports/focus"): "money",
+    ("GET", "/v1/reports/forecast"): "money",
     ("GET", "/v1/reports/reconciliation"): "money",
     ("GET", "/v1/price-plans"): "money",
     ("POST", "/v1/price-plans"): "money",
