@@ -6,7 +6,8 @@ The method, in full:
   all days, shrunk towards 1 as if one more such day had been just average. The level is the mean of what the days
   were for their weekday, a day half as heavy as one 7 days after it.
 * There is no trend. A damped one took half of the bias away that growth of some percent a month leaves, and added as
-  much error elsewhere: 4.14 % against 4.13 % on average of 56 days of history, 4.5 % against 4.2 % of 20.
+  much error elsewhere: over 300 simulated months a mean error of 4.14 % against 4.13 % with 56 days of history, and of
+  4.5 % against 4.2 % with 20.
 * The intervals are quantiles of a bootstrap: relative errors of past days are drawn in blocks of up to a week, once
   for the days left and once for the past that the level was taken from, so that what days have in common stays in.
 * Past errors of n days are stretched by the square root of n / (n - 8), for seven weekdays and a level were fitted to
