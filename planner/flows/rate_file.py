@@ -1,6 +1,7 @@
 """A file of usage is rated where it lies, to be looked at: sums by any head, and nothing is booked."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,21 +64,21 @@ def rate_file(store: Store, asked: Asked, progress: Progress = lambda *_: None) 
     """
     size, opened = asked.path.stat().st_size, reading.open_file(asked.path)
     chosen = formats.guess(opened)[0] if asked.format is None else formats.named(asked.format)
-    # What is told of a file that turns out to be read row by row is forgotten.
-    doing = ["reading"]
-    try:
-        with opened_for_queries(
-            asked.path, chosen.name, asked.given, lambda share: progress(doing[0], int(size * share), size)
-        ) as file:
-            summary = _summary(asked, chosen)
-            survey_by_query(file, chosen, asked.given, summary)
-            doing[0] = "rating"
-            return _document(store, asked, summary, progress, file)
-    except NotPlain:
-        summary = _summary(asked, chosen)
-        told = reading.open_file(asked.path, lambda done: progress("reading", done, size))
-        survey(told, chosen, asked.given, summary)
-        return _document(store, asked, summary, progress, None)
+    if store.by_query:
+        # What is told of a file that turns out to be read row by row is forgotten.
+        with suppress(NotPlain):
+            doing = ["reading"]
+            with opened_for_queries(
+                asked.path, chosen.name, asked.given, lambda share: progress(doing[0], int(size * share), size)
+            ) as file:
+                summary = _summary(asked, chosen)
+                survey_by_query(file, chosen, asked.given, summary)
+                doing[0] = "rating"
+                return _document(store, asked, summary, progress, file)
+    summary = _summary(asked, chosen)
+    told = reading.open_file(asked.path, lambda done: progress("reading", done, size))
+    survey(told, chosen, asked.given, summary)
+    return _document(store, asked, summary, progress, None)
 
 
 def _summary(asked: Asked, chosen: Format) -> Summary:
