@@ -137,6 +137,5 @@ def _minute(text: object, field: str) -> int | None:
 def _only(entry: object, keys: set[str], field: str) -> None:
     if not isinstance(entry, Mapping):
         raise InvalidInput(field, "an object is needed")
-    unknown = sorted(set(entry) - keys)
-    if unknown:
+    if not entry.keys() <= keys:
         raise InvalidInput(field, "an unknown key is present")

@@ -131,8 +131,18 @@ def _id(column: str, kind: str) -> Column:
         found.value,
         plain
         if kind in _WHOLE
-        else f"{plain} AND strlen({column}) <= {cells.TEXT_MAX} AND regexp_full_match({column}, '{_PRINTABLE}')",
+        else f"{plain} AND {column} <> '' AND strlen({column}) <= {cells.TEXT_MAX} AND {_seen(column)}",
     )
+
+
+def _seen(column: str) -> str:
+    """Return the condition under which every character of a text can be seen, and is one of ASCII.
+
+    Bytes are written as the text they are unless one of them has to be escaped, which takes a tenth of the time of a
+    pattern; the pattern says it of texts with quotes and backslashes.
+    """
+    as_bytes = f"CAST(encode({column}) AS VARCHAR) = {column}"
+    return f"CASE WHEN {as_bytes} THEN TRUE ELSE regexp_full_match({column}, '{_PRINTABLE}') END"
 
 
 def _request(column: str, kind: str) -> Column:
