@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def _rated(store: Store, asked: Asked, summary: Summary, progress: Progress, fil
     def book(slot: int, posting: Posting) -> None:
         reported = billed(posting.dims.stated_by)
         basis = basis_of(BEST, posting.dims.cost_basis, reported=reported)
-        moment = slot_start(slot).isoformat()
+        moment = _moment(slot)
         key = tuple(moment[: TIMES[head]] if head in TIMES else getattr(posting.dims, head) for head in asked.by)
         for statement in (sums.setdefault(key, Statement()), total):
             statement.use(posting.measures, basis, reported=reported, free=False)
@@ -132,6 +133,11 @@ def _rated(store: Store, asked: Asked, summary: Summary, progress: Progress, fil
         "rows": [{**_heads(asked.by, key), **figures_of(statement)} for key, statement in ordered],
         "total": figures_of(total),
     }
+
+
+@lru_cache
+def _moment(slot: int) -> str:
+    return slot_start(slot).isoformat()
 
 
 def _grain(by: Sequence[str]) -> Grain:
