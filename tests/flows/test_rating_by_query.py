@@ -37,6 +37,7 @@ def test_usual_rows_of_a_csv(books: Store, tmp_path: Path) -> None:
     books.tell(who("u1"))
     found = same(books, written(tmp_path / "log.csv", usual()), MAPPING)
     assert found.outcomes == {"rated": 120}
+    assert looked(tmp_path / "log.csv", MAPPING).rows == 120
     assert {dims.plan for _slot, _booked, dims in found.sums.facts} >= {"pro", "free", "team", ""}
 
 
