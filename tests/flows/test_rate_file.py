@@ -68,7 +68,9 @@ def test_a_row_that_is_refused_counts_once(books: Store, tmp_path: Path) -> None
     rows = [row(number, model="small", provider="acme", plan="huge" if number < 150 else "") for number in range(200)]
     path = written(tmp_path / "log.csv", rows)
     tiers = {"service_tier": "plan", **{name: said for name, said in MAPPING.items() if name != "plan"}}
-    question = Asked(path=path, given=Given(source="log", mapping=tiers), by=(), at=NOON, format="mapping", strict=False)
+    question = Asked(
+        path=path, given=Given(source="log", mapping=tiers), by=(), at=NOON, format="mapping", strict=False
+    )
     found = rate_file(books, question)
     assert (found["outcomes"], found["refused_rows"]) == ({"rated": 50}, 150)
 
