@@ -64,7 +64,7 @@ def test_a_row_that_cannot_be_read_stops_it_or_is_left_out(books: Store, tmp_pat
 
 
 def test_a_row_that_is_refused_counts_once(books: Store, tmp_path: Path) -> None:
-    """Also beyond those that are named: one refused when the file was looked at is not refused again when it is rated."""
+    """Also beyond those that are named: one refused when the file was looked at is not again when it is rated."""
     rows = [row(number, model="small", provider="acme", plan="huge" if number < 150 else "") for number in range(200)]
     path = written(tmp_path / "log.csv", rows)
     tiers = {"service_tier": "plan", **{name: said for name, said in MAPPING.items() if name != "plan"}}

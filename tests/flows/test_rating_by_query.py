@@ -122,7 +122,7 @@ def test_ticks(desk: Store, tmp_path: Path, form: str, ticks: int, kind: str) ->
     '"1" ,{at},\n', ' "1",{at},5\n', ' "",{at},5\n',
 ])  # fmt: skip
 def test_a_csv_is_read_the_same_or_row_by_row(desk: Store, tmp_path: Path, text: str) -> None:
-    """Blank lines, blanks around quotes, other line ends, too few cells: what a query reads less strictly, it leaves."""
+    """Blank lines, blanks around quotes, other line ends, too few cells: what a query reads otherwise, it leaves."""
     path = tmp_path / "log.csv"
     path.write_bytes(f"id,at,input\n{text}".replace("{at}", "2026-09-01T10:00:00Z").encode())
     mapping = {
