@@ -178,8 +178,8 @@ class ScenarioIn(Sent):
         """
         return Scenario(
             volume=None if self.volume is None else Fraction(self.volume),
-            swaps=tuple(Swap(where=one.where.where(), to=one.to) for one in self.swaps),
-            intensities=tuple(filter(None, (one.intensity() for one in [*self.swaps, *self.token_intensity]))),
+            swaps=tuple(Swap(where=one.where.where(), to=one.to, intensity=one.intensity()) for one in self.swaps),
+            intensities=tuple(filter(None, (one.intensity() for one in self.token_intensity))),
             caches=tuple(
                 Caching(
                     where=one.where.where(), hit_share=Fraction(one.hit_share),

@@ -49,6 +49,16 @@ def lists(given: Sequence[str] | None, field: str) -> dict[str, list[str]]:
     return found
 
 
+def narrows(given: Sequence[str] | None, field: str, of: str, *, said: bool) -> None:
+    """Refuse an option that says of what something holds, where that is not ``said``.
+
+    Raises:
+        InvalidInput: it would be passed over.
+    """
+    if given and not said:
+        raise InvalidInput(field, f"it is of {of} alone, and none of them is said")
+
+
 def plans(prices: Sequence[str] | None, subscribers: Sequence[str] | None) -> dict[str, Any]:
     """Return the part of a scenario that is about plans; nothing where nothing is said."""
     priced, counted = pairs(prices, "plan-price"), pairs(subscribers, "subscribers")

@@ -64,12 +64,17 @@ def what_if(  # one option per part of the question
         reasoning_multiplier=reasoning_multiplier,
     )  # fmt: skip
     rows, which = supposing.pairs(of, "of"), supposing.pairs(offers, "offers")
+    cached = cache_hit_share is not None or cache_write_share is not None
+    # What narrows nothing that is said would be taken for a narrower question than the one that is answered.
+    supposing.narrows(of, "of", "offer, factors and cache", said=offer is not None or bool(factors) or cached)
+    supposing.narrows(offers, "offers", "prices and discount", said=(price_percent, discount_percent) != (None, None))
+    supposing.narrows(unit, "unit", "prices", said=price_percent is not None)
     said: dict[str, Any] = drop_absent(volume=volume, prices_at=prices_at)
     if offer is not None:
         said["swaps"] = [{"where": rows, "to": offer, **factors}]
     elif factors:
         said["token_intensity"] = [{"where": rows, **factors}]
-    if cache_hit_share is not None or cache_write_share is not None:
+    if cached:
         shares = drop_absent(hit_share=cache_hit_share or "0", write_share=cache_write_share)
         said["cache"] = [{"where": rows, **shares}]
     if price_percent is not None:

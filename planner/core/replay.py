@@ -250,7 +250,7 @@ class Replay:
             region = serving.region or kind.region
         context = Context(kind.service_tier, region)
         volume = self._volume(heads.plan) if Dimension.VOLUME in state else Fraction(1)
-        intensity = first(scenario.intensities, heads) if Dimension.TOKENS in state else None
+        intensity = scenario.intensity(heads) if Dimension.TOKENS in state else None
         if serving is None:
             return Way((), Fraction(1), context, Shape(intensity), volume)
         cards = self._cards(serving, state, at, until)

@@ -66,14 +66,6 @@ ALL = Where()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swap:
-    """Rows that another offer serves."""
-
-    where: Where = ALL
-    to: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Intensity:
     """Rows that take other counts of text, because another model splits it otherwise, or reasons.
 
@@ -91,6 +83,15 @@ class Intensity:
             _within(name.replace("_", "_token_"), getattr(self, name), Fraction(1, FACTOR_MAX), FACTOR_MAX)
         if self.reasoning_multiplier is not None:
             _within("reasoning_multiplier", self.reasoning_multiplier, Fraction(1), MULTIPLIER_MAX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swap:
+    """Rows that another offer serves, and what they take there; ``intensity`` None: what other rules say, if any do."""
+
+    where: Where = ALL
+    to: str
+    intensity: Intensity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +235,7 @@ class Scenario:
         said: Mapping[Dimension, object] = {
             Dimension.VOLUME: self.volume is not None or any(one.subscribers is not None for one in self.plans),
             Dimension.MIX: self.swaps,
-            Dimension.TOKENS: self.intensities,
+            Dimension.TOKENS: self.intensities or any(one.intensity is not None for one in self.swaps),
             Dimension.CACHE: self.caches,
             Dimension.PRICE: self.prices or self.prices_at,
             Dimension.DISCOUNT: self.discounts,
@@ -249,6 +250,11 @@ class Scenario:
         """Whether some rule is of a customer's rows."""
         rules: tuple[Swap | Intensity | Caching, ...] = (*self.swaps, *self.intensities, *self.caches)
         return any(rule.where.customer is not None for rule in rules)
+
+    def intensity(self, heads: Heads) -> Intensity | None:
+        """Return what other counts a row takes: those of the offer that serves it then go before all others."""
+        swap = first(self.swaps, heads)
+        return first(self.intensities, heads) if swap is None or swap.intensity is None else swap.intensity
 
 
 NOTHING_ELSE = Scenario()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import NamedTuple
 
 from planner.core.decompose import terms
@@ -34,6 +35,14 @@ class Side(NamedTuple):
     def plus(self, other: "Side") -> "Side":
         """Return the sum."""
         return Side._make(map(sum, zip(self, other, strict=True)))
+
+    def more_often(self, volume: Fraction) -> "Side":
+        """Return the same rows with the tokens of so many times as many requests; their costs are those already."""
+        inward, outward, unpriced = (
+            half_even(count * volume.numerator, volume.denominator)
+            for count in (self.input_tokens, self.output_tokens, self.unpriced_tokens)
+        )
+        return self._replace(input_tokens=inward, output_tokens=outward, unpriced_tokens=unpriced)
 
     def statement(self) -> Statement:
         """Return this as the lines of a report."""
@@ -87,7 +96,7 @@ def _added(one: tuple[int, int, int], other: tuple[int, int, int]) -> tuple[int,
 
 
 class Costs(NamedTuple):
-    """What a row comes to: the least and the most in each way, None without a price, and its tokens in and out."""
+    """What a row comes to: the least and the most in each way, None without a price, and its own tokens in and out."""
 
     lows: tuple[int | None, ...]
     highs: tuple[int | None, ...]
@@ -110,7 +119,7 @@ class Lane:
         self._plain = [(shape, shape == AS_COUNTED) for shape in self._shapes]
         self._shaped = [self._shapes.index(way.shape) for way in distinct]
         self._first, self._last = (self._shaped[self._states[place]] for place in (0, -1))
-        self._volume = None if ways[-1].volume == 1 else ways[-1].volume
+        self._volume = ways[-1].volume
         self._sums, self._tokens, self._rows = [0] * len(distinct), [0] * 4, 0
         self._unpriced, self._priceless = [0] * 3, (None,) * len(distinct)
         self._tally = Tally([0] * len(ways))
@@ -134,11 +143,7 @@ class Lane:
     def _both(self, counted: Sequence[Parts]) -> tuple[tuple[int, int], tuple[int, int]]:
         first, last = counted[self._first], counted[self._last]
         before = first.input_tokens, _completion(first)
-        after = before if first is last else (last.input_tokens, _completion(last))
-        if self._volume is None:
-            return before, after
-        inward, outward = (half_even(count * self._volume.numerator, self._volume.denominator) for count in after)
-        return before, (inward, outward)
+        return before, before if first is last else (last.input_tokens, _completion(last))
 
     def add(self, costs: Costs) -> None:
         """Add what a row comes to."""
@@ -177,6 +182,8 @@ class Lane:
         begins = Side(rows, in_before, out_before, sums[0], sums[0], unpriced, before)
         ends = Side(rows, in_after, out_after, sums[-1], sums[-1], unpriced, after)
         found.plus(Tally(sums, begins, ends))
+        # Of all rows together: a hundredth more of ten tokens would be none of each.
+        found.after = found.after.more_often(self._volume)
         return found
 
 

@@ -8,11 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from planner.core.errors import InvalidInput
+from planner.core.errors import Conflict, InvalidInput
 from planner.core.event import Role
 from planner.core.periods import slot_start
 from planner.core.posting import Posting
 from planner.core.statement import Statement
+from planner.flows.bulk import mark
 from planner.flows.cost_basis import BEST, basis_of, billed
 from planner.flows.cost_report import figures_of
 from planner.flows.rating_in_place import Rows, rate
@@ -62,7 +63,16 @@ def rate_file(store: Store, asked: Asked, progress: Progress = lambda *_: None) 
 
     Raises:
         InvalidInput: no known format, the file cannot be read, or nobody knows what its prompts contain.
+        Conflict: the file changes while it is read.
     """
+    before = mark(asked.path)
+    document = _read(store, asked, progress)
+    if mark(asked.path) != before:
+        raise Conflict("file", asked.path.name[:80], "it changed while it was read")
+    return document
+
+
+def _read(store: Store, asked: Asked, progress: Progress) -> dict[str, Any]:
     size, opened = asked.path.stat().st_size, reading.open_file(asked.path)
     chosen = formats.guess(opened)[0] if asked.format is None else formats.named(asked.format)
     if store.by_query:

@@ -59,6 +59,7 @@ class Summary:
     invoiced: dict[tuple[str, str], str] = field(default_factory=dict)
     stopped: str | None = None
     told: tuple[tuple[Event, dict[int, bool]], ...] = ()
+    _refused_once: set[str] = field(default_factory=set)
 
     def refuse(self, refused: Refused) -> None:
         """Count a row that cannot be read, and name it while there are few."""
@@ -68,7 +69,8 @@ class Summary:
 
     def refuse_once(self, refused: Refused) -> None:
         """Do the same with a row that may have been refused before, when the whole file was looked at."""
-        if not any(known.place == refused.place for known in self.refused):
+        if refused.place not in self._refused_once:
+            self._refused_once.add(refused.place)
             self.refuse(refused)
 
 
@@ -143,7 +145,7 @@ class Survey:
             found = summary.containment.get(provider)
             problem = problems[found is None or found.includes_cached is not False]
             if problem is not None:
-                summary.refuse(Refused(place, problem))
+                summary.refuse_once(Refused(place, problem))
         summary.told = tuple(self._told.values())
 
 
@@ -185,7 +187,8 @@ def survey_by_query(file: BulkFile, chosen: Format, given: Given, summary: Summa
     for one in shown:
         seen.show(one, event_of(one.names, given, file))
     rows, places = sum(one.rows for one in shown), set[str]()
-    for read in chosen.read(file.odd(), given):
+    # Only rows of a file that numbers them can be odd: another has none to be read.
+    for read in chosen.read(file.odd(), given) if file.has_odd else ():
         rows += 1
         if isinstance(read, Refused):
             found.append(read)

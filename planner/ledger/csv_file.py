@@ -1,6 +1,7 @@
 """A CSV file is read row by row, in UTF-8, under one heading, and a row that does not fit it is named by its line."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ COLUMNS_MAX = 1_000
 
 _BOM = b"\xef\xbb\xbf"
 _TOO_LONG = f"longer than {ROW_BYTES_MAX} bytes"
+_BLANK = (b"\n\n", b"\n\r", b"\n ", b"\n\t", b"\n\v", b"\n\f")
+# A quote that begins a cell behind blanks, or ends one before them; within a quoted text each stands there twice.
+_LOOSE = re.compile(rb'(?:^|,) +(?:(?:"")*"(?!")|(?:"")+ *(?=,|\r|\n|$))|(?<!")(?:"")*" +(?=,|\r|\n|$)')
 _REST = "it and everything after it is not read"
 
 # The reader's own limit is one for the whole process and smaller than a row may be; a longer row never gets to it.
@@ -96,7 +100,7 @@ def open_csv(name: str, source: Bytes) -> CsvFile:
 
 
 def count_rows(file: CsvFile) -> int | None:
-    """Return how many rows stand below the heading; None where one has a cell more than columns, at its end.
+    """Return how many rows stand below the heading; None where an engine of queries might read one in another way.
 
     Raises:
         InvalidInput: the file cannot be read.
@@ -108,26 +112,34 @@ def count_rows(file: CsvFile) -> int | None:
     with file.source.silent().opened() as stream:
         for line in lines(stream, quotes=True):
             found += 1
-            if (
-                line.text is not None
-                and line.text.rstrip(b"\r\n").endswith(b",")
-                and len(_cells(line.text)) != len(file.columns)
-            ):
+            if line.text is None or not line.closed or not _unmistakable(line.text, len(file.columns)):
                 return None
     return found
 
 
+def _unmistakable(text: bytes, columns: int) -> bool:
+    """Tell whether every reader takes a row alike: some allow blanks around quotes, NULs, and returns alone."""
+    bare = text.rstrip(b"\r\n")
+    if not bare.endswith(b",") and not any(sign in bare for sign in (b'"', b"\r", b"\0")):
+        return True
+    try:
+        return len(_cells(text)) == columns and _LOOSE.search(text) is None
+    except (csv.Error, InvalidInput):
+        return False
+
+
 def _count_plain(file: CsvFile) -> int | None:
     """Count the ends of lines: these are the rows of a file without quotes, without blank lines, and of whole rows."""
-    found, commas, last = 0, 0, b""
+    found, commas, returns, last = 0, 0, 0, b""
     with file.source.silent().opened() as stream:
         while piece := stream.read(ROW_BYTES_MAX):
             seam = last[-1:] + piece
-            if b'"' in piece or any(begin in seam for begin in (b"\n\n", b"\n\r", b"\n ", b"\n\t", b"\n\v", b"\n\f")):
+            if b'"' in piece or b"\0" in piece or any(begin in seam for begin in _BLANK):
                 return None
             found, commas, last = found + piece.count(b"\n"), commas + piece.count(b","), piece
+            returns += piece.count(b"\r") - seam.count(b"\r\n")
     rows = found + (not last.endswith(b"\n"))
-    return rows - 1 if commas == rows * (len(file.columns) - 1) else None
+    return rows - 1 if commas == rows * (len(file.columns) - 1) and not returns else None
 
 
 def _cells(text: bytes) -> list[str]:

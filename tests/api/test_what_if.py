@@ -72,6 +72,13 @@ def test_every_part_of_a_scenario_is_understood(client: TestClient) -> None:
     assert found["notes"]
 
 
+def test_factors_of_an_offer_are_of_the_rows_it_takes(client: TestClient) -> None:
+    """Another rule serves the plan before: of its rows, none counts as at the second offer."""
+    second = {"to": CHEAP, "output_token_factor": "2"}
+    found = asked(client, {"swaps": [{"where": {"plan": "pro"}, "to": CHEAP}, second]}, by=["plan"])
+    assert {line["plan"]: line["after"]["output_tokens"] for line in found["rows"]} == {"pro": 20_000, "free": 40_000}
+
+
 def test_without_a_change_there_is_no_term(client: TestClient) -> None:
     """And what was booked stands on both sides."""
     found = asked(client, {})

@@ -97,6 +97,8 @@ def test_what_is_not_known_is_printed_as_such(used: Planner, capsys: pytest.Capt
         ["--of", "plan"], ["--of", "plan=a", "--of", "plan=b"], ["--subscribers", "pro=many"], ["--compare-from", "x"],
         ["--compare-from", "2026-08-01", "--compare-to", "2026-09-01", "--volume", "2"], ["--volume", "two"],
         ["--scenario", "/nowhere"], ["--scenario", "/dev/null"], ["--fx", "EUR"],
+        ["--price-percent", "10", "--of", "plan=pro"], ["--volume", "2", "--offers", "provider=a"],
+        ["--volume", "2", "--unit", "output_token"],
     ],
 )  # fmt: skip
 def test_what_is_no_question_is_a_usage_error(used: Planner, arguments: list[str]) -> None:

@@ -148,6 +148,17 @@ def test_rules_about_rows_look_at_what_was_and_those_about_offers_at_what_serves
     assert costs(other, row(input_tokens=1_000, plan="pro")) == ["0.003", "0.001"]
 
 
+def test_rows_take_the_counts_of_the_offer_that_serves_them_and_of_no_other() -> None:
+    """Of one plan they go to the first rule's offer as they were counted, though the second rule's counts otherwise."""
+    twice, thrice = Intensity(input_factor=Fraction(2)), Intensity(input_factor=Fraction(3))
+    swaps = Swap(where=Where(plan="pro"), to=NEW), Swap(to=NEW, intensity=twice)
+    assert costs(Scenario(swaps=swaps), row(input_tokens=1_000, plan="pro")) == ["0.003", "0.001", "0.001"]
+    assert costs(Scenario(swaps=swaps), row(input_tokens=1_000, plan="free")) == ["0.003", "0.001", "0.002"]
+    both = Scenario(swaps=swaps, intensities=(thrice,))
+    assert costs(both, row(input_tokens=1_000, plan="pro"))[-1] == "0.003"
+    assert costs(both, row(input_tokens=1_000, plan="free"))[-1] == "0.002"
+
+
 def test_price_changes_add_up_where_they_hold() -> None:
     """Twice as much, and half of that more for its output; what is said of another provider changes nothing."""
     changes = (

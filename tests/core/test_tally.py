@@ -117,3 +117,18 @@ def test_a_row_with_a_price_in_between_alone_is_no_difference() -> None:
     tally = lane.tally()
     assert tally.terms([Dimension.MIX, Dimension.PRICE], "sequential") == {Dimension.MIX: 0, Dimension.PRICE: 0}
     assert (tally.before.unpriced_rows, tally.after.unpriced_tokens) == (1, 5)
+
+
+def test_more_requests_take_as_many_more_tokens() -> None:
+    """Of short requests together, and not of each alone, where half a token more would always be one or none."""
+    replay = Replay(Scenario(volume=Fraction(101, 100)), books(), {}, [0, 1])
+    lane = Lane(replay.ways(kind(row(), books().offerings[OLD]), NOON))
+    parts = Parts.of({"input_tokens": 40, "output_tokens": 10})
+    coarse = row(until=NOON + DAY, input_tokens=40, output_tokens=10)
+    for _ in range(50):
+        lane.add(lane.costs(parts, NOON))
+        lane.add(lane.bounds(coarse, parts))
+        lane.add(lane.costs(Parts.of({"input_tokens": 40, "web_searches": 1}), NOON))
+    before, after = lane.tally().before, lane.tally().after
+    assert (before.input_tokens, before.output_tokens, before.unpriced_tokens) == (4_000, 1_000, 2_000)
+    assert (after.input_tokens, after.output_tokens, after.unpriced_tokens) == (4_040, 1_010, 2_020)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from planner.core.errors import InvalidInput
+from planner.core.errors import Conflict, InvalidInput
 from planner.flows import import_file, rating_in_place
 from planner.flows import rate_file as rating
 from planner.flows.import_file import Import
@@ -79,6 +79,31 @@ def test_row_by_row_where_the_settings_say_so(books: Store, tmp_path: Path, monk
     )  # fmt: skip
     assert total(by_rows).rows == found["total"]["rows"]
     by_rows.close()
+
+
+def test_a_row_that_is_refused_counts_once(books: Store, tmp_path: Path) -> None:
+    """Also beyond those that are named: one refused when the file was looked at is not again when it is rated."""
+    rows = [row(number, model="small", provider="acme", plan="huge" if number < 150 else "") for number in range(200)]
+    path = written(tmp_path / "log.csv", rows)
+    tiers = {"service_tier": "plan", **{name: said for name, said in MAPPING.items() if name != "plan"}}
+    question = Asked(
+        path=path, given=Given(source="log", mapping=tiers), by=(), at=NOON, format="mapping", strict=False
+    )
+    found = rate_file(books, question)
+    assert (found["outcomes"], found["refused_rows"]) == ({"rated": 50}, 150)
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(books: Store, tmp_path: Path) -> None:
+    """Its sums would be of no moment of it: some rows of one query would not be there for another."""
+    path = written(tmp_path / "log.csv", usual())
+    size = path.stat().st_size
+
+    def grow(*_: object) -> None:
+        if path.stat().st_size == size:
+            written(path, [*usual(), row("more")])
+
+    with pytest.raises(Conflict, match="changed while it was read"):
+        rate_file(books, asked(path), grow)
 
 
 def test_heads_are_those_things_are_booked_under(tmp_path: Path) -> None:
