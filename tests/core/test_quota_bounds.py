@@ -59,3 +59,35 @@ def test_a_quota_lies_between_the_worst_case_and_the_mean(
     found = tokens(portfolio_quota(world, budget, alpha))
     assert worst_case_quota(budget) <= found
     assert found * EDGE <= tokens(expected_quota(world, budget))
+
+
+@settings(max_examples=60, deadline=None)
+@given(spread=SPREADS, budget=BUDGETS, one=FACTORS, other=FACTORS)
+def test_a_wider_common_factor_takes_nothing_from_the_mean(
+    spread: Spread, budget: Fraction, one: float, other: float
+) -> None:
+    """A cap cuts good months off and leaves bad ones, so the mean under it falls: only the risk makes a quota smaller.
+
+    So "more common movement, smaller quota" is no law: at a risk of a half the quota grows with it.
+    """
+    calm, wild = (
+        tokens(expected_quota(Portfolio(spread=spread, subscribers=1, sigma_g=sigma), budget))
+        for sigma in sorted((one, other))
+    )
+    assert wild >= calm * EDGE
+
+
+def test_a_wider_common_factor_shrinks_the_quota_of_many() -> None:
+    """10,000 subscribers of the worked case at a risk of 5 %: half a dozen factors, each wider one includes less."""
+    found = [
+        tokens(
+            portfolio_quota(
+                Portfolio(spread=Lognormal(500_000, 2.3), subscribers=10_000, sigma_g=sigma),
+                Fraction(12_800_000, 3),
+                0.05,
+            )
+        )
+        for sigma in (0, 0.05, 0.1, 0.2, 0.3, 0.5)
+    ]
+    assert found == sorted(found, reverse=True)
+    assert found[3] == 37_711_046
