@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
 
+from planner.api.affording import FLOOR_PLACES
 from planner.api.agreements import Day
 from planner.api.asked import Moment
 from planner.api.body import Count, DecimalText, Name, Sent, UsdText, body_of, described
-from planner.api.figures import ratio, usd
+from planner.api.figures import least, ratio, usd
 from planner.api.guard import GuardedRoute, known_view
 from planner.api.questions import REFUSALS
 from planner.api.shapes import Shape, evidence_shape, policy_shape, standing_shape
@@ -24,7 +25,7 @@ from planner.core.tier import MTOK
 from planner.flows import distribution
 from planner.flows.current import View
 from planner.flows.distribution import Measured
-from planner.flows.quota import Outcome, Simulated, Simulation, few, simulate
+from planner.flows.quota import Outcome, Simulated, Simulation, simulate
 from planner.store.engine import Store
 from planner.store.json_text import time_text
 
@@ -86,7 +87,9 @@ class SpreadIn(Sent):
                 return Lognormal(self.median_tokens or 0, float(self.sigma or 0))
             if self.kind == "pareto":
                 return Pareto(self.minimum_tokens or 0, float(self.exponent or 0))
-            return Observed(tuple(self.tokens_per_user or ()) if measured is None else measured.tokens.values)
+            if measured is None:
+                return Observed(tuple(self.tokens_per_user or ()))
+            return Observed(tuple(tokens for observed in measured.customers for tokens in observed))
         except InvalidInput as error:
             raise InvalidInput(f"distribution.{error.field}", error.problem) from None
 
@@ -126,7 +129,7 @@ class SimulationIn(Sent):
         if measured is None:
             return asked
         return replace(
-            asked, usd_per_token=measured.usd_per_token,
+            asked, usd_per_token=measured.usd_per_token, customers=measured.customers,
             subscribers=measured.customers_now if self.subscribers is None else self.subscribers,
             sigma_g=asked.sigma_g if "sigma_g" in self.model_fields_set else measured.sigma_g or asked.sigma_g,
         )  # fmt: skip
@@ -178,6 +181,7 @@ def measured_shape(measured: Measured | None) -> Shape:
     sums = measured.everything
     return {
         "measured": {
+            "customers": len(measured.customers),
             "observations": measured.tokens.count,
             "periods": sum(not period.partial for period in measured.periods),
             "coverage": ratio_text(sums.coverage),
@@ -191,11 +195,13 @@ def simulated_shape(found: Simulated) -> Shape:
     """Write every rule's quota, in tokens per customer and period, and what it rests on."""
     api, economics = found.api, found.economics
     recommended = found.recommended_tokens
+    overage = None if found.overage_usd_per_token is None else found.overage_usd_per_token * MTOK
     return {
         "recommended_quota_tokens": recommended,
         "recommended_quota_requests": None if recommended is None else floor(recommended / api.mix.tokens),
         "items": [outcome_shape(outcome) for outcome in found.outcomes],
         "sampled": None if found.sampled is None else found.sampled._asdict(),
+        "overage_usd_per_mtok": least(overage, FLOOR_PLACES),
         "budget_usd": budget_text(found.budget_usd),
         "target_margin": None if economics.margin is None else plain(economics.margin),
         "subscribers": found.portfolio.subscribers,
@@ -239,6 +245,6 @@ def notes(found: Simulated) -> list[str]:
         said.append("subscribers are not independent: portfolio counts on a factor that moves all of them at once")
     if not found.api.margin_kept:
         said.append("no offer keeps the margin at the task's stored requests; the price is that without a margin")
-    if few(found.portfolio.spread):
+    if found.sampled is not None:
         said.append(FEW)
     return said

@@ -125,14 +125,16 @@ def print_quota(shape: Shape) -> None:
     if shape["sampled"] is not None:
         ends = [("no cap" if end is None else str(end)) for end in shape["sampled"].values()]
         show.line(f"sampled    {' to '.join(ends)} tokens")
+    if shape["overage_usd_per_mtok"] is not None:
+        show.line(f"overage    at least {shape['overage_usd_per_mtok']} USD per million tokens beyond the quota")
     show.line(f"budget     {shape['budget_usd']} USD per customer and period, for a margin of {shape['target_margin']}")
     measured = shape["measured"]
     by = f"at {shape['offer']}" if measured is None else "as its customers used it"
     show.line(f"price      {shape['usd_per_mtok']} USD per million tokens {by}")
     if measured is not None:
         show.line(
-            f"measured   {measured['observations']} customers and periods, {measured['periods']} periods, coverage"
-            f" {measured['coverage']}"
+            f"measured   {measured['customers']} customers, {measured['periods']} periods,"
+            f" {measured['observations']} of both, coverage {measured['coverage']}"
         )
     for said in shape["notes"]:
         show.line(f"note       {said}")

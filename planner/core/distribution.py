@@ -86,6 +86,33 @@ class Distribution:
         return Fraction(above, self.count) if self.count else None
 
 
+def at_one_level(months: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, ...]]:
+    """Return what each customer used in every month, with what moves all customers taken out of it.
+
+    Months differ by a factor common to all, which is no customer's own. So every month is brought to one mean per
+    customer, that of all observations together: the overall mean stays, and a spread made of these has no common factor
+    in it. Whoever adds one (`planner.core.quota.Portfolio.sigma_g`) then counts it once.
+
+    Args:
+        months: tokens by customer, whole months one after the other; who is there and used nothing has 0.
+
+    Returns:
+        Tokens by customer, a count per month in which he was there, rounded to whole tokens.
+
+    Example:
+        >>> at_one_level([{"a": 10, "b": 30}, {"a": 40, "b": 40}])
+        {'a': (15, 30), 'b': (45, 30)}
+    """
+    total, count = sum(sum(month.values()) for month in months), sum(len(month) for month in months)
+    found = dict[str, list[int]]()
+    for month in months:
+        used = sum(month.values())
+        for customer, tokens in month.items():
+            levelled = round(Fraction(tokens * total * len(month), used * count)) if used else 0
+            found.setdefault(customer, []).append(levelled)
+    return {customer: tuple(observed) for customer, observed in found.items()}
+
+
 def sigma_of_common_factor(months: Sequence[Mapping[str, int]]) -> float | None:
     """Return how far all customers move together from month to month, as the deviation of a factor of mean 1.
 

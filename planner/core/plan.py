@@ -68,6 +68,15 @@ class Economics:
         fixed = Fraction(self.payment_fee_fixed_usd) * self.charges_per_period + Fraction(self.other_costs_usd)
         return price_floor_usd(cost_usd_per_period + fixed, Margin(Fraction(self.margin)), self.payment_fee_percent)
 
+    def overage_usd(self, cost_usd: Fraction) -> Fraction | None:
+        """Return the least to charge for what costs so much beyond a quota; None without a target, or where none does.
+
+        Fixed fees and other costs are not in it: the price of the plan has paid for them.
+        """
+        if self.margin is None:
+            return None
+        return price_floor_usd(cost_usd, Margin(Fraction(self.margin)), self.payment_fee_percent)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:

@@ -8,7 +8,7 @@ Subscribers are not independent: one launch moves all of them at once. So use is
 of mean 1 times a customer's own, and more subscribers make only the second part certain.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import exp, floor, isinf, log1p, sqrt
@@ -193,21 +193,40 @@ class Interval(NamedTuple):
     high_tokens: int | None
 
 
-def bootstrap(portfolio: Portfolio, tokens: Fraction, alpha: float, *, seed: int = 1) -> Interval | None:
+def bootstrap(
+    portfolio: Portfolio,
+    tokens: Fraction,
+    alpha: float,
+    *,
+    customers: Sequence[Sequence[int]] | None = None,
+    seed: int = 1,
+) -> Interval | None:
     """Return how far `portfolio_quota` would have strayed had other customers been observed.
 
-    Customers are drawn again, not their requests: it is a customer who is heavy, all month. Nothing is drawn from a
-    stated spread, which has no sampling error, and None is returned then. The tail beyond the heaviest
-    customer seen stays unseen: below some 200 customers use the low end, and expect worse.
+    Customers are drawn again, not their requests and not their months: who is heavy is heavy month after month, and
+    twelve months of ten customers are no 120 customers. Nothing is drawn from a stated spread, which has no sampling
+    error, and None is returned then. The tail beyond the heaviest customer seen stays unseen: below some 200 customers
+    use the low end, and expect worse.
+
+    The common factor is in ``portfolio.sigma_g`` alone. Months that are drawn must be at one level
+    (`planner.core.distribution.at_one_level`), or what moved all customers in the past would count here as well.
+
+    Args:
+        portfolio: the subscribers, with the spread of all observations.
+        tokens: what the budget pays for, per subscriber.
+        alpha: the share of periods that may miss.
+        customers: what each customer used in every month he was observed in; None: the spread has one count of each.
+        seed: of the dice.
     """
     if not isinstance(portfolio.spread, Observed):
         return None
-    users, dice = portfolio.spread.tokens_per_user, Random(seed)  # noqa: S311  # the same sample every time, no secret
+    each = [(used,) for used in portfolio.spread.tokens_per_user] if customers is None else customers
+    dice = Random(seed)  # noqa: S311  # the same sample every time, no secret
     found: list[int | None] = []
     while len(found) < RESAMPLES:
-        drawn = dice.choices(users, k=len(users))
+        drawn = tuple(used for observed in dice.choices(each, k=len(each)) for used in observed)
         if any(drawn):
-            others = replace(portfolio, spread=Observed(tuple(drawn)))
+            others = replace(portfolio, spread=Observed(drawn))
             # No sample knows its quota to a thousandth.
             found.append(portfolio_quota(others, tokens, alpha, grain=1_000))
     found.sort(key=lambda quota: COUNT_MAX if quota is None else quota)

@@ -11,7 +11,6 @@ from planner.core.ask import Ask, Pick
 from planner.core.catalogue import Catalogue
 from planner.core.cliff import Cliff, cliffs
 from planner.core.errors import InvalidInput, MarginUnreachable, NoAnswer, NotFound
-from planner.core.margin import Margin, price_floor_usd
 from planner.core.plan import Economics, Plan
 from planner.core.recommend import priced, refusals
 from planner.core.sensitivity import Driver, drivers
@@ -179,18 +178,12 @@ def _price_task(view: View, task: str, ask: Ask) -> TaskPrice:
         cost_usd=cost,
         keeps_margin=None if ask.budget_usd is None else cost <= ask.budget_usd,
         minimum_price_usd=economics.minimum_price_usd(cost),
-        overage_usd_per_request=_overage(pick.cost_usd, economics),
-        overage_usd_per_mtok=_overage(pick.cost_usd / tokens * MTOK, economics) if tokens else None,
+        overage_usd_per_request=economics.overage_usd(pick.cost_usd),
+        overage_usd_per_mtok=economics.overage_usd(pick.cost_usd / tokens * MTOK) if tokens else None,
         input_share=input_share(pick),
         drivers=drivers(tariff, workload, economics),
         cliffs=cliffs(tariff, workload),
     )
-
-
-def _overage(cost_usd: Fraction, economics: Economics) -> Fraction | None:
-    if economics.margin is None:
-        return None
-    return price_floor_usd(cost_usd, Margin(Fraction(economics.margin)), economics.payment_fee_percent)
 
 
 def plan_tiers(

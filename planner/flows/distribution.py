@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
-from planner.core.distribution import Distribution, sigma_of_common_factor
+from planner.core.distribution import Distribution, at_one_level, sigma_of_common_factor
 from planner.core.errors import NotFound
 from planner.core.money import PICO
 from planner.core.periods import Billing, Window, billing_periods, periods_between, zone_of
@@ -97,6 +97,11 @@ class Measured:
             for period in self.periods
             if not period.partial
         ]
+
+    @property
+    def customers(self) -> tuple[tuple[int, ...], ...]:
+        """The tokens of each customer in its whole periods, with what moved all customers taken out of them."""
+        return tuple(at_one_level(self.months).values())
 
     @property
     def sigma_g(self) -> float | None:

@@ -22,7 +22,8 @@ class Simulation:
 
     ``subscribers`` None are the plan's own, and so is ``margin``. ``tail_budget_usd`` bounds what the heaviest share
     ``alpha`` of customers may cost on average. ``usd_per_token`` is what a token was measured to cost; without it, it
-    costs what the recommended offer takes for the task.
+    costs what the recommended offer takes for the task. ``customers`` are the observations of a measured spread,
+    customer by customer, with what moves all of them taken out; None: the spread has one of each.
     """
 
     plan: str
@@ -35,6 +36,7 @@ class Simulation:
     tail_budget_usd: Decimal | None = None
     at: datetime | None = None
     usd_per_token: Fraction | None = None
+    customers: tuple[tuple[int, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
-    """The answer: every rule's outcome, and how little few observed customers say about the rule ``portfolio``."""
+    """The answer: every rule's outcome, and how little few observed customers say about the rule ``portfolio``.
+
+    ``sampled`` None: a spread is stated, or so many customers were observed that they are taken at their word.
+    ``overage_usd_per_token`` is the least to charge for a token beyond the quota so that it keeps the margin as well;
+    None where no price does.
+    """
 
     api: Blended
     economics: Economics
@@ -68,19 +75,22 @@ class Simulated:
     uncapped_usd: Fraction | None
     outcomes: tuple[Outcome, ...]
     sampled: Interval | None
+    overage_usd_per_token: Fraction | None
 
     @property
     def recommended_tokens(self) -> int | None:
         """The quota of the rule ``portfolio``, or the low end of its interval where few customers were observed."""
         found = next(outcome.quota_tokens for outcome in self.outcomes if outcome.rule == "portfolio")
-        if self.sampled is None or self.sampled.low_tokens is None or not few(self.portfolio.spread):
+        if self.sampled is None or self.sampled.low_tokens is None:
             return found
         return self.sampled.low_tokens if found is None else min(found, self.sampled.low_tokens)
 
 
-def few(spread: Spread) -> bool:
-    """Tell whether a spread rests on fewer observed customers than a tail can be seen in."""
-    return isinstance(spread, Observed) and len(spread.tokens_per_user) < rules.FEW_USERS
+def few(asked: Simulation) -> bool:
+    """Tell whether a spread rests on fewer observed customers than a tail can be seen in, however long each was."""
+    if not isinstance(asked.spread, Observed):
+        return False
+    return len(asked.spread.tokens_per_user if asked.customers is None else asked.customers) < rules.FEW_USERS
 
 
 def simulate(view: View, asked: Simulation, now: datetime) -> Simulated:
@@ -132,7 +142,8 @@ def simulate(view: View, asked: Simulation, now: datetime) -> Simulated:
         portfolio=portfolio,
         uncapped_usd=None if mean is None else Fraction(mean) * price,
         outcomes=outcomes,
-        sampled=rules.bootstrap(portfolio, tokens, asked.alpha) if few(asked.spread) else None,
+        sampled=rules.bootstrap(portfolio, tokens, asked.alpha, customers=asked.customers) if few(asked) else None,
+        overage_usd_per_token=economics.overage_usd(price),
     )
 
 

@@ -52,11 +52,13 @@ def test_a_quota_rests_on_what_was_measured(client: TestClient) -> None:
     assert found["usd_per_mtok"] == "5"
     assert found["subscribers"] == 3
     assert found["measured"] == {
-        "observations": 3, "periods": 1, "coverage": "1.0000", "bounds": None, "sigma_g": None,
+        "customers": 3, "observations": 3, "periods": 1, "coverage": "1.0000", "bounds": None, "sigma_g": None,
     }  # fmt: skip
     worst = next(row for row in found["items"] if row["rule"] == "worst_case")
     assert worst["quota_tokens"] == 824_000
     assert found["sampled"] is not None
+    # $5 over 1 - 0.70 - 0.029, rounded up.
+    assert found["overage_usd_per_mtok"] == "18.4502"
     assert found["recommended_quota_tokens"] >= worst["quota_tokens"]
     assert (found["sigma_g"], measured(client, sigma_g="0.30")["sigma_g"]) == ("0.2", "0.3")
     assert measured(client, subscribers=9)["subscribers"] == 9

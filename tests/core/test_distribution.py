@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.core.distribution import SIGMA_G_MIN, Distribution, sigma_of_common_factor
+from planner.core.distribution import SIGMA_G_MIN, Distribution, at_one_level, sigma_of_common_factor
 
 COUNTS = st.lists(st.integers(0, 10**6), min_size=1, max_size=40)
 SHARES = st.fractions(0, 1, max_denominator=100)
@@ -73,3 +73,10 @@ def test_few_months_tell_nothing_of_a_common_factor() -> None:
     told = months(0.2, 50, 5, seed=1)
     assert sigma_of_common_factor(told) is None
     assert sigma_of_common_factor([*told, {"0": 0}, *told[:1]]) is None
+
+
+def test_months_at_one_level_have_no_common_factor_in_them() -> None:
+    """Every month has the mean of all; who is not there in one has no count of it, and a month of nothing stays so."""
+    months = [{"a": 10, "b": 30}, {"a": 40, "b": 40}, {"b": 0}]
+    assert at_one_level(months) == {"a": (12, 24), "b": (36, 24, 0)}
+    assert at_one_level([]) == {}
