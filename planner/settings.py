@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     refresh_minutes: int | None = Field(
         default=None, ge=1, description="minutes between refreshes of every feed; unset: each feed's own interval"
     )
+    ledger_engine: Literal["duckdb", "rows"] = Field(
+        default="duckdb",
+        description="how files are rated where they lie: `duckdb`, by queries over all rows, or `rows`, one by one; "
+        "what they come to is the same",
+    )
     fall_percent_max: int = Field(
         default=50, ge=1, le=100, description="percent by which a price may fall before it waits for a person"
     )

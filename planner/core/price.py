@@ -222,6 +222,11 @@ class RateTable(Mapping[Unit, UnitPrice]):
         """Show the prices."""
         return f"RateTable({self._prices!r})"
 
+    @property
+    def banded(self) -> bool:
+        """Whether some rate depends on more than its unit."""
+        return bool(self._banded)
+
     def selected(self, context: Context, input_tokens: int, at: datetime) -> Mapping[Unit, Rate]:
         """Return each unit's own rate in force for one request; fallbacks are not filled in."""
         if not self._banded:

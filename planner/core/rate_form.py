@@ -7,6 +7,7 @@ times of day as ``"HH:MM"`` and weekdays as a list.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from planner.core.errors import InvalidInput
@@ -98,13 +99,19 @@ def _read_rate(entry: Mapping[str, Any], field: str, *, per: int) -> Rate:
     usd = entry.get("usd")
     if not isinstance(usd, str):
         raise InvalidInput(f"{field}.usd", "a decimal string is needed")
-    value = parse_decimal(usd, field=f"{field}.usd")
-    if value < 0:
-        raise InvalidInput(f"{field}.usd", "a rate is a finite decimal of at least 0")
     stated = entry.get("per", per)
     if type(stated) is not int or not 1 <= stated <= PER_MAX:
         raise InvalidInput(f"{field}.per", f"a rate is per 1 to {PER_MAX} units")
-    return Rate(value, stated)
+    try:
+        return _rate(usd, stated)
+    except InvalidInput as error:
+        raise InvalidInput(f"{field}.usd", error.problem) from None
+
+
+@lru_cache(maxsize=2**14)
+def _rate(usd: str, per: int) -> Rate:
+    """Thousands of offers share a few hundred prices."""
+    return Rate(parse_decimal(usd), per)
 
 
 def _read_when(when: object, field: str) -> When:
@@ -137,6 +144,5 @@ def _minute(text: object, field: str) -> int | None:
 def _only(entry: object, keys: set[str], field: str) -> None:
     if not isinstance(entry, Mapping):
         raise InvalidInput(field, "an object is needed")
-    unknown = sorted(set(entry) - keys)
-    if unknown:
+    if not entry.keys() <= keys:
         raise InvalidInput(field, "an unknown key is present")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from planner.core.errors import Unpriced
 from planner.core.price import DAY_MINUTES, STANDARD, Context, PriceCard, Rate
-from planner.core.rating import NO_BAND, band_of, candidates
+from planner.core.rating import BASE, NO_BAND, band_of, candidates
 from planner.core.units import REGISTRY, Unit
 from planner.core.usage import COUNT_MAX
 
@@ -45,6 +45,8 @@ class PerUnit(NamedTuple):
     @classmethod
     def of(cls, rate: Rate, factor: Fraction = Fraction(1)) -> "PerUnit":
         """Return a rate as it is paid."""
+        if factor == 1:
+            return cls(rate.pico, rate.pico_per)
         pico, per = rate.pico * factor.numerator, rate.pico_per * factor.denominator
         shared = gcd(pico, per)
         return cls(pico // shared, per // shared)
@@ -79,6 +81,8 @@ class Piece:
         card = self.span.card
         if card is None:
             return NO_BAND
+        if not card.rates.banded:
+            return BASE
         return band_of(card.rates, units, self.context, self.tokens.start, _moment(self.weekdays, self.minutes))
 
     def why_not(self, units: Iterable[Unit]) -> str | None:
@@ -117,8 +121,10 @@ def pieces_of(
 
 
 def _price(rates: Sequence[Rate], factor: Fraction) -> Price:
-    ordered = sorted(rates, key=lambda rate: Fraction(rate.pico, rate.pico_per))
-    return Price(PerUnit.of(ordered[0], factor), PerUnit.of(ordered[-1], factor), PerUnit.of(ordered[0]))
+    # Numbers are compared only where there is something to compare: most units have one rate.
+    ordered = rates if len(rates) == 1 else sorted(rates, key=lambda rate: Fraction(rate.pico, rate.pico_per))
+    low = PerUnit.of(ordered[0], factor)
+    return Price(low, PerUnit.of(ordered[-1], factor) if len(ordered) > 1 else low, PerUnit.of(ordered[0]))
 
 
 def _unpriced(card: PriceCard, units: Iterable[Unit], context: Context) -> Iterator[tuple[Unit, str]]:

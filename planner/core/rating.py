@@ -195,7 +195,7 @@ def candidates(unit: Unit, rates: Mapping[Unit, Rate], *, cache_stated: bool) ->
     Of a stream that cannot tell, any text of a prompt may have been read from a cache, or written to one.
     """
     names = (unit, Unit.CACHE_READ, Unit.CACHE_WRITE_5M) if unit is Unit.INPUT and not cache_stated else (unit,)
-    found = (rates.get(name) or rates.get(FALLBACK.get(name, name)) for name in names)
+    found = [rates.get(name) or rates.get(FALLBACK.get(name, name)) for name in names]
     return [one for one in found if one is not None] or [_FREE]
 
 

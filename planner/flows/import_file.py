@@ -154,7 +154,7 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         renamed.refuse(connection, stream, looked.digest)
     if in_place and summary.repeated is not None:
         return looked
-    told, known = _surveyed(asked, opened, looked, progress), list[Vanished]()
+    told, known = _surveyed(asked, opened, looked, progress, by_query=in_place and store.by_query), list[Vanished]()
     if asked.strict and summary.refused_rows:
         summary.stopped = BAD_ROWS
         return looked
@@ -172,10 +172,10 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
     return looked._replace(vanished=tuple(one.event for one in known if not one.before))
 
 
-def _surveyed(asked: Import, opened: File, looked: Looked, progress: Progress) -> list[Event]:
+def _surveyed(asked: Import, opened: File, looked: Looked, progress: Progress, *, by_query: bool) -> list[Event]:
     """See what all rows show, by queries where they stay in their file; return those that are held against others."""
     chosen, given, summary = looked.chosen, looked.given, looked.summary
-    if summary.in_place:
+    if by_query:
         with suppress(NotPlain):
 
             def told(share: float) -> None:

@@ -1,8 +1,10 @@
 """A file of usage is rated where it lies, to be looked at: sums by any head, and nothing is booked."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,21 +75,21 @@ def rate_file(store: Store, asked: Asked, progress: Progress = lambda *_: None) 
 def _read(store: Store, asked: Asked, progress: Progress) -> dict[str, Any]:
     size, opened = asked.path.stat().st_size, reading.open_file(asked.path)
     chosen = formats.guess(opened)[0] if asked.format is None else formats.named(asked.format)
-    # What is told of a file that turns out to be read row by row is forgotten.
-    doing = ["reading"]
-    try:
-        with opened_for_queries(
-            asked.path, chosen.name, asked.given, lambda share: progress(doing[0], int(size * share), size)
-        ) as file:
-            summary = _summary(asked, chosen)
-            survey_by_query(file, chosen, asked.given, summary)
-            doing[0] = "rating"
-            return _document(store, asked, summary, progress, file)
-    except NotPlain:
-        summary = _summary(asked, chosen)
-        told = reading.open_file(asked.path, lambda done: progress("reading", done, size))
-        survey(told, chosen, asked.given, summary)
-        return _document(store, asked, summary, progress, None)
+    if store.by_query:
+        # What is told of a file that turns out to be read row by row is forgotten.
+        with suppress(NotPlain):
+            doing = ["reading"]
+            with opened_for_queries(
+                asked.path, chosen.name, asked.given, lambda share: progress(doing[0], int(size * share), size)
+            ) as file:
+                summary = _summary(asked, chosen)
+                survey_by_query(file, chosen, asked.given, summary)
+                doing[0] = "rating"
+                return _document(store, asked, summary, progress, file)
+    summary = _summary(asked, chosen)
+    told = reading.open_file(asked.path, lambda done: progress("reading", done, size))
+    survey(told, chosen, asked.given, summary)
+    return _document(store, asked, summary, progress, None)
 
 
 def _summary(asked: Asked, chosen: Format) -> Summary:
@@ -125,7 +127,7 @@ def _rated(store: Store, asked: Asked, summary: Summary, progress: Progress, fil
     def book(slot: int, posting: Posting) -> None:
         reported = billed(posting.dims.stated_by)
         basis = basis_of(BEST, posting.dims.cost_basis, reported=reported)
-        moment = slot_start(slot).isoformat()
+        moment = _moment(slot)
         key = tuple(moment[: TIMES[head]] if head in TIMES else getattr(posting.dims, head) for head in asked.by)
         for statement in (sums.setdefault(key, Statement()), total):
             statement.use(posting.measures, basis, reported=reported, free=False)
@@ -141,6 +143,11 @@ def _rated(store: Store, asked: Asked, summary: Summary, progress: Progress, fil
         "rows": [{**_heads(asked.by, key), **figures_of(statement)} for key, statement in ordered],
         "total": figures_of(total),
     }
+
+
+@lru_cache
+def _moment(slot: int) -> str:
+    return slot_start(slot).isoformat()
 
 
 def _grain(by: Sequence[str]) -> Grain:

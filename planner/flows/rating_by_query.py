@@ -5,10 +5,11 @@ laid beside the file. What comes back are sums, the same to the last digit as `p
 by row.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from planner.core.errors import InvalidInput
@@ -27,10 +28,11 @@ from planner.ledger.bulk_columns import COUNT_MAX
 from planner.ledger.bulk_file import BulkFile, Shown, literal
 from planner.ledger.format import Given
 from planner.ledger.rating_sql import Grain, Partition, partition
-from planner.ledger.rating_tables import FOREVER, NEVER, Shape, micros, piece_columns, piece_row, shape_of
+from planner.ledger.rating_tables import EPOCH, FOREVER, NEVER, Shape, micros, piece_columns, piece_row, shape_of
 from planner.store.streams import Stream
 
 _DAY_SECONDS = 86_400
+_FINE = 10**6
 
 
 class Head(NamedTuple):
@@ -88,7 +90,37 @@ def rate(bulk: BulkFile, asked: Question, record: Record, book: Callable[[int, P
         NotPlain: the file is better read row by row.
         RuntimeError: it turned out that not every row has one price; what was told before does not hold.
     """
+    booked, parts, heads_on = _lay_out(bulk, asked, record)
+    names_on = [f"told.{name} = names.{name}" for name in bulk.columns.names]
+    rows = 0
+    for row in bulk.rated(parts, booked.shape, names_on=names_on, heads_on=heads_on, grain=asked.grain):
+        slot, posting = booked.posting(row)
+        rows += posting.measures.rows
+        book(slot, posting)
+    if rows != bulk.plain_rows():
+        # A row that finds no price, or two, would otherwise be lost, or count twice, in silence.
+        raise RuntimeError("not every row was rated once")
+    return [name.event for name in booked.names if name.served.offer is None]
+
+
+@contextmanager
+def _all_kept() -> Iterator[None]:
+    """Look for no garbage: of what is laid out all is kept, and with many prices looking takes as long as making."""
+    looking = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looking:
+            gc.enable()
+
+
+@_all_kept()
+def _lay_out(bulk: BulkFile, asked: Question, record: Record) -> tuple[Cells, Partition, list[str]]:
+    """Lay what is on record beside the file; return what the numbers of its tables mean, and how rows find heads."""
     shown = bulk.survey()
+    # The engine does that while prices are read.
+    bulk.look_for_repeated()
     names, odd = _names(bulk, shown, asked, record)
     heads, strange = _heads(bulk, asked, record)
     parts = partition(tuple(bulk.columns.counts), "names.inside = 1")
@@ -100,19 +132,10 @@ def rate(bulk: BulkFile, asked: Question, record: Record, book: Callable[[int, P
         bare=any(one.bare for one in shown),
     )  # fmt: skip
     _lay(bulk, names, heads, pieces, parts, shape)
-    names_on = [f"told.{name} = names.{name}" for name in bulk.columns.names]
     heads_on = [f"told.{name} = heads.{name}" for name in bulk.columns.heads]
     if any(head.since is not None or head.until is not None for head in heads):
         heads_on += ["told.us >= heads.since", "told.us < heads.until"]
-    booked, rows = Cells(names, [head.dims for head in heads], pieces, units, shape, bulk.layout), 0
-    for row in bulk.rated(parts, shape, names_on=names_on, heads_on=heads_on, grain=asked.grain):
-        slot, posting = booked.posting(row)
-        rows += posting.measures.rows
-        book(slot, posting)
-    if rows != bulk.plain_rows():
-        # A row that finds no price, or two, would otherwise be lost, or count twice, in silence.
-        raise RuntimeError("not every row was rated once")
-    return [name.event for name in names if name.served.offer is None]
+    return Cells(names, [head.dims for head in heads], pieces, units, shape, bulk.layout), parts, heads_on
 
 
 def _leave_out(
@@ -190,23 +213,30 @@ def _heads(bulk: BulkFile, asked: Question, record: Record) -> tuple[list[Head],
 
 
 def _pieces(name: Name, units: Sequence[Unit], record: Record, bulk: BulkFile) -> Iterator[Piece]:
+    """Yield what the rows of a name may cost: years of prices stand beside a file of a month."""
     context = Context(name.event.service_tier, name.event.region or name.served.region)
-    spans = record.tariffs.spans(name.served)
+    first, last = (EPOCH + timedelta(days=day) for day in (name.shown.days[0], name.shown.days[-1] + 1))
+    spans = [
+        span
+        for span in record.tariffs.spans(name.served)
+        if (span.since is None or span.since < last) and (span.until is None or span.until > first)
+    ]
     return pieces_of(spans, units, context, cache_stated=bulk.layout.cache_stated)
 
 
 def _count_max(pieces: Sequence[tuple[int, Piece]], units: int) -> int:
     """Return the most of anything that a row counts whose cost is surely believed; see `planner.flows.ingest.judge`."""
+    # In whole numbers, rounded up: fractions would take longer than the prices.
     dearest = max(
         (
-            Fraction(price.pico, price.per)
+            -(-price.pico * _FINE // price.per)
             for _name, piece in pieces
             for prices in piece.prices.values()
             for price in (prices.high, prices.listed)
         ),
-        default=Fraction(),
+        default=0,
     )
-    return min(COUNT_MAX, int(ingest.USD_MAX * PICO / (units * dearest))) if dearest else COUNT_MAX
+    return min(COUNT_MAX, int(ingest.USD_MAX) * PICO * _FINE // (units * dearest)) if dearest else COUNT_MAX
 
 
 def _out_of_time(shown: Sequence[Shown], at: datetime) -> str:

@@ -29,7 +29,7 @@ from planner.ledger.format import File, Given, Read, Refused
 from planner.ledger.rating_sql import Grain
 from planner.store import bulk, streams
 from planner.store.bulk import Names
-from planner.store.engine import Connection
+from planner.store.engine import Connection, rates_by_query
 from planner.store.streams import Stream
 from planner.store.tariffs import Tariffs
 
@@ -96,7 +96,7 @@ def rate(
     Raises:
         InvalidInput: the file cannot be read, or tells of revenue.
     """
-    if rows_max is None and tell is None and rows.stream.role is Role.LEDGER:
+    if rates_by_query(connection) and rows_max is None and tell is None and rows.stream.role is Role.LEDGER:
         held: list[tuple[int, Posting]] = []
         with suppress(NotPlain):
             # Whoever is told is told at the end: until then it may turn out that rows are better read one by one.

@@ -99,8 +99,11 @@ def columns(layout: Layout, kinds: Mapping[str, str]) -> Columns:
     counts = {
         name: _count(quoted(where[name]), kinds[where[name]], 1 if name == "requests" else 0) for name in layout.counts
     }
-    said = [f"{quoted(where[name])} IS NOT NULL" for name in (*layout.counts, "stated_usd") if name in where]
-    text = [f"CAST({quoted(where[name])} AS VARCHAR) <> ''" for name in (*layout.counts, "stated_usd") if name in where]
+    said = [
+        f"{quoted(where[name])} IS NOT NULL" if kinds[where[name]] != "varchar" else f"{quoted(where[name])} <> ''"
+        for name in (*layout.counts, "stated_usd")
+        if name in where
+    ]
     return Columns(
         us=_moment(quoted(where["at"]), kinds[where["at"]], layout.clock),
         counts=counts,
@@ -110,7 +113,7 @@ def columns(layout: Layout, kinds: Mapping[str, str]) -> Columns:
         request=read("request_id", _request),
         stated=read("stated_usd", _dollars),
         total=read("total_tokens", lambda column, kind: _count(column, kind, -1)),
-        said="(" + " OR ".join(f"({one} AND {two})" for one, two in zip(said, text, strict=True)) + ")",
+        said=f"coalesce({' OR '.join(said)}, FALSE)",
     )
 
 
@@ -128,8 +131,18 @@ def _id(column: str, kind: str) -> Column:
         found.value,
         plain
         if kind in _WHOLE
-        else f"{plain} AND strlen({column}) <= {cells.TEXT_MAX} AND regexp_full_match({column}, '{_PRINTABLE}')",
+        else f"{plain} AND {column} <> '' AND strlen({column}) <= {cells.TEXT_MAX} AND {_seen(column)}",
     )
+
+
+def _seen(column: str) -> str:
+    """Return the condition under which every character of a text can be seen, and is one of ASCII.
+
+    Bytes are written as the text they are unless one of them has to be escaped, which takes a tenth of the time of a
+    pattern; the pattern says it of texts with quotes and backslashes.
+    """
+    as_bytes = f"CAST(encode({column}) AS VARCHAR) = {column}"
+    return f"CASE WHEN {as_bytes} THEN TRUE ELSE regexp_full_match({column}, '{_PRINTABLE}') END"
 
 
 def _request(column: str, kind: str) -> Column:

@@ -9,7 +9,7 @@ import glob
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -75,9 +75,12 @@ class BulkFile:
     layout: Layout
     columns: Columns
     _engine: duckdb.DuckDBPyConnection
+    _beside: duckdb.DuckDBPyConnection
+    _pool: ThreadPoolExecutor
     _source: str
     _file: File
     _progress: Progress
+    _looking: Future[None] | None = field(default=None)
     _odd: int = field(default=0)
     _known: tuple[int, list[Shown]] | None = field(default=None)
 
@@ -119,28 +122,30 @@ class BulkFile:
             "bare": rating_sql.nothing_used(inside),
             "empty": _empty(inside),
         }
-        sums = [f"sum(CASE WHEN {text} THEN 1 ELSE 0 END)" for text in conditions.values()]
         names = list(self.columns.names)
-        keys = [*names, f"us // {86_400 * MICROS}"]
-        largest = ", ".join(self.columns.counts) or "0"
-        places = ", ".join(str(place + 1) for place in range(len(keys)))
-        query = (
-            f"SELECT {', '.join(keys)}, count(*), {', '.join(sums)}, max(greatest({largest}, 0)),"
-            f" sum(CASE WHEN plain THEN 0 ELSE 1 END) FROM ({self._told(judged=True)}) GROUP BY {places}"
+        counted = {
+            "rows": "count(*)",
+            **{name: f"count(CASE WHEN {text} THEN 1 END)" for name, text in conditions.items()},
+            "odd": "count(CASE WHEN NOT plain THEN 1 END)",
+        }
+        keys = "".join(f"{name}, " for name in names)
+        sums = ", ".join(f"{text} AS n_{name}" for name, text in counted.items())
+        by_day = (
+            f"SELECT {keys}us // {86_400 * MICROS} AS day, max(greatest({', '.join(self.columns.counts) or '0'}, 0)) AS"
+            f" largest, {sums} FROM ({self._told(judged=True)}) GROUP BY {keys}day"
         )
-        found: dict[tuple[str, ...], list[Any]] = {}
-        for *row, odd in self._run(query):
+        # Days are laid together by the engine: there are far more of them than of names.
+        totals = ", ".join(f"CAST(sum(n_{name}) AS BIGINT)" for name in counted)
+        grouped = f" GROUP BY {', '.join(names)}" if names else ""
+        query = f"SELECT {keys}list(day), {totals}, max(largest) FROM ({by_day}){grouped} HAVING count(*) > 0"
+        found = []
+        for row in self._run(query):
+            days, rows, tokens, *rest, odd, largest = row[len(names) :]
             if odd:
                 return None
-            key, day, figures = tuple(row[: len(names)]), row[len(names)], row[len(names) + 1 :]
-            had = found.setdefault(key, [[], *([0] * len(figures))])
-            had[0].append(day)
-            had[1:-1] = [one + two for one, two in zip(had[1:-1], figures[:-1], strict=True)]
-            had[-1] = max(had[-1], figures[-1])
-        return [
-            Shown(dict(zip(names, key, strict=True)), tuple(sorted(days)), rows, bool(tokens), *map(int, rest))
-            for key, (days, rows, tokens, *rest) in found.items()
-        ]
+            spelled = dict(zip(names, row, strict=False))
+            found.append(Shown(spelled, tuple(sorted(days)), rows, bool(tokens), *[*rest, largest]))
+        return found
 
     def mark_wrong(
         self, inside: str, count_max: int, odd_texts: Sequence[Mapping[str, str]], odd_time: str, *,
@@ -164,23 +169,31 @@ class BulkFile:
         ]
         self._odd += self._mark(" OR ".join(f"({one})" for one in wrong), self._told())
 
-    def mark_repeated(self) -> None:
-        """Make every row odd whose id, or whose request, another row may have as well."""
-        for column in (self.columns.id, self.columns.request):
-            if column is None or (column is self.columns.request and self._same_as_id()):
-                continue
-            # A hash that two ids share only makes rows odd that need not be.
-            hashes = f"SELECT hash({column.value}) AS digest FROM {self._source} WHERE {column.value} <> ''"
-            self._engine.execute(f"SET memory_limit = '{DISTINCT_MEMORY}'")
-            again = f"SELECT digest FROM ({hashes}) GROUP BY digest HAVING count(*) > 1"
-            self._run(f"CREATE OR REPLACE TEMP TABLE again AS {again}")
-            self._engine.execute(f"SET memory_limit = '{MEMORY}'")
-            if self._engine.execute("SELECT count(*) FROM again").fetchall() != [(0,)]:
-                self._odd += self._mark(f"{column.value} <> '' AND hash({column.value}) IN (SELECT digest FROM again)")
+    def look_for_repeated(self) -> Future[None]:
+        """Begin to look for ids, and requests, that stand there twice, beside whatever is done meanwhile."""
+        self._engine.execute(f"SET memory_limit = '{DISTINCT_MEMORY}'")
+        self._looking = self._pool.submit(self._find_repeated)
+        return self._looking
 
-    def _same_as_id(self) -> bool:
-        request, id_ = self.columns.request, self.columns.id
-        return request is not None and id_ is not None and request.value == id_.value
+    def mark_repeated(self) -> None:
+        """Make every row odd whose id, or whose request, another row may have as well, once it is known which."""
+        self._wait(self._looking or self.look_for_repeated(), self._beside)
+        self._looking = None
+        self._engine.execute(f"SET memory_limit = '{MEMORY}'")
+        if self._engine.execute("SELECT count(*) FROM again").fetchall() != [(0,)]:
+            for value in self._ids():
+                self._odd += self._mark(f"{value} <> '' AND hash({value}) IN (SELECT digest FROM again)")
+
+    def _find_repeated(self) -> None:
+        self._beside.execute("CREATE OR REPLACE TABLE again (digest UBIGINT)")
+        for value in self._ids():
+            # A hash that two ids share only makes rows odd that need not be.
+            hashes = f"SELECT hash({value}) AS digest FROM {self._source} WHERE {value} <> ''"
+            self._beside.execute(f"INSERT INTO again SELECT digest FROM ({hashes}) GROUP BY digest HAVING count(*) > 1")
+
+    def _ids(self) -> list[str]:
+        """Return what nothing may be told twice by: most files name a row for its request."""
+        return list(dict.fromkeys(one.value for one in (self.columns.id, self.columns.request) if one is not None))
 
     def heads(self) -> list[tuple[str, ...]]:
         """Return the combinations of heads that rows have, in the order of `Columns.heads`."""
@@ -268,16 +281,18 @@ class BulkFile:
     def _run(self, query: str, *, fetch: bool = True) -> list[Any]:
         """Run a query on a thread of its own, and tell how far it is."""
         with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(self._engine.execute, query)
-            try:
-                self._progress(0.0)
-                while not wait([running], _TICK_SECONDS).done:
-                    self._progress(max(0.0, self._engine.query_progress()) / 100)
-            except BaseException:
-                self._engine.interrupt()
-                raise
-            running.result()
+            self._wait(pool.submit(self._engine.execute, query), self._engine)
         return self._engine.fetchall() if fetch else []
+
+    def _wait(self, running: Future[Any], engine: duckdb.DuckDBPyConnection) -> None:
+        try:
+            self._progress(0.0)
+            while not wait([running], _TICK_SECONDS).done:
+                self._progress(max(0.0, engine.query_progress()) / 100)
+        except BaseException:
+            engine.interrupt()
+            raise
+        running.result()
 
 
 @dataclass(slots=True)
@@ -334,12 +349,14 @@ def opened_for_queries(
             "threads": str(os.cpu_count() or 1), "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }  # fmt: skip
-        engine = duckdb.connect(":memory:", config=config)
+        engine, pool = duckdb.connect(":memory:", config=config), ThreadPoolExecutor(1)
+        beside = engine.cursor()
         try:
-            # How far a query is can be asked only where a bar would be drawn.
-            engine.execute(
-                "SET TimeZone = 'UTC'; SET enable_progress_bar = true; SET enable_progress_bar_print = false"
-            )
+            for one in (engine, beside):
+                # How far a query is can be asked only where a bar would be drawn.
+                one.execute(
+                    "SET TimeZone = 'UTC'; SET enable_progress_bar = true; SET enable_progress_bar_print = false"
+                )
             source = _source(glob.escape(str(path.resolve())), file)
             described = engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
             kinds = {row[0]: str(row[1]).lower() for row in described}
@@ -349,11 +366,14 @@ def opened_for_queries(
                 if rows != count_rows(file):
                     raise NotPlain
             engine.execute(f"CREATE TEMP TABLE odd ({_ROW} BIGINT PRIMARY KEY)")
-            yield BulkFile(layout, columns(layout, kinds), engine, source, file, progress)
+            yield BulkFile(layout, columns(layout, kinds), engine, beside, pool, source, file, progress)
         except (duckdb.Error, RuntimeError, InvalidInput) as error:
             # Whatever a query cannot read is read row by row, where each row that is wrong is named.
             raise NotPlain from error
         finally:
+            beside.interrupt()
+            pool.shutdown(cancel_futures=True)
+            beside.close()
             engine.close()
 
 

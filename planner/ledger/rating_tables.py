@@ -65,7 +65,7 @@ def shape_of(pieces: Sequence[Piece], units: Sequence[Unit], *, bounded: bool, b
 def varied(piece: Piece, units: Iterable[Unit]) -> bool:
     """Tell whether the name of a band depends on which of these units a row used."""
     card = piece.span.card
-    if card is None:
+    if card is None or not card.rates.banded:
         return False
     return len({piece.band([unit]) for unit in units if card.rates.rate_unit(unit) is not None}) > 1
 
@@ -77,10 +77,13 @@ def kinds(unit: Unit, shape: Shape) -> tuple[str, ...]:
 
 def piece_columns(units: Sequence[Unit], shape: Shape) -> list[tuple[str, str]]:
     """Return the columns of the table of prices: name and type."""
-    found = [(name, "BIGINT") for name in ("piece", "name", "since", "until", "shortest", "longer")]
-    found += [(name, "BIGINT") for name in ("minute_from", "minute_to", "weekdays", "varied", "unasked")]
+    found = [(name, "BIGINT") for name in ("piece", "name", "since", "until")]
+    found += [(name, "BIGINT") for name in ("shortest", "longer") if shape.lengths]
+    found += [(name, "BIGINT") for name in ("minute_from", "minute_to", "weekdays") if shape.clocked]
+    found += [("varied", "BIGINT")] if shape.varied else []
+    found += [("unasked", "BIGINT")] if shape.bare else []
     for unit in units:
-        found.append((f"{unit}_why", "BIGINT"))
+        found += [(f"{unit}_why", "BIGINT")] if unit in shape.whys else []
         found += [(f"{unit}_{kind}_{part}", WIDE) for kind in kinds(unit, shape) for part in ("pico", "per")]
     return found
 
@@ -88,16 +91,20 @@ def piece_columns(units: Sequence[Unit], shape: Shape) -> list[tuple[str, str]]:
 def piece_row(number: int, name: int, piece: Piece, units: Sequence[Unit], shape: Shape) -> list[int]:
     """Return a piece as a row of the table of prices, for the rows of one name."""
     card = piece.span.card
-    # Monday is the lowest bit.
-    days = sum(1 << (day - 1) for day in piece.weekdays)
-    unasked = card is not None and card.rates.rate_unit(Unit.REQUEST) is None
-    row = [
-        number, name, micros(piece.span.since, NEVER), micros(piece.span.until, FOREVER), piece.tokens.start,
-        piece.tokens.stop, piece.minutes.start, piece.minutes.stop, days, int(varied(piece, units)), int(unasked),
-    ]  # fmt: skip
+    row = [number, name, micros(piece.span.since, NEVER), micros(piece.span.until, FOREVER)]
+    if shape.lengths:
+        row += [piece.tokens.start, piece.tokens.stop]
+    if shape.clocked:
+        # Monday is the lowest bit.
+        row += [piece.minutes.start, piece.minutes.stop, sum(1 << (day - 1) for day in piece.weekdays)]
+    if shape.varied:
+        row.append(int(varied(piece, units)))
+    if shape.bare:
+        row.append(int(card is not None and card.rates.rate_unit(Unit.REQUEST) is None))
     for unit in units:
-        reason = piece.unpriced.get(unit)
-        row.append(0 if reason is None else NO_RATE if reason.startswith("no_rate") else NO_TIER)
+        if unit in shape.whys:
+            reason = piece.unpriced.get(unit)
+            row.append(0 if reason is None else NO_RATE if reason.startswith("no_rate") else NO_TIER)
         price = piece.prices.get(unit)
         for kind in kinds(unit, shape):
             row += [0, 1] if price is None else getattr(price, kind)

@@ -31,6 +31,8 @@ _TURN = "LOCK TABLE heads IN SHARE ROW EXCLUSIVE MODE"
 # A host that went away without a word is found out in as long.
 _LINK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 
+_BY_QUERY = "planner_by_query"
+
 Result = TypeVar("Result")
 Connection = sa.Connection
 """An open transaction, as flows hand it from one store module to the next."""
@@ -47,6 +49,11 @@ class Store:
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database."""
         return self.engine.dialect.name == "sqlite"
+
+    @property
+    def by_query(self) -> bool:
+        """Whether files are rated where they lie by queries, where that can be done."""
+        return rates_by_query(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -117,8 +124,18 @@ def _shut(error: sa.exc.DatabaseError) -> bool:
     return not _SHUT.isdisjoint(states)
 
 
-def open_store(url: str, *, create: bool = False) -> Store:
+def rates_by_query(asked: sa.Engine | sa.Connection) -> bool:
+    """Tell the same of whatever is at hand; see `Store.by_query`."""
+    return bool(asked.get_execution_options().get(_BY_QUERY, True))
+
+
+def open_store(url: str, *, create: bool = False, by_query: bool = True) -> Store:
     """Open a database by URL: ``sqlite:///file`` or ``postgresql://…``.
+
+    Args:
+        url: where it is.
+        create: also where there is none yet.
+        by_query: see `Store.by_query`.
 
     Raises:
         NotFound: the SQLite file does not exist and ``create`` was not asked: an empty database where a
@@ -133,11 +150,12 @@ def open_store(url: str, *, create: bool = False) -> Store:
         path = Path(made.database or "")
         if not create and not path.is_file():
             raise NotFound("database", path.name)
-        return Store(_sqlite(made), url)
+        return Store(_sqlite(made, {_BY_QUERY: by_query}), url)
     if made.get_backend_name() == "postgresql":
         engine = sa.create_engine(
             made.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
+            execution_options={_BY_QUERY: by_query},
             connect_args={"connect_timeout": 5, "options": _POSTGRESQL, **_LINK},
         )
         sa.event.listen(engine, "do_connect", _bounded)
@@ -149,9 +167,11 @@ def _bounded(_dialect: object, _record: object, arguments: list[Any], options: d
     return Bounded.connect(*arguments, **options)
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
+def _sqlite(url: sa.URL, options: dict[str, bool]) -> sa.Engine:
     # A writer waits its turn for the file; the driver's own transactions are off, ours begin below.
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, execution_options=options
+    )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine

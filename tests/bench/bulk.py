@@ -106,9 +106,9 @@ def main() -> None:
     if options.rate:
         print(json.dumps(rated(options.rate[0], Path(options.rate[1]))))
         return
-    loop = looped()
-    print(f"a loop over genai-prices           {loop:12,.0f} rows/s")
-    peaks = []
+    # The loop runs before and after each file: machines that are shared are not always as fast.
+    loops, peaks = [looped()], list[float]()
+    print(f"a loop over genai-prices           {loops[0]:12,.0f} rows/s")
     with tempfile.TemporaryDirectory() as folder:
         url = books(Path(folder) / "planner.sqlite3")
         for rows in options.rows:
@@ -117,11 +117,13 @@ def main() -> None:
             command = [sys.executable, "-m", "tests.bench.bulk", "--rate", url, str(path)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             path.unlink()
-            speed = found["rows"] / found["seconds"]
+            loops.append(looped())
+            speed, loop = found["rows"] / found["seconds"], (loops[-2] + loops[-1]) / 2
             peaks.append(found["peak_mib"])
             print(
-                f"{rows:11,} rows rated in place    {speed:12,.0f} rows/s   {speed / loop:.0f}x the loop, target >="
-                f" 200x; {found['seconds']:.1f} s, {found['peak_mib']:.0f} MiB at most, {found['usd']} USD"
+                f"{rows:11,} rows rated in place    {speed:12,.0f} rows/s   {speed / loop:.0f}x the loop of"
+                f" {loop:,.0f}, target >= 200x; {found['seconds']:.1f} s, {found['peak_mib']:.0f} MiB at most,"
+                f" {found['usd']} USD"
             )
     print(f"memory, largest against smallest   {max(peaks) / min(peaks):12.2f} times   target <= 1.5")
 

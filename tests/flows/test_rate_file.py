@@ -6,13 +6,15 @@ import pytest
 import sqlalchemy as sa
 
 from planner.core.errors import Conflict, InvalidInput
+from planner.flows import import_file, rating_in_place
+from planner.flows import rate_file as rating
 from planner.flows.import_file import Import
 from planner.flows.import_in_place import import_in_place
 from planner.flows.rate_file import Asked, rate_file
 from planner.ledger.bulk_file import BulkFile
 from planner.ledger.format import Given
 from planner.store import tables as t
-from planner.store.engine import Store
+from planner.store.engine import Store, open_store
 from tests.bulk_books import MAPPING, row, usual, written
 from tests.ledger_books import NOON, total
 
@@ -62,6 +64,22 @@ def test_a_row_that_cannot_be_read_stops_it_or_is_left_out(books: Store, tmp_pat
     assert found["stopped"] is strict
     assert found["outcomes"] == ({} if strict else {"rated": 2})
     assert (found["total"] is None) is strict
+
+
+def test_row_by_row_where_the_settings_say_so(books: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No query is made then, and what is shown and booked is the same."""
+    path = written(tmp_path / "log.csv", usual())
+    found = rate_file(books, asked(path, "plan", "month"))
+    for module in (rating, import_file, rating_in_place):
+        monkeypatch.setattr(module, "opened_for_queries", lambda *_: pytest.fail("a query was made"))
+    by_rows = open_store(books.url, by_query=False)
+    assert rate_file(by_rows, asked(path, "plan", "month")) == found
+    import_in_place(
+        by_rows, Import(path=path, name="log.csv", words={"source": "log"}, mapping=MAPPING, format="mapping"),
+        now=lambda: NOON, by="test",
+    )  # fmt: skip
+    assert total(by_rows).rows == found["total"]["rows"]
+    by_rows.close()
 
 
 def test_a_row_that_is_refused_counts_once(books: Store, tmp_path: Path) -> None:

@@ -96,6 +96,20 @@ def test_moments_of_every_type(desk: Store, tmp_path: Path, kind: str, shift: in
     assert same(desk, path, mapping).rows == 1
 
 
+@pytest.mark.parametrize(("id_", "odd"), [
+    ("req-1", 0), ("it's \"quoted\"", 0), ("back\\slash", 0), ("~ !", 0), ("i" * 800, 0), ("i" * 801, 1), ("", 1),
+    ("é", 1), ("tab\t", 1), ("del\x7f", 1), ("line\n", 1), ("\xa0", 1),
+])  # fmt: skip
+def test_ids_whose_characters_can_be_seen_are_plain(desk: Store, tmp_path: Path, id_: str, odd: int) -> None:
+    """All others are looked at one by one, which refuses some and takes others."""
+    rows = [{"id": one, "offer": OFFER, "at": "2026-09-01T10:00:00Z", "input": 5} for one in (id_, "other")]
+    path = parquet(tmp_path / "log.parquet", rows, dict.fromkeys(COLUMNS, "VARCHAR"))
+    same(desk, path, MAPPING)
+    with opened_for_queries(path, "mapping", Given(source="log", mapping=MAPPING)) as file:
+        file.survey()
+        assert len(list(file.odd().rows())) == odd
+
+
 @pytest.mark.parametrize(("form", "ticks"), [("epoch_s", 1), ("epoch_ms", 1_000), ("epoch_ns", 10**9)])
 @pytest.mark.parametrize("kind", ["BIGINT", "VARCHAR"])
 def test_ticks(desk: Store, tmp_path: Path, form: str, ticks: int, kind: str) -> None:
