@@ -7,7 +7,7 @@ besides.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -97,18 +97,24 @@ def rate(
         InvalidInput: the file cannot be read, or tells of revenue.
     """
     if rates_by_query(connection) and rows_max is None and tell is None and rows.stream.role is Role.LEDGER:
+        held: list[tuple[int, Posting]] = []
         with suppress(NotPlain):
-            counting = _Counting(connection, rows, refuse, book)
-            if file is not None:
-                return _by_query(connection, rows, counting, file, grain)
+            # Whoever is told is told at the end: until then it may turn out that rows are better read one by one.
+            keep = None if book is None else lambda slot, posting: held.append((slot, posting))
+            counting = _Counting(connection, rows, refuse, keep)
             size = rows.path.stat().st_size
 
             def told(share: float) -> None:
                 bulk.stay(connection)
                 progress(int(size * share))
 
-            with opened_for_queries(rows.path, rows.format, rows.given, told) as opened:
-                return _by_query(connection, rows, counting, opened, grain)
+            opening = nullcontext(file) if file else opened_for_queries(rows.path, rows.format, rows.given, told)
+            with opening as opened:
+                rating = _by_query(connection, rows, counting, opened, grain)
+            if book is not None:
+                for slot, posting in held:
+                    book(slot, posting)
+            return rating
     counting = _Counting(connection, rows, refuse, book, tell)
     return _row_by_row(connection, rows, counting, reading.open_file(rows.path, progress), rows_max)
 

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import IO
 
 from planner.core.errors import InvalidInput
 from planner.ledger.format import Refused, Row
@@ -14,8 +15,9 @@ COLUMNS_MAX = 1_000
 _BOM = b"\xef\xbb\xbf"
 _TOO_LONG = f"longer than {ROW_BYTES_MAX} bytes"
 _BLANK = (b"\n\n", b"\n\r", b"\n ", b"\n\t", b"\n\v", b"\n\f")
-# A quote that begins a cell behind blanks, or ends one before them; within a quoted text each stands there twice.
-_LOOSE = re.compile(rb'(?:^|,) +(?:(?:"")*"(?!")|(?:"")+ *(?=,|\r|\n|$))|(?<!")(?:"")*" +(?=,|\r|\n|$)')
+# A quote that begins a cell behind blanks (within a quoted text it stands there twice), and one that ends before them.
+_OPENS_LATE = re.compile(rb', +(?:(?:"")*"(?!")|(?:"")+ *(?=[,\r\n]|$))')
+_CLOSES_EARLY = re.compile(rb'" +(?=[,\r\n]|$)')
 _REST = "it and everything after it is not read"
 
 # The reader's own limit is one for the whole process and smaller than a row may be; a longer row never gets to it.
@@ -109,23 +111,33 @@ def count_rows(file: CsvFile) -> int | None:
     if plain is not None:
         return plain
     found = -1
-    with file.source.silent().opened() as stream:
-        for line in lines(stream, quotes=True):
-            found += 1
-            if line.text is None or not line.closed or not _unmistakable(line.text, len(file.columns)):
-                return None
+    try:
+        with file.source.silent().opened() as stream:
+            for cells in csv.reader(_unmistakable(stream), strict=True):
+                found += 1
+                if len(cells) != len(file.columns):
+                    return None
+    except csv.Error:
+        return None
     return found
 
 
-def _unmistakable(text: bytes, columns: int) -> bool:
-    """Tell whether every reader takes a row alike: some allow blanks around quotes, NULs, and returns alone."""
-    bare = text.rstrip(b"\r\n")
-    if not bare.endswith(b",") and not any(sign in bare for sign in (b'"', b"\r", b"\0")):
-        return True
-    try:
-        return len(_cells(text)) == columns and _LOOSE.search(text) is None
-    except (csv.Error, InvalidInput):
-        return False
+def _unmistakable(stream: IO[bytes]) -> Iterator[str]:
+    """Yield the rows of a stream that every reader takes alike: some allow blanks around quotes, NULs, and no end.
+
+    Raises:
+        csv.Error: another one, or one that is not UTF-8.
+    """
+    for line in lines(stream, quotes=True):
+        text = line.text
+        if text is None or not line.closed or b"\0" in text:
+            raise csv.Error
+        if (b' "' in text and _OPENS_LATE.search(b"," + text)) or (b'" ' in text and _CLOSES_EARLY.search(text)):
+            raise csv.Error
+        try:
+            yield text.decode("utf-8")
+        except UnicodeDecodeError:
+            raise csv.Error from None
 
 
 def _count_plain(file: CsvFile) -> int | None:

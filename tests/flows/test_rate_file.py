@@ -11,6 +11,7 @@ from planner.flows import rate_file as rating
 from planner.flows.import_file import Import
 from planner.flows.import_in_place import import_in_place
 from planner.flows.rate_file import Asked, rate_file
+from planner.ledger.bulk_file import BulkFile
 from planner.ledger.format import Given
 from planner.store import tables as t
 from planner.store.engine import Store, open_store
@@ -104,6 +105,16 @@ def test_a_file_that_grows_while_it_is_read_is_refused(books: Store, tmp_path: P
 
     with pytest.raises(Conflict, match="changed while it was read"):
         rate_file(books, asked(path), grow)
+
+
+def test_rows_told_by_a_query_that_fails_in_the_end_do_not_count_twice(
+    books: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a query came to is forgotten where it turns out that not every row was rated once; then rows are read."""
+    path = written(tmp_path / "log.csv", usual())
+    expected = rate_file(books, asked(path))
+    monkeypatch.setattr(BulkFile, "plain_rows", lambda _: 119)
+    assert rate_file(books, asked(path)) == expected
 
 
 def test_heads_are_those_things_are_booked_under(tmp_path: Path) -> None:
