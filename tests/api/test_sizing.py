@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import pytest
@@ -198,6 +199,14 @@ def test_a_quota_rests_on_the_plan_and_its_recommended_offer(client: TestClient)
     assert found["budget_usd"] == "4.12"
     assert "differently once a cap moves" in found["notes"][0]
     assert {"revision", "policy_version", "stale", "valid_until"} <= found.keys()
+
+
+def test_what_is_used_beyond_a_quota_keeps_the_margin_too(client: TestClient) -> None:
+    """A million tokens cost c, the margin is 70 % and payments take 2.9 %: c / 0.271, rounded up to 1e-4 USD."""
+    found = simulated(client)
+    choice = client.get("/v1/plans/pro/tasks/chat/recommendation").json()["choice"]
+    floor_usd = Fraction(choice["cost_usd"]) / 3_050 * 10**6 / Fraction("0.271")
+    assert Fraction(found["overage_usd_per_mtok"]) == Fraction(ceil(floor_usd * 10**4), 10**4)
 
 
 def test_rules_are_ordered_by_what_they_risk(client: TestClient) -> None:

@@ -63,7 +63,14 @@ def test_quotas_are_printed_rule_by_rule(tmp_path: Path) -> None:
     """A log-normal spread, a power law nobody of which reaches the budget, and a file of what customers used."""
     said = run(f"{QUOTA} --median-tokens 50000000 --sigma 2.3").stdout
     assert said.startswith("quota of pro/chat per customer and period, 10000 subscribers")
-    for words in ("worst_case", "USD/customer", "recommend  ", "budget     4.12 USD", "differently once a cap moves"):
+    for words in (
+        "worst_case",
+        "USD/customer",
+        "recommend  ",
+        "overage    at least ",
+        "budget     4.12 USD",
+        "differently once a cap moves",
+    ):
         assert words in said
     found = answered(f"{QUOTA} --minimum-tokens 1000 --exponent 1.5")
     assert found["recommended_quota_tokens"] is None
