@@ -27,6 +27,7 @@ KINDS = (
     "plan_without_offer",
     "terms_expiring",
     "terms_expired",
+    "budget_reached",
 )
 ALERTS_PER_MESSAGE = 100
 FAN_OUT_MAX = 20_000
