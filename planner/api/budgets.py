@@ -12,7 +12,7 @@ from planner.api.guard import GuardedRoute, now_of
 from planner.api.problem import documented
 from planner.api.writing import by, tagged, written
 from planner.core import errors
-from planner.core.budget import ALL_PLANS, PERCENT_MAX, THRESHOLDS, THRESHOLDS_MAX
+from planner.core.budget import ALL_PLANS, PERCENT_MAX, THRESHOLDS_MAX, THRESHOLDS_PERCENT
 from planner.flows import budget as flow
 
 router = APIRouter(prefix="/v1", tags=["finance"], route_class=GuardedRoute)
@@ -31,7 +31,7 @@ class BudgetIn(DecisionIn):
     amount_usd: Annotated[UsdText, Field(gt=0)]
     from_month: _Month = None
     thresholds_percent: Annotated[list[_Percent], Field(min_length=1, max_length=THRESHOLDS_MAX)] = Field(
-        default_factory=lambda: list(THRESHOLDS)
+        default_factory=lambda: list(THRESHOLDS_PERCENT)
     )
 
 
@@ -45,8 +45,9 @@ class BudgetEndIn(DecisionIn):
 def get_budgets(request: Request) -> Response:
     """List budgets with what is spent of each this month, and of which thresholds somebody was told.
 
-    ``plan`` null is all plans together, and counts the use of no plan as well. Where ``unpriced_rows`` is not 0,
-    ``spent_usd`` and ``share`` are what they are at least.
+    ``plan`` null is all plans together, and counts the use of no plan as well. ``spent_usd`` is the token cost of the
+    month as the cost report has it; where ``bounds`` is not null, it is at least that. ``expected_usd`` is what the
+    month is expected to end at, null below 14 whole days of history.
     """
     with request.app.state.store.read() as connection:
         document = flow.listed(connection, now_of(request))
@@ -66,12 +67,12 @@ _BUDGET = {"amount_usd": "500", "from_month": "2026-12", "thresholds_percent": [
 
 @router.put("/budgets/{plan}", responses=_REFUSALS, openapi_extra=described(BudgetIn, _BUDGET))
 def put_budget(request: Request, plan: _Plan, body: Annotated[BudgetIn, Depends(body_of(BudgetIn))]) -> Response:
-    """Set the budget of a plan from a month on; the thresholds of another amount are told anew."""
+    """Set the budget of a plan from a month on; thresholds of another amount are told anew where they are reached."""
     who, percents = by(request, body.reason), body.thresholds_percent
     return written(
         request,
         body.model_dump(mode="json"),
-        lambda connection: flow.put(connection, plan, body.from_month, body.amount_usd, percents, who),
+        lambda connection: flow.set_budget(connection, plan, body.from_month, body.amount_usd, percents, who),
     )
 
 
@@ -81,4 +82,6 @@ def delete_budget(
 ) -> Response:
     """Let a plan have no budget from a month on; of months that are over it stays on record."""
     who = by(request, body.reason)
-    return written(request, body.model_dump(), lambda connection: flow.end(connection, plan, body.from_month, who))
+    return written(
+        request, body.model_dump(), lambda connection: flow.end_budget(connection, plan, body.from_month, who)
+    )

@@ -1,90 +1,110 @@
-"""Budgets by plan: set, ended, held against what tokens cost this month, and told of when a threshold is reached."""
+"""Budgets by plan: set, ended, held against what tokens cost in a month, and told of when a threshold is reached.
+
+What is spent is the token cost of the cost and margin reports of that month as they are unless told otherwise: rated,
+else as who bills it reported it, by when it was booked. So what comes to light of a month after it was closed counts
+against the budget of the month it is booked in, and of no other. Commitments are no part of it.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from planner.core.budget import ALL_PLANS, Budget, holding, thresholds_of
+from planner.core.budget import ALL_PLANS, Budget, Holding, Reached, holding, thresholds_of
 from planner.core.errors import InvalidInput, NotFound
-from planner.core.money import pico_text, plain, ratio_text
+from planner.core.forecast import Forecast
+from planner.core.money import floor_text, pico_text, plain, ratio_text
 from planner.core.periods import Window, period_bounds, period_of
 from planner.core.statement import Statement
+from planner.flows import forecast
 from planner.flows.cost_basis import BEST, basis_of, billed
 from planner.flows.rebook import behind
 from planner.flows.second import By
-from planner.store import alerts, audit, budgets, plans, report_sums
+from planner.store import alerts, audit, budgets, periods, plans, report_sums
 from planner.store.engine import Connection
 from planner.store.json_text import time_text
-from planner.store.report_sums import USAGE, Asked
+from planner.store.report_sums import BOOKED, Asked
 from planner.store.revision import bump
 
 Shape = dict[str, Any]
 
-REACHED = "budget_reached"
-_NONE = Decimal(0)
+REACHED, FORECAST = "budget_reached", "budget_forecast"
+_PICO_PLACES = 12
 _Spent = Mapping[tuple[str, str | None], Statement]
 """What tokens cost, by month and plan; None is all use together, also that of no plan."""
 
 
-def put(
-    connection: Connection, plan: str, from_month: str | None, amount_usd: Decimal, thresholds: Iterable[int], by: By
+def set_budget(
+    connection: Connection, plan: str, from_month: str | None, amount_usd: Decimal, percents: Iterable[int], by: By
 ) -> Shape:
     """Let a budget hold from a month on, the running one by default, until another one that is on record begins.
 
-    What says the same as the budget that holds then changes nothing, so that nothing is told a second time.
+    Where the budget that holds then says the same already, nothing is written.
 
     Args:
         connection: one write.
         plan: the id of a plan, or `ALL_PLANS`.
         from_month: a month of UTC that is not over, such as ``2026-11``.
         amount_usd: above 0.
-        thresholds: percents of the amount to tell of.
+        percents: of the amount, to tell of.
         by: who sets it, when and why.
 
     Raises:
         NotFound: there never was such a plan.
         InvalidInput: no amount, no month that may be, or no thresholds.
     """
-    whose, month, percents = _whose(plan), _month(from_month, by.at), thresholds_of(thresholds)
+    whose, month, thresholds = _whose(plan), _month(from_month, by.at), thresholds_of(percents)
     if amount_usd <= 0:
         raise InvalidInput("amount_usd", "more than 0 is needed; a budget is taken away by ending it")
     if whose is not None and whose not in plans.ever_written(connection):
         raise NotFound("plan", whose)
-    live = [one for one in budgets.live(connection) if one.plan == whose]
-    before = next(iter(holding(live, month)), None)
-    if before is not None and (before.amount_usd, before.thresholds) == (amount_usd, percents):
-        return {"plan": whose, "changed": False, **_terms(before)}
-    budgets.close(connection, [one.id for one in live if one.from_month == month], by.at)
-    budgets.add(connection, whose, month, amount_usd, percents, at=by.at, actor=by.actor)
-    after = {"from_month": month, "amount_usd": plain(amount_usd), "thresholds_percent": list(percents)}
-    _audit(connection, "set", plan, None if before is None else _terms(before), after, by)
-    return {"plan": whose, "changed": True, **after}
+    live = _of(connection, whose)
+    before = [one.budget for one in holding(live, month)]
+    new = Budget(
+        plan=whose, from_month=month, amount_usd=amount_usd, thresholds_percent=thresholds, recorded_from=by.at,
+        recorded_by=by.actor,
+    )  # fmt: skip
+    if any((one.amount_usd, one.thresholds_percent) == (amount_usd, thresholds) for one in before):
+        return {"plan": whose, "changed": False, **_terms(before[0])}
+    budgets.close(connection, whose, [month], by.at)
+    budgets.add(connection, new)
+    _record(connection, "set", plan, before, _terms(new), by)
+    return {"plan": whose, "changed": True, **_terms(new)}
 
 
-def end(connection: Connection, plan: str, from_month: str | None, by: By) -> Shape:
-    """Let a plan have no budget from a month on, the running one by default; later ones are off the record too.
+def end_budget(connection: Connection, plan: str, from_month: str | None, by: By) -> Shape:
+    """Let a plan have no budget from a month on, the running one by default; later ones are taken off the record.
 
     Raises:
         NotFound: it has none from then on.
         InvalidInput: no month that may be.
     """
     whose, month = _whose(plan), _month(from_month, by.at)
-    live = [one for one in budgets.live(connection) if one.plan == whose]
+    live = _of(connection, whose)
+    earlier = [one.budget for one in holding([one for one in live if one.from_month < month], month)]
     later = [one for one in live if one.from_month >= month]
-    stays = [one for one in live if one.from_month < month]
-    before = [*holding(stays, month), *(one for one in later if one.amount_usd)]
-    if not before:
+    # A budget that is ended by a row of the very month does not go on into it.
+    begins = any(one.from_month == month for one in later)
+    ended = [*(() if begins else earlier), *(one for one in later if one.amount_usd is not None)]
+    if not ended:
         raise NotFound("budget", plan)
-    budgets.close(connection, [one.id for one in later], by.at)
-    for one in holding(stays, month):
-        budgets.add(connection, whose, month, _NONE, one.thresholds, at=by.at, actor=by.actor)
-    _audit(connection, "end", plan, [_terms(one) for one in before], None, by)
+    budgets.close(connection, whose, [one.from_month for one in later], by.at)
+    if earlier:
+        none = Budget(
+            plan=whose, from_month=month, amount_usd=None, thresholds_percent=(), recorded_from=by.at,
+            recorded_by=by.actor,
+        )  # fmt: skip
+        budgets.add(connection, none)
+    _record(connection, "end", plan, ended, None, by)
     return {"plan": whose, "ended_from_month": month}
 
 
 def _whose(plan: str) -> str | None:
     return None if plan == ALL_PLANS else plan
+
+
+def _of(connection: Connection, plan: str | None) -> list[Budget]:
+    return [one for one in budgets.live(connection) if one.plan == plan]
 
 
 def _month(sent: str | None, at: datetime) -> str:
@@ -97,19 +117,24 @@ def _month(sent: str | None, at: datetime) -> str:
     except InvalidInput as error:
         raise InvalidInput("from_month", error.problem) from None
     if sent < running:
-        raise InvalidInput("from_month", "a month that is not over is needed")
+        raise InvalidInput("from_month", f"a month that is not over is needed: {running} or a later one")
     return sent
 
 
 def _terms(one: Budget) -> Shape:
-    amount = plain(one.amount_usd) if one.amount_usd else None
-    return {"from_month": one.from_month, "amount_usd": amount, "thresholds_percent": list(one.thresholds)}
+    return {
+        "from_month": one.from_month,
+        "amount_usd": None if one.amount_usd is None else plain(one.amount_usd),
+        "thresholds_percent": list(one.thresholds_percent),
+    }
 
 
-def _audit(connection: Connection, action: str, plan: str, before: Any, after: Any, by: By) -> None:  # noqa: ANN401  # JSON
+def _record(
+    connection: Connection, verb: str, plan: str, before: Sequence[Budget], after: Shape | None, by: By
+) -> None:
     audit.record(
-        connection, at=by.at, actor=by.actor, action=f"budget.{action}", subject=f"budget {plan}", before=before,
-        after=after, reason=by.reason,
+        connection, at=by.at, actor=by.actor, action=f"budget.{verb}", subject=f"budget {plan}",
+        before=[_terms(one) for one in before], after=after, reason=by.reason,
     )  # fmt: skip
     bump(connection, policy=True)
 
@@ -117,43 +142,47 @@ def _audit(connection: Connection, action: str, plan: str, before: Any, after: A
 def listed(connection: Connection, at: datetime) -> Shape:
     """Return every budget that holds or is to hold, with what is spent of it in the month of a moment.
 
-    ``spent_usd`` is at least what tokens cost where ``coverage`` is below 1 or rows are unpriced.
+    Where ``bounds`` is not null, ``spent_usd``, ``share`` and ``expected_usd`` are what they are at least.
     """
     live, month = budgets.live(connection), period_of(at)
-    spent, told = _spent(connection, [month]), _told(connection)
-    held = {one.plan: one for one in holding(live, month)}
-    later: dict[str | None, list[Budget]] = {}
-    for one in sorted(live, key=lambda budget: budget.from_month):
-        if one.from_month > month:
-            later.setdefault(one.plan, []).append(one)
+    spent = _spent(connection, [month])
+    held = {one.budget.plan: one for one in holding(live, month)}
+    later = [one for one in live if one.from_month > month]
+    plans_ = sorted({*held, *(one.plan for one in later)}, key=lambda plan: plan or "")
+    sums = {plan: spent.get((month, plan), Statement()) for plan in plans_}
+    ends = forecast.month_ends(connection, at, {plan: sums[plan].low for plan in held})
+    told = _told(connection, month)
     return {
         "month": month,
         "items": [
             {
                 "plan": plan,
-                "month": month,
-                **_holds(held.get(plan), spent.get((month, plan), Statement()), month, told),
-                "later": [_terms(one) for one in later.get(plan, ())],
+                **_state(held.get(plan), sums[plan], ends.get(plan), told),
+                "later": [_terms(one) for one in later if one.plan == plan],
             }
-            for plan in sorted(held.keys() | later.keys(), key=lambda plan: plan or "")
+            for plan in plans_
         ],
         "pending_work": behind(connection),
         "next_cursor": None,
     }
 
 
-def _holds(one: Budget | None, sums: Statement, month: str, told: frozenset[tuple[int, str, int]]) -> Shape:
-    """Write the budget that holds, if any does, with what is spent."""
-    terms: Shape = {"from_month": None, "amount_usd": None, "thresholds_percent": []} if one is None else _terms(one)
+def _state(one: Holding | None, sums: Statement, end: Forecast | None, told: frozenset[Reached]) -> Shape:
+    """Write the budget that holds, if any does, and what is spent of it."""
+    figures = _figures(sums)
+    if one is None:
+        nothing = ("from_month", "amount_usd", "share", "left_usd", "expected_usd", "recorded_from", "recorded_by")
+        return {**dict.fromkeys(nothing), "thresholds_percent": [], "told_percent": [], **figures}
+    mine = {reached.percent for reached in told if reached[:3] == (one.budget.plan, one.month, one.amount_usd)}
     return {
-        **terms,
-        **_figures(sums),
-        "share": None if one is None else ratio_text(one.share(sums.low)),
-        "told_percent": [
-            percent for percent in terms["thresholds_percent"] if one is not None and (one.id, month, percent) in told
-        ],
-        "recorded_from": None if one is None else time_text(one.recorded_from),
-        "recorded_by": None if one is None else one.recorded_by,
+        **_terms(one.budget),
+        **figures,
+        "share": ratio_text(one.share(sums.low)),
+        "left_usd": floor_text(one.left(sums.low), _PICO_PLACES),
+        "expected_usd": None if end is None else pico_text(end.expected),
+        "told_percent": [percent for percent in one.budget.thresholds_percent if percent in mine],
+        "recorded_from": time_text(one.budget.recorded_from),
+        "recorded_by": one.budget.recorded_by,
     }
 
 
@@ -162,6 +191,7 @@ def _figures(sums: Statement) -> Shape:
         "spent_usd": pico_text(sums.low),
         "coverage": ratio_text(sums.coverage),
         "unpriced_rows": sums.unpriced_rows,
+        "bounds": sums.bounds(paid_for=False),
     }
 
 
@@ -171,49 +201,83 @@ def one_of(connection: Connection, plan: str, at: datetime) -> Shape:
     Raises:
         NotFound: it has none, and none is to come.
     """
-    whose = _whose(plan)
-    for item in listed(connection, at)["items"]:
-        if item["plan"] == whose:
-            return dict(item)
+    document = listed(connection, at)
+    for item in document["items"]:
+        if item["plan"] == _whose(plan):
+            return {"month": document["month"], **item, "pending_work": document["pending_work"]}
     raise NotFound("budget", plan)
 
 
 def check(connection: Connection, at: datetime) -> int:
-    """Write an alert for every threshold that is reached, once for each budget, month and threshold; return how many.
+    """Write alerts of what is news of any budget; return how many.
 
-    The month before is looked at as well: its last use is often heard of after it has ended.
+    Each threshold that is reached is told once for a plan, month and amount, and once that the running month is
+    expected to end above the amount. The month before counts while it is open: its last use is often heard of late.
     """
-    live, running = budgets.live(connection), period_of(at)
-    months = [period_of(period_bounds(running)[0] - timedelta(seconds=1)), running]
-    held = [(month, one) for month in months for one in holding(live, month)]
+    running = period_of(at)
+    shut, last = periods.closed(connection), period_of(period_bounds(running)[0] - timedelta(days=1))
+    months = [month for month in (last, running) if month not in shut]
+    live = budgets.live(connection)
+    held = [one for month in months for one in holding(live, month)]
     if not held:
         return 0
-    spent, told, count = _spent(connection, months), _told(connection), 0
-    for month, one in held:
-        sums = spent.get((month, one.plan), Statement())
-        for percent in one.reached(sums.low):
-            if (one.id, month, percent) in told:
-                continue
-            facts = {
-                "budget": one.id, "plan": one.plan, "month": month, "threshold_percent": percent,
-                "budget_usd": plain(one.amount_usd), **_figures(sums),
-            }  # fmt: skip
-            alerts.add(connection, at, REACHED, one.plan or "all plans", facts, None)
+    spent, told, count = _spent(connection, months), _told(connection, last), 0
+    for one in held:
+        sums = spent.get((one.month, one.budget.plan), Statement())
+        for news in one.news(sums.low, told):
+            _tell(connection, at, REACHED, one, {"threshold_percent": news.percent}, sums)
             count += 1
-    return count
+    return count + _check_forecast(connection, at, [one for one in held if one.month == running], spent)
 
 
-def _told(connection: Connection) -> frozenset[tuple[int, str, int]]:
-    """Return the budget, month and threshold of every alert there was."""
+def _check_forecast(connection: Connection, at: datetime, held: Sequence[Holding], spent: _Spent) -> int:
+    """Tell of the budgets that are expected to be exceeded; of those that are used up already it is no news."""
+    told = {
+        (facts["plan"], facts["month"], Decimal(facts["budget_usd"]))
+        for facts in _facts_of(connection, FORECAST, period_of(at))
+    }
+    sums = {one.budget.plan: spent.get((one.month, one.budget.plan), Statement()) for one in held}
+    open_ = [
+        one
+        for one in held
+        if (one.budget.plan, one.month, one.amount_usd) not in told and one.share(sums[one.budget.plan].low) < 1
+    ]
+    ends = forecast.month_ends(connection, at, {one.budget.plan: sums[one.budget.plan].low for one in open_})
+    over = [one for one in open_ if one.budget.plan in ends and one.share(ends[one.budget.plan].expected) > 1]
+    for one in over:
+        end = ends[one.budget.plan]
+        facts = {
+            "expected_usd": pico_text(end.expected),
+            "expected_low_80_usd": pico_text(end.within_80.low),
+            "expected_high_80_usd": pico_text(end.within_80.high),
+        }
+        _tell(connection, at, FORECAST, one, facts, sums[one.budget.plan])
+    return len(over)
+
+
+def _tell(connection: Connection, at: datetime, kind: str, one: Holding, more: Shape, sums: Statement) -> None:
+    plan = one.budget.plan
+    facts = {"plan": plan, "month": one.month, **more, "budget_usd": plain(one.amount_usd), **_figures(sums)}
+    alerts.add(connection, at, kind, plan or "all plans", facts, None)
+
+
+def _told(connection: Connection, since: str) -> frozenset[Reached]:
+    """Return the thresholds that were told of the months from one on."""
     return frozenset(
-        (facts["budget"], facts["month"], facts["threshold_percent"]) for facts in alerts.facts_of(connection, REACHED)
+        Reached(facts["plan"], facts["month"], Decimal(facts["budget_usd"]), facts["threshold_percent"])
+        for facts in _facts_of(connection, REACHED, since)
     )
 
 
+def _facts_of(connection: Connection, kind: str, since: str) -> list[Shape]:
+    # Nobody was told of a month before it began.
+    return alerts.facts_of(connection, kind, period_bounds(since)[0])
+
+
 def _spent(connection: Connection, months: Sequence[str]) -> _Spent:
-    """Sum up what the use of these months, which follow each other, cost: rated, else as who bills it reported it."""
+    """Sum up what tokens cost in months that follow each other."""
     windows = [Window(month, *period_bounds(month)) for month in months]
-    asked = Asked(windows=windows, heads=("plan", "cost_basis", "stated_by"), basis=USAGE)
+    asked = Asked(windows=windows, heads=("plan", "cost_basis", "stated_by"), basis=BOOKED)
     found: dict[tuple[str, str | None], Statement] = {}
     for (number, (plan, best, stated_by)), measures in report_sums.facts(connection, asked).items():
         reported = billed(stated_by)
