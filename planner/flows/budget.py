@@ -58,14 +58,13 @@ def set_budget(
         raise InvalidInput("amount_usd", "more than 0 is needed; a budget is taken away by ending it")
     if whose is not None and whose not in plans.ever_written(connection):
         raise NotFound("plan", whose)
-    live = _of(connection, whose)
-    before = [one.budget for one in holding(live, month)]
+    before = next((_terms(one.budget) for one in holding(_of(connection, whose), month)), None)
     new = Budget(
         plan=whose, from_month=month, amount_usd=amount_usd, thresholds_percent=thresholds, recorded_from=by.at,
         recorded_by=by.actor,
     )  # fmt: skip
-    if any((one.amount_usd, one.thresholds_percent) == (amount_usd, thresholds) for one in before):
-        return {"plan": whose, "changed": False, **_terms(before[0])}
+    if before is not None and before == {**_terms(new), "from_month": before["from_month"]}:
+        return {"plan": whose, "changed": False, **before}
     budgets.close(connection, whose, [month], by.at)
     budgets.add(connection, new)
     _record(connection, "set", plan, before, _terms(new), by)
@@ -95,7 +94,7 @@ def end_budget(connection: Connection, plan: str, from_month: str | None, by: By
             recorded_by=by.actor,
         )  # fmt: skip
         budgets.add(connection, none)
-    _record(connection, "end", plan, ended, None, by)
+    _record(connection, "end", plan, [_terms(one) for one in ended], None, by)
     return {"plan": whose, "ended_from_month": month}
 
 
@@ -129,12 +128,10 @@ def _terms(one: Budget) -> Shape:
     }
 
 
-def _record(
-    connection: Connection, verb: str, plan: str, before: Sequence[Budget], after: Shape | None, by: By
-) -> None:
+def _record(connection: Connection, verb: str, plan: str, before: object, after: object, by: By) -> None:
     audit.record(
-        connection, at=by.at, actor=by.actor, action=f"budget.{verb}", subject=f"budget {plan}",
-        before=[_terms(one) for one in before], after=after, reason=by.reason,
+        connection, at=by.at, actor=by.actor, action=f"budget.{verb}", subject=f"budget {plan}", before=before,
+        after=after, reason=by.reason,
     )  # fmt: skip
     bump(connection, policy=True)
 

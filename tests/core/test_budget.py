@@ -79,11 +79,11 @@ def test_a_threshold_is_reached_at_the_very_digit(cost: int, reached: list[int])
     assert percents(held().reached(cost)) == reached
 
 
-def test_an_amount_that_no_binary_fraction_is_is_compared_exactly() -> None:
-    """7 % of 0.3 USD are 0.021 USD; as floats 0.021 / 0.3 * 100 is below 7."""
-    assert 0.021 / 0.3 * 100 < 7
-    assert percents(held("0.3", (7,)).reached(21 * PICO // 1000)) == [7]
-    assert percents(held("0.3", (7,)).reached(21 * PICO // 1000 - 1)) == []
+def test_an_amount_that_is_no_binary_fraction_is_compared_exactly() -> None:
+    """0.087 USD are 29 % of 0.3 USD; as floats they are a little less."""
+    assert 0.087 / 0.3 * 100 < 29
+    assert percents(held("0.3", (29,)).reached(87 * PICO // 1000)) == [29]
+    assert percents(held("0.3", (29,)).reached(87 * PICO // 1000 - 1)) == []
 
 
 def test_a_share_and_what_is_left_are_exact() -> None:
