@@ -80,15 +80,12 @@ def end_budget(connection: Connection, plan: str, from_month: str | None, by: By
     """
     whose, month = _whose(plan), _month(from_month, by.at)
     live = _of(connection, whose)
-    earlier = [one.budget for one in holding([one for one in live if one.from_month < month], month)]
-    later = [one for one in live if one.from_month >= month]
-    # A budget that is ended by a row of the very month does not go on into it.
-    begins = any(one.from_month == month for one in later)
-    ended = [*(() if begins else earlier), *(one for one in later if one.amount_usd is not None)]
+    to_come = [one for one in live if one.from_month > month and one.amount_usd is not None]
+    ended = [*(one.budget for one in holding(live, month)), *to_come]
     if not ended:
         raise NotFound("budget", plan)
-    budgets.close(connection, whose, [one.from_month for one in later], by.at)
-    if earlier:
+    budgets.close(connection, whose, [one.from_month for one in live if one.from_month >= month], by.at)
+    if holding([one for one in live if one.from_month < month], month):
         none = Budget(
             plan=whose, from_month=month, amount_usd=None, thresholds_percent=(), recorded_from=by.at,
             recorded_by=by.actor,

@@ -55,7 +55,7 @@ CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 
 
 def prepare(client: TestClient, store: Store, headers: dict[str, str]) -> None:
-    """Import a file, tell of a row of usage, close its month, register a customer, set a budget, commit to something."""
+    """Import a file, tell of a row of use, close its month, register a customer, set a budget, commit to something."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "usage.csv"
         path.write_text("id,at,offer,input\nm0,2026-08-10T12:00:00Z,self-hosted:gpus/a,10\n")

@@ -116,10 +116,10 @@ def test_what_is_spent_is_what_the_reports_say(sold: Store) -> None:
     close(sold, "2026-10")
     take(sold, event("late", OCTOBER, plan="pro", input_tokens=17))
     found = items(sold)
-    month = {"since": date(2026, 11, 1), "until": date(2026, 12, 1)}
+    question = Question(by=("plan",), since=date(2026, 11, 1), until=date(2026, 12, 1))
     with sold.read() as connection:
-        costs = cost_report(connection, Question(by=("plan",), **month), by_unit=False)
-        margins = margin_report(connection, Question(by=("plan",), **month))
+        costs = cost_report(connection, question, by_unit=False)
+        margins = margin_report(connection, question)
     for row in margins["rows"]:
         if row["plan"] in found:
             assert (found[row["plan"]]["spent_usd"], found[row["plan"]]["coverage"]) == (
@@ -345,7 +345,7 @@ def test_an_end_takes_what_was_to_come_along(sold: Store) -> None:
     say(sold, "7", month="2026-12")
     say(sold, "8", month="2027-02")
     assert end(sold, month="2026-12") == {"plan": "pro", "ended_from_month": "2026-12"}
-    later = [{"from_month": "2026-12", "amount_usd": None, "thresholds_percent": []}]
+    later: list[dict[str, Any]] = [{"from_month": "2026-12", "amount_usd": None, "thresholds_percent": []}]
     assert (items(sold)["pro"]["amount_usd"], items(sold)["pro"]["later"]) == ("6", later)
     for month in ("2026-12", "2027-05"):
         with pytest.raises(NotFound):
