@@ -46,8 +46,8 @@ def get_budgets(request: Request) -> Response:
     """List budgets with what is spent of each this month, and of which thresholds somebody was told.
 
     ``plan`` null is all plans together, and counts the use of no plan as well. ``spent_usd`` is the token cost of the
-    month as the cost report has it; where ``bounds`` is not null, it is at least that. ``expected_usd`` is what the
-    month is expected to end at, null below 14 whole days of history.
+    month as the cost report has it; where ``bounds`` is not null, it is at least that, and ``left_usd`` at most.
+    ``expected_usd`` is what the month is expected to end at, null below 14 whole days of history.
     """
     with request.app.state.store.read() as connection:
         document = flow.listed(connection, now_of(request))

@@ -39,7 +39,9 @@ def budgets_list(context: typer.Context, as_json: Json = False) -> None:
 
 @budgets.command("set")
 def budgets_set(
-    words: Annotated[list[str], typer.Argument(metavar="[PLAN] AMOUNT_USD", help="USD per month of UTC.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="[PLAN] AMOUNT_USD", help="The plan's id, and USD per month of UTC.")
+    ],
     reason: Reason,
     all_plans: AllPlans = False,
     from_month: Month = None,

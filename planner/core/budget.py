@@ -54,6 +54,16 @@ class Holding(NamedTuple):
     month: str
     amount_usd: Decimal
 
+    @property
+    def plan(self) -> str | None:
+        """Whose it is; None: of all use together."""
+        return self.budget.plan
+
+    @property
+    def key(self) -> tuple[str | None, str, Decimal]:
+        """What it is told of once: a plan, a month and an amount."""
+        return self.plan, self.month, self.amount_usd
+
     def share(self, cost: int) -> Fraction:
         """Return how much of the amount a cost is, in 1e-12 USD; 1 is all of it."""
         return Fraction(cost, PICO) / Fraction(self.amount_usd)
@@ -65,11 +75,7 @@ class Holding(NamedTuple):
     def reached(self, cost: int) -> list[Reached]:
         """Return the thresholds that a cost in 1e-12 USD reaches or passes, lowest first; nothing is rounded."""
         share = self.share(cost)
-        return [
-            Reached(self.budget.plan, self.month, self.amount_usd, percent)
-            for percent in self.budget.thresholds_percent
-            if share * 100 >= percent
-        ]
+        return [Reached(*self.key, percent) for percent in self.budget.thresholds_percent if share * 100 >= percent]
 
     def news(self, cost: int, told: Collection[Reached]) -> list[Reached]:
         """Return the thresholds that a cost reaches and that nobody was told of yet.

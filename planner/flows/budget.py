@@ -136,14 +136,15 @@ def _record(connection: Connection, verb: str, plan: str, before: object, after:
 def listed(connection: Connection, at: datetime) -> Shape:
     """Return every budget that holds or is to hold, with what is spent of it in the month of a moment.
 
-    Where ``bounds`` is not null, ``spent_usd``, ``share`` and ``expected_usd`` are what they are at least.
+    Where ``bounds`` is not null, ``spent_usd``, ``share`` and ``expected_usd`` are what they are at least, and
+    ``left_usd`` at most.
     """
     live, month = budgets.live(connection), period_of(at)
     spent = _spent(connection, [month])
-    held = {one.budget.plan: one for one in holding(live, month)}
+    held = {one.plan: one for one in holding(live, month)}
     later = [one for one in live if one.from_month > month]
-    plans_ = sorted({*held, *(one.plan for one in later)}, key=lambda plan: plan or "")
-    sums = {plan: spent.get((month, plan), Statement()) for plan in plans_}
+    shown = sorted({*held, *(one.plan for one in later)}, key=lambda plan: plan or "")
+    sums = {plan: spent.get((month, plan), Statement()) for plan in shown}
     ends = forecast.month_ends(connection, at, {plan: sums[plan].low for plan in held})
     told = _told(connection, month)
     return {
@@ -154,7 +155,7 @@ def listed(connection: Connection, at: datetime) -> Shape:
                 **_state(held.get(plan), sums[plan], ends.get(plan), told),
                 "later": [_terms(one) for one in later if one.plan == plan],
             }
-            for plan in plans_
+            for plan in shown
         ],
         "pending_work": behind(connection),
         "next_cursor": None,
@@ -167,14 +168,13 @@ def _state(one: Holding | None, sums: Statement, end: Forecast | None, told: fro
     if one is None:
         nothing = ("from_month", "amount_usd", "share", "left_usd", "expected_usd", "recorded_from", "recorded_by")
         return {**dict.fromkeys(nothing), "thresholds_percent": [], "told_percent": [], **figures}
-    mine = {reached.percent for reached in told if reached[:3] == (one.budget.plan, one.month, one.amount_usd)}
     return {
         **_terms(one.budget),
         **figures,
         "share": ratio_text(one.share(sums.low)),
         "left_usd": floor_text(one.left(sums.low), _PICO_PLACES),
         "expected_usd": None if end is None else pico_text(end.expected),
-        "told_percent": [percent for percent in one.budget.thresholds_percent if percent in mine],
+        "told_percent": [percent for percent in one.budget.thresholds_percent if Reached(*one.key, percent) in told],
         "recorded_from": time_text(one.budget.recorded_from),
         "recorded_by": one.budget.recorded_by,
     }
@@ -217,7 +217,7 @@ def check(connection: Connection, at: datetime) -> int:
         return 0
     spent, told, count = _spent(connection, months), _told(connection, last), 0
     for one in held:
-        sums = spent.get((one.month, one.budget.plan), Statement())
+        sums = _of_month(spent, one)
         for news in one.news(sums.low, told):
             _tell(connection, at, REACHED, one, {"threshold_percent": news.percent}, sums)
             count += 1
@@ -230,29 +230,22 @@ def _check_forecast(connection: Connection, at: datetime, held: Sequence[Holding
         (facts["plan"], facts["month"], Decimal(facts["budget_usd"]))
         for facts in _facts_of(connection, FORECAST, period_of(at))
     }
-    sums = {one.budget.plan: spent.get((one.month, one.budget.plan), Statement()) for one in held}
-    open_ = [
-        one
-        for one in held
-        if (one.budget.plan, one.month, one.amount_usd) not in told and one.share(sums[one.budget.plan].low) < 1
-    ]
-    ends = forecast.month_ends(connection, at, {one.budget.plan: sums[one.budget.plan].low for one in open_})
-    over = [one for one in open_ if one.budget.plan in ends and one.share(ends[one.budget.plan].expected) > 1]
-    for one in over:
-        end = ends[one.budget.plan]
+    left = {one.plan: one for one in held if one.key not in told and one.share(_of_month(spent, one).low) < 1}
+    ends = forecast.month_ends(connection, at, {plan: _of_month(spent, one).low for plan, one in left.items()})
+    over = [(left[plan], end) for plan, end in ends.items() if left[plan].share(end.expected) > 1]
+    for one, end in over:
         facts = {
             "expected_usd": pico_text(end.expected),
             "expected_low_80_usd": pico_text(end.within_80.low),
             "expected_high_80_usd": pico_text(end.within_80.high),
         }
-        _tell(connection, at, FORECAST, one, facts, sums[one.budget.plan])
+        _tell(connection, at, FORECAST, one, facts, _of_month(spent, one))
     return len(over)
 
 
 def _tell(connection: Connection, at: datetime, kind: str, one: Holding, more: Shape, sums: Statement) -> None:
-    plan = one.budget.plan
-    facts = {"plan": plan, "month": one.month, **more, "budget_usd": plain(one.amount_usd), **_figures(sums)}
-    alerts.add(connection, at, kind, plan or "all plans", facts, None)
+    facts = {"plan": one.plan, "month": one.month, **more, "budget_usd": plain(one.amount_usd), **_figures(sums)}
+    alerts.add(connection, at, kind, one.plan or "all plans", facts, None)
 
 
 def _told(connection: Connection, since: str) -> frozenset[Reached]:
@@ -266,6 +259,10 @@ def _told(connection: Connection, since: str) -> frozenset[Reached]:
 def _facts_of(connection: Connection, kind: str, since: str) -> list[Shape]:
     # Nobody was told of a month before it began.
     return alerts.facts_of(connection, kind, period_bounds(since)[0])
+
+
+def _of_month(spent: _Spent, one: Holding) -> Statement:
+    return spent.get((one.month, one.plan), Statement())
 
 
 def _spent(connection: Connection, months: Sequence[str]) -> _Spent:
