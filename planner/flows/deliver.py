@@ -154,8 +154,8 @@ def _text(told: Sequence[dict[str, Any]]) -> str:
 def remind(connection: Connection, at: datetime) -> int:
     """Write alerts that no change causes: prices that still wait, evidence that ends, silent sources, plans that moved.
 
-    Reports of vendors that cannot be pulled for long, and budgets that are used up or will be, are among them. A plan moves
-    without a publication when a dated price, a contract or evidence begins or ends. Returns how many.
+    Reports of vendors that cannot be pulled for long, and budgets that are used up or will be, are among them. A plan
+    moves without a publication when a dated price, a contract or evidence begins or ends. Returns how many.
     """
     # Compiling the catalogue needs numpy, which the commands that share this module need not wait for.
     from planner.flows import plans  # noqa: PLC0415
