@@ -17,6 +17,7 @@ from planner.cli import (
     affording,
     asking,
     bookkeeping,
+    budgeting,
     evidencing,
     exporting,
     importing,
@@ -42,8 +43,8 @@ KEY = "pk_adminkey_0123456789abcdefghijklmnopqrstuvwxyz"
 PATIENCE_SECONDS = 120
 # Those that ask the clock.
 MODULES = (
-    administering, affording, asking, bookkeeping, evidencing, exporting, importing, paths, probing, reporting, sizing,
-    weighing,
+    administering, affording, asking, bookkeeping, budgeting, evidencing, exporting, importing, paths, probing,
+    reporting, sizing, weighing,
 )  # fmt: skip
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
@@ -89,7 +90,7 @@ def test_programs_print_what_the_readme_says(
     assert capsys.readouterr().out == printed
 
 
-SESSION, BILLING, WHAT_IF, *_ = re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL)
+SESSION, BILLING, WHAT_IF, BUDGETS, *_ = re.findall(r"```shell-session\n(.*?)\n```", README, re.DOTALL)
 
 
 def steps(session: str) -> list[tuple[str, str]]:
@@ -139,6 +140,15 @@ def test_the_what_if_example_prints_what_the_readme_says() -> None:
     for command, _printed in steps(SESSION)[:3]:
         run(command)
     for command, printed in steps(WHAT_IF):
+        assert run(command) == printed
+
+
+@pytest.mark.usefixtures("finance")
+def test_the_budget_example_prints_what_the_readme_says() -> None:
+    """What the same month may cost, and what is spent of it."""
+    for command, _printed in steps(SESSION)[:3]:
+        run(command)
+    for command, printed in steps(BUDGETS):
         assert run(command) == printed
 
 

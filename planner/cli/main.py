@@ -10,6 +10,7 @@ import typer
 
 from planner.cli import (
     alert_commands,
+    budget_commands,
     commands,
     intake_commands,
     key_commands,
@@ -69,6 +70,7 @@ cli.add_typer(db, name="db")
 cli.add_typer(audit, name="audit")
 commands.add_to(cli)
 alert_commands.add_to(cli)
+budget_commands.add_to(cli)
 key_commands.add_to(cli)
 path_commands.add_to(cli)
 people_commands.add_to(cli)

@@ -11,7 +11,7 @@ import structlog
 
 from planner import notify
 from planner.core.errors import InvalidInput, NotFound
-from planner.flows import expiry
+from planner.flows import budget, expiry
 from planner.notify import Mail, NotDelivered
 from planner.store import alerts, holds, pulls, status
 from planner.store.alerts import Target
@@ -154,8 +154,8 @@ def _text(told: Sequence[dict[str, Any]]) -> str:
 def remind(connection: Connection, at: datetime) -> int:
     """Write alerts that no change causes: prices that still wait, evidence that ends, silent sources, plans that moved.
 
-    Reports of vendors that cannot be pulled for long are among them. A plan moves without a publication when a dated
-    price, a contract or evidence begins or ends. Returns how many.
+    Reports of vendors that cannot be pulled for long, and budgets that are used up or will be, are among them. A plan
+    moves without a publication when a dated price, a contract or evidence begins or ends. Returns how many.
     """
     # Compiling the catalogue needs numpy, which the commands that share this module need not wait for.
     from planner.flows import plans  # noqa: PLC0415
@@ -166,6 +166,7 @@ def remind(connection: Connection, at: datetime) -> int:
         facts = {"hold": row["id"], "source": row["source"], "since": row["opened_at"].isoformat()}
         alerts.add(connection, at, kind, row["offer_id"] or row["source"], facts, None)
     count = len(waiting) + expiry.remind(connection, at) + plans.review(connection, at) + pulls.remind(connection, at)
+    count += budget.check(connection, at)
     for source in status.source_states_of(connection):
         silence = source.silence(at)
         # Told once for every time it begins, also while the source goes on being read without saying anything new.

@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from planner.core.errors import InvalidInput
-from planner.core.forecast import METHOD, PAST_DAYS_MAX, PAST_DAYS_MIN, SURE_DAYS, Day, Forecast, Left, forecast
+from planner.core.forecast import (
+    METHOD,
+    PAST_DAYS_MAX,
+    PAST_DAYS_MIN,
+    SURE_DAYS,
+    Day,
+    Forecast,
+    Interval,
+    Left,
+    forecast,
+)
 from planner.core.money import half_even, pico_text
 from planner.core.periods import Window, period_bounds, windows, zone_of
 from planner.core.statement import Statement
@@ -140,6 +150,33 @@ def forecast_report(connection: Connection, asked: ForecastQuestion) -> dict[str
     }
 
 
+def month_ends(connection: Connection, now: datetime, booked: Mapping[str | None, int]) -> dict[str | None, Forecast]:
+    """Return what tokens of the running month of UTC will have cost in the end, in 1e-12 USD, by plan.
+
+    A plan that was used for less than 14 whole days is left out, for bounds are still too wide to warn anybody by; so
+    is one none of whose use has a price.
+
+    Args:
+        connection: one consistent read.
+        now: the moment up to which something is booked.
+        booked: what the month cost so far, in 1e-12 USD, by the plans that are asked about; None is all use together.
+    """
+    if not booked:
+        return {}
+    asked = ForecastQuestion(now=now)
+    time = _Time.of(asked)
+    total, plans = _read(connection, asked, time)
+    found: dict[str | None, Forecast] = {}
+    for plan, cost in booked.items():
+        sums = total if plan is None else plans.get(plan, _Sums())
+        past = sums.past(time)
+        if len(past) < SURE_DAYS or _priceless(sums.of(time.month), sums.of(time.past)):
+            continue
+        if (end := _end(cost, past, time)) is not None:
+            found[plan] = end
+    return found
+
+
 def _read(connection: Connection, asked: ForecastQuestion, time: _Time) -> tuple[_Sums, Mapping[str, _Sums]]:
     total, plans = _Sums(), dict[str, _Sums]()
     heads = (*([asked.by] if asked.by else []), *_DECIDING)
@@ -156,25 +193,37 @@ def _read(connection: Connection, asked: ForecastQuestion, time: _Time) -> tuple
 def _figures(sums: _Sums, time: _Time) -> dict[str, Any]:
     booked, past = sums.of(time.month), sums.past(time)
     before = sums.of(time.past)
-    known = booked.measures.rows + before.measures.rows > booked.unpriced_rows + before.unpriced_rows
     unpriced = booked.unpriced_rows or before.unpriced_rows
-    cost = forecast(booked.low, [Day(weekday, day.low) for weekday, day in past], time.left)
+    cost = None if _priceless(booked, before) else _end(booked.low, past, time)
     tokens = forecast(booked.tokens, [Day(weekday, day.tokens) for weekday, day in past], time.left)
     return {
         "booked": {**figures_of(booked), "tokens": booked.tokens},
         "history_days": len(past),
         "history_coverage": figures_of(before)["coverage"],
-        "expected_cost_usd": _dollars(cost, booked.low) if known or not unpriced else None,
+        "expected_cost_usd": None if cost is None else _shape(cost, pico_text),
         "expected_tokens": None if tokens is None else _shape(tokens, int),
         "lower_bound": bool(unpriced),
         "notes": list(_notes(len(past), over=not time.left, unpriced=bool(unpriced), bounded=booked.low < booked.high)),
     }
 
 
-def _dollars(found: Forecast | None, booked: int) -> dict[str, Any] | None:
+def _priceless(*sums: Statement) -> bool:
+    """Tell whether there was use, and none of it has a price."""
+    unpriced = sum(one.unpriced_rows for one in sums)
+    return bool(unpriced) and unpriced == sum(one.measures.rows for one in sums)
+
+
+def _end(booked: int, past: Sequence[tuple[int, Statement]], time: _Time) -> Forecast | None:
+    """Return the cost of a month in 1e-12 USD, what is expected of it in millionths of a dollar."""
+    found = forecast(booked, [Day(weekday, day.low) for weekday, day in past], time.left)
+
+    def rounded(pico: int) -> int:
+        return booked + half_even(pico - booked, _MICRO) * _MICRO
+
     if found is None:
         return None
-    return _shape(found, lambda pico: pico_text(booked + half_even(pico - booked, _MICRO) * _MICRO))
+    within_80, within_95 = (Interval(*map(rounded, within)) for within in (found.within_80, found.within_95))
+    return Forecast(rounded(found.expected), within_80, within_95)
 
 
 def _shape(found: Forecast, write: Callable[[int], object]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ KINDS = (
     "plan_without_offer",
     "terms_expiring",
     "terms_expired",
+    "budget_reached",
+    "budget_forecast",
 )
 ALERTS_PER_MESSAGE = 100
 FAN_OUT_MAX = 20_000
@@ -168,12 +170,12 @@ def listed(
     return [_read(dict(row)) for row in connection.execute(query).mappings()]
 
 
-def facts_of(connection: sa.Connection, kind: str) -> list[dict[str, Any]]:
-    """Return the facts of every alert of one kind, for what is told only once."""
-    return [
-        json_text.load(facts)
-        for facts in connection.execute(sa.select(alerts.c.facts).where(alerts.c.kind == kind)).scalars()
-    ]
+def facts_of(connection: sa.Connection, kind: str, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Return the facts of every alert of one kind, or of those from a moment on, for what is told only once."""
+    query = sa.select(alerts.c.facts).where(alerts.c.kind == kind)
+    if since is not None:
+        query = query.where(alerts.c.at >= since)
+    return [json_text.load(facts) for facts in connection.execute(query).scalars()]
 
 
 def _read(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from planner.store import ledger_tables as ledger
+from planner.store.budget_tables import budgets
 from planner.store.buying import commitments, pulls
 from planner.store.columns import UtcTime, id_column, metadata
 from planner.store.governing import (
@@ -379,10 +380,11 @@ audit = sa.Table(
 )
 
 __all__ = [
-    "UtcTime", "alerts", "aliases", "assignments", "attempts", "audit", "channel_payments", "channels", "commitments",
-    "contracts", "customer_spends", "deliveries", "fees", "fetches", "free_offers", "fx_rates", "golden_facts",
-    "heads", "holds", "invoice_lines", "keys", "ledger", "measurements", "metadata", "models", "offers", "payloads",
-    "people", "plan_states", "plan_versions", "policies", "policy_drafts", "price_bands", "price_cards", "proposals",
-    "provider_spellings", "providers", "pulls", "quality_bands", "quotes", "refreshes", "replies", "revisions",
-    "scores", "seen_readings", "sessions", "sign_ins", "slots", "source_states", "sources", "terms", "webhooks",
+    "UtcTime", "alerts", "aliases", "assignments", "attempts", "audit", "budgets", "channel_payments", "channels",
+    "commitments", "contracts", "customer_spends", "deliveries", "fees", "fetches", "free_offers", "fx_rates",
+    "golden_facts", "heads", "holds", "invoice_lines", "keys", "ledger", "measurements", "metadata", "models",
+    "offers", "payloads", "people", "plan_states", "plan_versions", "policies", "policy_drafts", "price_bands",
+    "price_cards", "proposals", "provider_spellings", "providers", "pulls", "quality_bands", "quotes", "refreshes",
+    "replies", "revisions", "scores", "seen_readings", "sessions", "sign_ins", "slots", "source_states", "sources",
+    "terms", "webhooks",
 ]  # fmt: skip

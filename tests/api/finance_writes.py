@@ -34,6 +34,7 @@ TOLD = frozenset(
         ("POST", "/v1/invoices"),
     }
 )
+BUDGET = {"amount_usd": "500", **WHY}
 # Two bodies of one kind: a month that may be closed, and one that is.
 CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/v1/usage/{source}/{id:path}/void"): ("/v1/usage/meter/m1/void", WHY),
@@ -43,6 +44,8 @@ CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/v1/imports/{id}/rerate"): ("/v1/imports/1/rerate", WHY),
     ("POST", "/v1/contracts/commitments"): ("/v1/contracts/commitments", COMMITMENT),
     ("POST", "/v1/contracts/commitments/{id}/void"): ("/v1/contracts/commitments/1/void", WHY),
+    ("PUT", "/v1/budgets/{plan}"): ("/v1/budgets/_all", BUDGET),
+    ("DELETE", "/v1/budgets/{plan}"): ("/v1/budgets/pro", WHY),
     ("POST", "/v1/price-plans"): ("/v1/price-plans", {"source": "stripe", "price": "price_pro", "plan": "pro", **WHY}),
     ("PUT", "/v1/customers/{id}"): ("/v1/customers/fresh", CUSTOMER),
     ("POST", "/v1/customers/{id}/plans"): (
@@ -52,7 +55,7 @@ CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 
 
 def prepare(client: TestClient, store: Store, headers: dict[str, str]) -> None:
-    """Import a file in place, tell of a row of usage, close its month, register a customer, and commit to something."""
+    """Import a file, tell of a row of use, close its month, register a customer, set a budget, commit to something."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "usage.csv"
         path.write_text("id,at,offer,input\nm0,2026-08-10T12:00:00Z,self-hosted:gpus/a,10\n")
@@ -66,6 +69,7 @@ def prepare(client: TestClient, store: Store, headers: dict[str, str]) -> None:
     assert client.put("/v1/customers/known", json={"name": "Known", **WHY}, headers=headers).status_code == 200
     before = {**COMMITMENT, "valid_from": "2025-01-01T00:00:00Z", "valid_to": "2026-01-01T00:00:00Z"}
     assert client.post("/v1/contracts/commitments", json=before, headers=headers).json()["id"] == 1
+    assert client.put("/v1/budgets/pro", json=BUDGET, headers=headers).status_code == 200
     catch_up(store, lambda: datetime.now(UTC))  # noqa: TID251  # the server's clock is the real one
     closed = client.post("/v1/periods/2026-08/close", json=WHY, headers=headers)
     assert closed.status_code == 200, closed.text
