@@ -87,6 +87,9 @@ def _distribution(figures: dict[str, Any], file: Path | None) -> dict[str, Any]:
         return {"kind": "observed", "tokens_per_user": [_count(line) for line in _lines(file)], **figures}
     if "from" in figures or "to" in figures:
         return {"kind": "measured", **figures}
+    if not figures:
+        ways = "--from and --to, --median-tokens and --sigma, --minimum-tokens and --exponent, or --tokens-file"
+        raise InvalidInput("distribution", f"how much customers use is needed: {ways}")
     return {"kind": "pareto" if "minimum_tokens" in figures else "lognormal", **figures}
 
 

@@ -88,6 +88,7 @@ def test_mistakes_are_usage_errors(tmp_path: Path) -> None:
     words.write_text("many")
     for command, field in (
         (f"{HOST} --customers 1 --prefill-tps 5", "hardware.tokens_per_second"),
+        (QUOTA, "distribution"),
         (f"{QUOTA} --sigma 2.3", "distribution.median_tokens"),
         (f"{QUOTA} --tokens-file {words}", "tokens-file"),
     ):
