@@ -127,7 +127,7 @@ def test_what_comes_late_is_in_the_first_open_month(books: Store, kind: str) -> 
 
 @pytest.mark.parametrize("kind", ["prepaid", "throughput"])
 def test_what_a_closed_month_billed_is_not_billed_again(books: Store, kind: str) -> None:
-    """Usage of September was billed when ten dollars turn up that had paid for it: ten in all, and none without them."""
+    """Usage of September was billed when ten dollars turn up that had paid for it: ten in all, as if told in time."""
     take(books, event("1"))
     close(books, "2026-09")
     id_ = enter(books, kind, "10", at=NOON + HOUR)
