@@ -47,9 +47,9 @@ def cover(
         charges += _purchases(counted, days)
         used = _used(connection, days, heads, counted.commitment, cells, said)
         for number, day in enumerate(days):
-            left = _day(counted, number, day, used.get(number, {}), cells)
-            if left:
-                charges.append(_unused(counted.commitment, day, left))
+            left, back = _day(counted, number, day, used.get(number, {}), cells), _back(counted, number, day)
+            if left or back:
+                charges.append(_unused(counted.commitment, day, left, back))
     return charges
 
 
@@ -104,6 +104,18 @@ def _billed(counted: Counted, number: int, total: int) -> int:
     return total if one.kind == SPEND else 0
 
 
+def _back(counted: Counted, number: int, day: Window) -> int:
+    """Return what a day bills for those before it, which are closed: their files did not know yet what it covers.
+
+    What they billed and it had paid for is taken back when it is entered, and billed after all when it is taken back.
+    """
+    one, covered = counted.commitment, counted.covered[number].low
+    if one.kind == SPEND:
+        return 0
+    paid = min(one.amount_pico, covered) if one.kind == PREPAID else covered
+    return paid * ((day.start == counted.ended) - (day.start == counted.begun))
+
+
 def _spread(amount: int, weights: Mapping[Key, int]) -> dict[Key, int]:
     """Split an amount over those that have a weight, to the last digit; what none can bear is the first one's."""
     bearing = {key: weight for key, weight in weights.items() if weight > 0}
@@ -112,8 +124,8 @@ def _spread(amount: int, weights: Mapping[Key, int]) -> dict[Key, int]:
     return {**dict.fromkeys(weights, 0), **split(amount, bearing)}
 
 
-def _unused(one: Commitment, day: Window, amount: int) -> Charge:
-    billed = amount if one.kind == SPEND else 0
+def _unused(one: Commitment, day: Window, amount: int, back: int) -> Charge:
+    billed = amount if one.kind == SPEND else back
     return _charge(UNUSED, one, day.start, (day.start, day.end), (amount, billed, amount))
 
 

@@ -270,8 +270,10 @@ def refusal(event: Event, stream: Stream, at: datetime) -> Result | None:
         return Result(REFUSED, f"at: before {AT_MIN.year}")
     if event.until is not None and event.until - event.at > usage.LONGEST and stream.role is Role.LEDGER:
         return Result(REFUSED, f"until: one row is of {usage.LONGEST.days} days at most")
-    if event.stated_usd is not None and not 0 <= event.stated_usd <= USD_MAX:
-        return Result(REFUSED, f"stated_usd: from 0 to {USD_MAX} is needed")
+    # Who bills may give back what was billed; what a request cost is no less than nothing.
+    least = -USD_MAX if stream.role is Role.EVIDENCE else 0
+    if event.stated_usd is not None and not least <= event.stated_usd <= USD_MAX:
+        return Result(REFUSED, f"stated_usd: from {least} to {USD_MAX} is needed")
     return None
 
 

@@ -51,7 +51,7 @@ def vanished(connection: Connection, source: str, whole: Whole, told: Iterable[E
     again = [event for event in told if event.at >= whole.since and (event.until or event.at) <= whole.until]
     if not whole.less:
         for name, before, now in zip(("tokens", "dollars"), _sums(known), _sums(again), strict=True):
-            if now < before * (1 - FALL_MAX):
+            if now < before - abs(before) * FALL_MAX:
                 raise Conflict(
                     "pull", source[:80],
                     f"{whole.since:%Y-%m-%d} to {whole.until:%Y-%m-%d} held {before:f} {name} and now {now:f}: nothing "

@@ -125,6 +125,28 @@ def test_what_comes_late_is_in_the_first_open_month(books: Store, kind: str) -> 
     assert summed(rows, "BilledCost") >= 0
 
 
+@pytest.mark.parametrize("kind", ["prepaid", "throughput"])
+def test_what_a_closed_month_billed_is_not_billed_again(books: Store, kind: str) -> None:
+    """Usage of September was billed when ten dollars turn up that had paid for it: ten in all, as if told in time."""
+    take(books, event("1"))
+    close(books, "2026-09")
+    id_ = enter(books, kind, "10", at=NOON + HOUR)
+    rows = focus(books)
+    assert summed(rows, "BilledCost") == Decimal(10)
+    (back,) = (row for row in rows if row["BilledCost"].startswith("-"))
+    assert (back["ChargePeriodStart"][:10], back["BilledCost"], back["ChargeClass"]) == (
+        "2026-10-01",
+        "-3",
+        "Correction",
+    )
+    take(books, event("2", OCTOBER), at=NOON + 2 * HOUR)
+    close(books, "2026-10", NOON + 3 * HOUR)
+    assert summed(focus(books), "BilledCost") == Decimal(10)
+    void(books, id_, NOON + 4 * HOUR)
+    assert summed(focus(books), "BilledCost") == Decimal(6)
+    effective_is_the_cost_of_the_margin_report(books, focus(books))
+
+
 def test_what_was_written_is_read_back_as_what_it_costs(books: Store, tmp_path: Path) -> None:
     """The purchase is no cost of its day; usage is evidence of three dollars, and what was unused a fee of seven."""
     take(books, event("1"))

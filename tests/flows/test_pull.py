@@ -158,6 +158,22 @@ def test_an_answer_that_holds_far_less_changes_nothing(books: Store) -> None:
     assert (total(books).input_tokens, stated(books, "openai_costs")) == (0, "0")
 
 
+def test_what_is_given_back_lowers_what_was_billed(books: Store) -> None:
+    """A cost that is corrected below nothing takes the place of the one before, and may stay, alone too."""
+    vendor = vendors.openai()
+    vendor.put(COSTS, YESTERDAY, vendors.line_item("10"), vendors.line_item("0.5", "search"))
+    with vendor.serving() as account:
+        pulled(books, account)
+        vendor.put(COSTS, YESTERDAY, vendors.line_item("10"), vendors.line_item("-0.5", "search"))
+        done = pulled(books, account)["costs"]
+        assert done.summary is not None
+        assert (done.summary.refused_rows, stated(books, "openai_costs")) == (0, "9.5")
+        vendor.put(COSTS, YESTERDAY, vendors.line_item("-0.5", "search"))
+        pulled(books, account, Wish(less=True))
+        assert why(pulled(books, account)["costs"]) is None
+    assert stated(books, "openai_costs") == "-0.5"
+
+
 def test_a_list_that_is_not_there_takes_nothing_back(books: Store) -> None:
     """Searches are counted in a list that not every organization has; what was read of it before stays."""
     vendor = vendors.openai()
