@@ -113,7 +113,9 @@ class Stated(NamedTuple):
     def rate(self) -> tuple[bool, Fraction | None]:
         """By what lines of one key may be added together: whether a list price is stated, and the price of one."""
         price = self.net if self.listed is None else self.listed
-        return self.listed is not None, None if self.quantity is None else Fraction(price, self.quantity)
+        # Lines of one rate that take each other back leave nothing of either.
+        rate = Fraction(price, self.quantity) if self.quantity else Fraction()
+        return self.listed is not None, None if self.quantity is None else rate
 
     def plus(self, other: "Stated") -> "Stated":
         """Add a line of the same rate."""

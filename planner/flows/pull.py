@@ -154,7 +154,7 @@ def _one(store: Store, account: Account, wish: Wish, report: str, window: Window
         if not wish.dry_run:
             store.tell(fence)
         through = _complete(window, answer)
-        whole = None if answer.missing or through == window.since else Whole(window.since, through, wish.less)
+        whole = None if through == window.since else Whole(window.since, through, wish.less, answer.untold)
         form = account.vendor.reports[report].format
         summary = _take(store, done, form, (answer, whole), wish, now=now, by=by)
         done = replace(done, answer=answer, summary=summary, through=through, role=_role(store, summary))

@@ -21,11 +21,15 @@ _DIGITS = 120
 
 
 class Whole(NamedTuple):
-    """A span of which a file has all there is; ``less``: a person said that it may be less than it was."""
+    """A span of which a file has all there is; ``less``: a person said that it may be less than it was.
+
+    Of rows whose tag ``kind`` is among ``untold`` it says nothing.
+    """
 
     since: datetime
     until: datetime
     less: bool = False
+    untold: frozenset[str] = frozenset()
 
 
 class Vanished(NamedTuple):
@@ -47,7 +51,8 @@ def vanished(connection: Connection, source: str, whole: Whole, told: Iterable[E
     Raises:
         Conflict: the span would hold far less than it did, of tokens or of dollars.
     """
-    known = aggregates.within(connection, source, whole.since, whole.until)
+    on_record = aggregates.within(connection, source, whole.since, whole.until)
+    known = [event for event in on_record if event.tags.get("kind", "") not in whole.untold]
     again = [event for event in told if event.at >= whole.since and (event.until or event.at) <= whole.until]
     if not whole.less:
         for name, before, now in zip(("tokens", "dollars"), _sums(known), _sums(again), strict=True):

@@ -39,11 +39,14 @@ Progress = Callable[[int], None]
 
 
 class Call(NamedTuple):
-    """One list that is read to its end. ``optional``: a vendor that does not have it says nothing by that."""
+    """One list that is read to its end. A vendor that does not have an ``optional`` one says nothing of its rows.
+
+    ``optional`` is the kind of these rows, as they are tagged when they are read; "" is a list that has to be there.
+    """
 
     path: str
     query: tuple[tuple[str, str], ...]
-    optional: bool = False
+    optional: str = ""
 
 
 class Way(NamedTuple):
@@ -95,13 +98,14 @@ class Account:
 class Answer(NamedTuple):
     """Pages as they came. ``refreshed_at``: what happened later is not all in them, where the vendor says so.
 
-    ``missing`` names optional lists the vendor does not have.
+    ``missing`` names optional lists the vendor does not have, and ``untold`` the kinds of their rows.
     """
 
     way: str
     pages: tuple[bytes, ...]
     missing: tuple[str, ...]
     refreshed_at: datetime | None
+    untold: frozenset[str] = frozenset()
 
 
 async def ask(account: Account, report: str, since: datetime, until: datetime, progress: Progress) -> Answer:
@@ -129,7 +133,7 @@ async def ask(account: Account, report: str, since: datetime, until: datetime, p
 
 
 async def _read(visit: Visit, account: Account, way: Way, progress: Progress) -> Answer:
-    pages, missing, refreshed = list[bytes](), list[str](), list[datetime]()
+    pages, missing, refreshed = list[bytes](), dict[str, str](), list[datetime]()
     for call in way.calls:
         token, seen = "", set[str]()
         while True:
@@ -138,7 +142,7 @@ async def _read(visit: Visit, account: Account, way: Way, progress: Progress) ->
                 body = await visit.get(f"{account.url}{call.path}?{urlencode(query)}")
             except FeedRefused as error:
                 if call.optional and error.figure == "404" and not token:
-                    missing.append(call.path)
+                    missing[call.path] = call.optional
                     break
                 raise
             document = _document(account.vendor.name, body)
@@ -151,7 +155,7 @@ async def _read(visit: Visit, account: Account, way: Way, progress: Progress) ->
             if token in seen or len(pages) >= PAGES_MAX:
                 raise FeedRefused(account.vendor.name, "endless", f"page {len(pages)} leads in a circle or too far")
             seen.add(token)
-    return Answer(way.name, tuple(pages), tuple(missing), min(refreshed, default=None))
+    return Answer(way.name, tuple(pages), tuple(missing), min(refreshed, default=None), frozenset(missing.values()))
 
 
 def _document(source: str, body: bytes) -> dict[str, Any]:
@@ -202,11 +206,11 @@ _OPENAI_KINDS: Mapping[str, tuple[str, ...]] = {
     "web_search_calls": (*_MODELS, "context_level"),
     "file_search_calls": _OF_ALL,
 }
-# They came later than the others, and an organization may not have them.
-_OPENAI_NEWER = frozenset({"web_search_calls", "file_search_calls"})
+# They came later than the others, and an organization may not have them; their rows call themselves otherwise.
+_OPENAI_NEWER = {"web_search_calls": "web_searches", "file_search_calls": "file_searches"}
 
 
-def _openai(path: str, groups: tuple[str, ...], since: datetime, until: datetime, *, optional: bool = False) -> Call:
+def _openai(path: str, groups: tuple[str, ...], since: datetime, until: datetime, optional: str = "") -> Call:
     times = ("start_time", str(int(since.timestamp()))), ("end_time", str(int(until.timestamp())))
     by = tuple(("group_by", name) for name in groups)
     query = (*times, ("bucket_width", "1d"), ("limit", str(_SPAN.days)), *by)
@@ -215,7 +219,7 @@ def _openai(path: str, groups: tuple[str, ...], since: datetime, until: datetime
 
 def _openai_usage(since: datetime, until: datetime) -> tuple[Way, ...]:
     calls = tuple(
-        _openai(f"usage/{kind}", groups, *span, optional=kind in _OPENAI_NEWER)
+        _openai(f"usage/{kind}", groups, *span, _OPENAI_NEWER.get(kind, ""))
         for kind, groups in _OPENAI_KINDS.items()
         for span in _spans(since, until)
     )

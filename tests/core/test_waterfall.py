@@ -90,6 +90,14 @@ def test_lines_of_one_rate_are_added_up() -> None:
     assert (stated(None, 6).rate, stated(2, 6).rate) == ((False, None), (False, Fraction(3)))
 
 
+def test_lines_that_take_each_other_back_leave_what_they_differ_in() -> None:
+    """Ten at list price 30 for 20, taken back at list price for 30: no tokens are left, and 10 less are a discount."""
+    taken_back = stated(10, 20, 30).plus(stated(-10, -30, -30))
+    assert (taken_back.quantity, taken_back.rate) == (0, (True, Fraction()))
+    assert one(Pair(Unit.INPUT, ours(10, 30), [taken_back])) == {"volume": -30, "discount": -10}
+    assert one(Pair(Unit.INPUT, None, [taken_back])) == {"missing": -10}
+
+
 def test_a_line_before_discounts_is_at_list_price() -> None:
     """Where the invoice takes discounts off on lines of their own."""
     found = Stated.of(line(), (), before_discounts=True)

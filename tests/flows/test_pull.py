@@ -193,6 +193,20 @@ def test_a_list_that_is_not_there_takes_nothing_back(books: Store) -> None:
     assert (done.summary.vanished, total(books).rows) == (0, 2)
 
 
+def test_what_moves_is_counted_once_where_a_list_is_not_there(books: Store) -> None:
+    """An organization that never had the lists of searches: its completions are told as a whole all the same."""
+    vendor = vendors.openai()
+    for kind in ("web_search_calls", "file_search_calls"):
+        del vendor.lists[f"/v1/organization/usage/{kind}"]
+    vendor.put(COMPLETIONS, YESTERDAY, vendors.completion(100, project="p"))
+    with vendor.serving() as account:
+        pulled(books, account)
+        vendor.put(COMPLETIONS, YESTERDAY, vendors.completion(100, project="q"))
+        done = pulled(books, account)["usage"]
+    assert done.summary is not None
+    assert (done.summary.vanished, total(books).input_tokens) == (1, 100)
+
+
 def test_a_stream_that_tells_of_the_same_days_is_chosen_between(books: Store) -> None:
     """The gateway's log counts already: the pull waits for a person, who says once that it is evidence."""
     vendor = vendors.openai()

@@ -81,6 +81,17 @@ def test_an_invoice_that_multiplies_wrong_has_a_residual(books: Store) -> None:
     assert total(books) == {"residual": USD // 2}
 
 
+def test_a_line_that_is_taken_back_whole_leaves_what_was_booked(books: Store) -> None:
+    """A million is billed and taken back on one day, and another billed on the next: the first is used and not billed."""
+    take(books, event())
+    back = {"amount": Decimal(-3), "quantity": -MTOK}
+    told(books, line("1"), line("2", **back))
+    assert total(books) == {"volume": -3 * USD}
+    take(books, event("2", moment(1)))
+    told(books, line("3", start=moment(1), end=moment(2)))
+    assert total(books) == {"volume": -3 * USD}
+
+
 def test_what_is_within_tolerance_is_marked_and_counted(books: Store) -> None:
     """Half a percent, or a cent; somebody may want less."""
     take(books, event())
