@@ -12,6 +12,8 @@ SIGMA_G_MIN = 0.05
 """No history of a few months has seen whatever may move all customers: less than this is not believed."""
 MONTHS_MIN = 6
 """Months that are needed before a common factor is measured rather than assumed."""
+# A fit settles in two rounds where the same customers are there in all months, in a few dozen where many come and go.
+_ROUNDS, _SETTLED = 100, 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,10 @@ class Distribution:
 def at_one_level(months: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, ...]]:
     """Return what each customer used in every month, with what moves all customers taken out of it.
 
-    Months differ by a factor common to all, which is no customer's own. So every month is brought to one mean per
-    customer, that of all observations together: the overall mean stays, and a spread made of these has no common factor
-    in it. Whoever adds one (`planner.core.quota.Portfolio.sigma_g`) then counts it once.
+    Months differ by a factor common to all, which is no customer's own. Every month is divided by that factor, and all
+    of them brought back to the overall mean: a spread made of these has no common factor in it. Whoever adds one
+    (`planner.core.quota.Portfolio.sigma_g`) then counts it once. Who joins or leaves moves nobody else: the factor of a
+    month is what its customers used in it over what they use at their own levels.
 
     Args:
         months: tokens by customer, whole months one after the other; who is there and used nothing has 0.
@@ -102,15 +105,40 @@ def at_one_level(months: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, ..
     Example:
         >>> at_one_level([{"a": 10, "b": 30}, {"a": 40, "b": 40}])
         {'a': (15, 30), 'b': (45, 30)}
+        >>> at_one_level([{"a": 10, "whale": 970}, {"a": 10}])
+        {'a': (10, 10), 'whale': (970,)}
     """
-    total, count = sum(sum(month.values()) for month in months), sum(len(month) for month in months)
+    factors, sums = _common_factors(months), [sum(month.values()) for month in months]
+    levelled = sum(used / factor for used, factor in zip(sums, factors, strict=True))
+    scale = sum(sums) / levelled if levelled else 1.0
     found = dict[str, list[int]]()
-    for month in months:
-        used = sum(month.values())
+    for month, factor in zip(months, factors, strict=True):
         for customer, tokens in month.items():
-            levelled = round(Fraction(tokens * total * len(month), used * count)) if used else 0
-            found.setdefault(customer, []).append(levelled)
+            found.setdefault(customer, []).append(round(tokens * scale / factor))
     return {customer: tuple(observed) for customer, observed in found.items()}
+
+
+def _common_factors(months: Sequence[Mapping[str, int]]) -> list[float]:
+    """Fit a level of each customer times a factor of each month, so that the sums of both are those that were used.
+
+    It is the Poisson fit of two effects by proportions in turn. A month without any use tells nothing and has 1.
+    """
+    factors = [1.0] * len(months)
+    for _round in range(_ROUNDS):
+        used, weight = dict[str, int](), dict[str, float]()
+        for month, factor in zip(months, factors, strict=True):
+            if any(month.values()):
+                for customer, tokens in month.items():
+                    used[customer] = used.get(customer, 0) + tokens
+                    weight[customer] = weight.get(customer, 0.0) + factor
+        before = factors
+        factors = [
+            sum(month.values()) / sum(used[one] / weight[one] for one in month) if any(month.values()) else 1.0
+            for month in months
+        ]
+        if all(abs(now - was) <= _SETTLED * was for now, was in zip(factors, before, strict=True)):
+            break
+    return factors
 
 
 def sigma_of_common_factor(months: Sequence[Mapping[str, int]]) -> float | None:

@@ -76,7 +76,29 @@ def test_few_months_tell_nothing_of_a_common_factor() -> None:
 
 
 def test_months_at_one_level_have_no_common_factor_in_them() -> None:
-    """Every month has the mean of all; who is not there in one has no count of it, and a month of nothing stays so."""
+    """The overall mean stays; who is not there in a month has no count of it, and a month of nothing stays so."""
     months = [{"a": 10, "b": 30}, {"a": 40, "b": 40}, {"b": 0}]
-    assert at_one_level(months) == {"a": (12, 24), "b": (36, 24, 0)}
+    assert at_one_level(months) == {"a": (15, 30), "b": (45, 30, 0)}
     assert at_one_level([]) == {}
+    assert at_one_level([{"a": 0}]) == {"a": (0,)}
+
+
+def test_who_joins_or_leaves_moves_nobody_else() -> None:
+    """Nine who use 10 in every month do so whether a whale is there or not; a month of doubled use is brought down."""
+    light = {f"light-{number}": 10 for number in range(9)}
+    steady = [{**light, "whale": 1_000}] * 6 + [light] * 6
+    found = at_one_level(steady)
+    assert {found[one] for one in light} == {(10,) * 12}
+    assert found["whale"] == (1_000,) * 6
+    doubled = [
+        {one: 2 * tokens for one, tokens in month.items()} if at % 2 else month for at, month in enumerate(steady)
+    ]
+    assert {found for one, found in at_one_level(doubled).items() if one != "whale"} == {(15,) * 12}
+
+
+def test_months_that_hang_together_by_a_thread_are_hardly_moved() -> None:
+    """One light customer alone joins two months: his change says little, and the fit ends though it has not settled."""
+    found = at_one_level([{"a": 10_000, "b": 1}, {"b": 9, "c": 10_000}])
+    assert found["a"][0] == pytest.approx(10_000, rel=0.05)
+    assert found["c"][0] == pytest.approx(10_000, rel=0.05)
+    assert sum(sum(observed) for observed in found.values()) == pytest.approx(20_010, abs=2)

@@ -83,11 +83,11 @@ def test_periods_that_are_cut_or_run_are_no_observations(sold: Store) -> None:
 
 
 def test_customers_stay_together_with_what_moved_all_of_them_taken_out(sold: Store) -> None:
-    """September is brought from 10/3 to 2 million tokens per customer, and October from 1 to 2."""
+    """September is brought from 10 million tokens to 7, October from 4 to 7; that Dan joins and uses nothing is his."""
     used(sold, 1, SEPTEMBER + DAY, "ada", 9)
     used(sold, 2, SEPTEMBER + 2 * DAY, "bob", 1)
     used(sold, 3, OCTOBER + DAY, "ada", 4)
-    assert sorted(measured(sold).customers) == [(0,), (0, 0), (600_000, 0), (5_400_000, 8 * MTOK)]
+    assert sorted(measured(sold).customers) == [(0,), (0, 0), (700_000, 0), (6_300_000, 7 * MTOK)]
 
 
 def test_what_has_no_price_is_a_bound(sold: Store) -> None:
