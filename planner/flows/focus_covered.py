@@ -48,8 +48,9 @@ def cover(
         used = _used(connection, days, heads, counted.commitment, cells, said)
         for number, day in enumerate(days):
             left = _day(counted, number, day, used.get(number, {}), cells)
-            if left:
-                charges.append(_unused(counted.commitment, day, left))
+            again = _billed_again(counted, number, day)
+            if left or again:
+                charges.append(_unused(counted.commitment, day, left, again))
     return charges
 
 
@@ -97,11 +98,22 @@ def _day(
 
 def _billed(counted: Counted, number: int, total: int) -> int:
     """Return how much of a day's covered usage is billed all the same."""
-    one = counted.commitment
-    if one.kind == PREPAID:
-        before, after = (min(one.amount_pico, counted.covered[edge].low) for edge in (number, number + 1))
-        return total - (after - before)
-    return total if one.kind == SPEND else 0
+    before, after = (_paid(counted.commitment, counted.covered[edge].low) for edge in (number, number + 1))
+    return total - (after - before)
+
+
+def _billed_again(counted: Counted, number: int, day: Window) -> int:
+    """Return what usage of closed months is billed more on a day: it was paid with a commitment, and is not after all.
+
+    Below 0 it was billed, and was paid with one that was entered after these months were closed.
+    """
+    sign = (day.start == counted.ended) - (day.start == counted.begun)
+    return sign * _paid(counted.commitment, counted.covered[number].low)
+
+
+def _paid(one: Commitment, covered: int) -> int:
+    """Return how much of the usage it covers is paid with a commitment, and not billed."""
+    return {PREPAID: min(one.amount_pico, covered), SPEND: 0, THROUGHPUT: covered}[one.kind]
 
 
 def _spread(amount: int, weights: Mapping[Key, int]) -> dict[Key, int]:
@@ -112,8 +124,8 @@ def _spread(amount: int, weights: Mapping[Key, int]) -> dict[Key, int]:
     return {**dict.fromkeys(weights, 0), **split(amount, bearing)}
 
 
-def _unused(one: Commitment, day: Window, amount: int) -> Charge:
-    billed = amount if one.kind == SPEND else 0
+def _unused(one: Commitment, day: Window, amount: int, again: int) -> Charge:
+    billed = amount if one.kind == SPEND else again
     return _charge(UNUSED, one, day.start, (day.start, day.end), (amount, billed, amount))
 
 

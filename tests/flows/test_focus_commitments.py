@@ -125,6 +125,23 @@ def test_what_comes_late_is_in_the_first_open_month(books: Store, kind: str) -> 
     assert summed(rows, "BilledCost") >= 0
 
 
+@pytest.mark.parametrize("kind", ["prepaid", "spend", "throughput"])
+def test_what_comes_late_is_billed_once(books: Store, kind: str) -> None:
+    """Usage of a closed month was billed, and was paid in advance: the first open month gives that back, or asks again.
+
+    61 dollars are billed in all while they are promised, and the usage once they are not.
+    """
+    take(books, event("1"), event("2", OCTOBER + DAY), event("3", OCTOBER + 2 * DAY))
+    close(books, "2026-09")
+    id_ = enter(books, kind, "61", at=NOON + HOUR)
+    assert (summed(focus(books), "BilledCost"), summed(focus(books), "EffectiveCost")) == (Decimal(61), Decimal(61))
+    close(books, "2026-10", NOON + 2 * HOUR)
+    void(books, id_, NOON + 3 * HOUR)
+    rows = focus(books)
+    assert (summed(rows, "BilledCost"), summed(rows, "EffectiveCost")) == (Decimal(9), Decimal(9))
+    assert {row["ChargeClass"] for row in rows if row["ChargePeriodStart"].startswith("2026-11-01")} == {"Correction"}
+
+
 def test_what_was_written_is_read_back_as_what_it_costs(books: Store, tmp_path: Path) -> None:
     """The purchase is no cost of its day; usage is evidence of three dollars, and what was unused a fee of seven."""
     take(books, event("1"))
