@@ -3,7 +3,8 @@
 A purchase is one row over its term with the whole BilledCost and no EffectiveCost. Usage it covers has the status
 ``Used``. What is left unused when a term ends, and what throughput costs on a day nothing was served, is a row
 ``Unused`` of that day; a promised spend is billed as it is used, and what was not spent is billed then. A row
-``Unused`` below 0 takes back what was said before of days that were closed: what they cost, what they billed, or both.
+``Unused`` below 0 takes back what was said before of days that were closed. Of a commitment that is entered or taken
+back after days were closed it has the BilledCost by which what these were billed is wrong.
 
 Source: github.com/FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec, 1.4, commitment discounts, and its example of a drawdown
 via a prepayment.
@@ -66,6 +67,7 @@ def charge_row(charge: Charge) -> dict[str, str]:
     """Write a row of a commitment itself."""
     bought = charge.what == PURCHASE
     price = charge.amount_pico if bought else 0
+    corrects = charge.amount_pico < 0 or charge.billed_pico not in (0, charge.amount_pico)
     return {
         "BilledCost": pico_text(charge.billed_pico),
         "BillingAccountId": charge.account,
@@ -74,7 +76,7 @@ def charge_row(charge: Charge) -> dict[str, str]:
         "BillingPeriodEnd": _time(charge.billing_end),
         "BillingPeriodStart": _time(charge.billing_start),
         "ChargeCategory": "Purchase" if bought else "Usage",
-        "ChargeClass": "Correction" if min(charge.amount_pico, charge.billed_pico) < 0 else "",
+        "ChargeClass": "Correction" if corrects else "",
         "ChargeDescription": f"{charge.paper.name}, {'bought' if bought else 'unused'}",
         "ChargeFrequency": "One-Time",
         "ChargePeriodEnd": _time(charge.period_end),

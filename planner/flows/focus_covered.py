@@ -47,9 +47,10 @@ def cover(
         charges += _purchases(counted, days)
         used = _used(connection, days, heads, counted.commitment, cells, said)
         for number, day in enumerate(days):
-            left, back = _day(counted, number, day, used.get(number, {}), cells), _back(counted, number, day)
-            if left or back:
-                charges.append(_unused(counted.commitment, day, left, back))
+            left = _day(counted, number, day, used.get(number, {}), cells)
+            again = _billed_again(counted, number, day)
+            if left or again:
+                charges.append(_unused(counted.commitment, day, left, again))
     return charges
 
 
@@ -97,23 +98,22 @@ def _day(
 
 def _billed(counted: Counted, number: int, total: int) -> int:
     """Return how much of a day's covered usage is billed all the same."""
-    one = counted.commitment
-    if one.kind == PREPAID:
-        before, after = (min(one.amount_pico, counted.covered[edge].low) for edge in (number, number + 1))
-        return total - (after - before)
-    return total if one.kind == SPEND else 0
+    before, after = (_paid(counted.commitment, counted.covered[edge].low) for edge in (number, number + 1))
+    return total - (after - before)
 
 
-def _back(counted: Counted, number: int, day: Window) -> int:
-    """Return what a day bills for those before it, which are closed: their files did not know yet what it covers.
+def _billed_again(counted: Counted, number: int, day: Window) -> int:
+    """Return what usage of closed months is billed more on a day: it was paid with a commitment, and is not after all.
 
-    What they billed and it had paid for is taken back when it is entered, and billed after all when it is taken back.
+    Below 0 it was billed, and was paid with one that was entered after these months were closed.
     """
-    one, covered = counted.commitment, counted.covered[number].low
-    if one.kind == SPEND:
-        return 0
-    paid = min(one.amount_pico, covered) if one.kind == PREPAID else covered
-    return paid * ((day.start == counted.ended) - (day.start == counted.begun))
+    sign = (day.start == counted.ended) - (day.start == counted.begun)
+    return sign * _paid(counted.commitment, counted.covered[number].low)
+
+
+def _paid(one: Commitment, covered: int) -> int:
+    """Return how much of the usage it covers is paid with a commitment, and not billed."""
+    return {PREPAID: min(one.amount_pico, covered), SPEND: 0, THROUGHPUT: covered}[one.kind]
 
 
 def _spread(amount: int, weights: Mapping[Key, int]) -> dict[Key, int]:
@@ -124,8 +124,8 @@ def _spread(amount: int, weights: Mapping[Key, int]) -> dict[Key, int]:
     return {**dict.fromkeys(weights, 0), **split(amount, bearing)}
 
 
-def _unused(one: Commitment, day: Window, amount: int, back: int) -> Charge:
-    billed = amount if one.kind == SPEND else back
+def _unused(one: Commitment, day: Window, amount: int, again: int) -> Charge:
+    billed = amount if one.kind == SPEND else again
     return _charge(UNUSED, one, day.start, (day.start, day.end), (amount, billed, amount))
 
 

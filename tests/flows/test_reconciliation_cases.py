@@ -82,7 +82,7 @@ def test_an_invoice_that_multiplies_wrong_has_a_residual(books: Store) -> None:
 
 
 def test_a_line_that_is_taken_back_whole_leaves_what_was_booked(books: Store) -> None:
-    """A million is billed and taken back on one day, and another billed on the next: the first is used and not billed."""
+    """A million is billed and taken back on one day, another billed on the next: the first is used and not billed."""
     take(books, event())
     back = {"amount": Decimal(-3), "quantity": -MTOK}
     told(books, line("1"), line("2", **back))
