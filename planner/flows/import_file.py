@@ -234,7 +234,12 @@ def _book(connection: Connection, piece: list[Read], looked: Looked, at: datetim
             connection, looked.stream, events, at=at, by=by, containments=looked.containments, import_id=number
         )
         found[Event] = iter(booked)
-    return [next(found[type(read.said)]) for read in piece]
+    results = [next(found[type(read.said)]) for read in piece]
+    if mutable:
+        invoices.take_place(
+            connection, looked.given.source, zip((read.said for read in piece), results, strict=True), at
+        )
+    return results
 
 
 def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -> None:
