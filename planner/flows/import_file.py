@@ -20,7 +20,7 @@ from planner.ledger import formats, reading
 from planner.ledger.bulk_columns import NotPlain
 from planner.ledger.bulk_file import opened_for_queries
 from planner.ledger.format import File, Format, Given, Read, Refused
-from planner.store import imports, streams
+from planner.store import aggregates, imports, streams, usage
 from planner.store.engine import Connection, Store
 from planner.store.streams import Stream
 
@@ -72,7 +72,7 @@ def import_file(
 
     Raises:
         InvalidInput: no known format, or the file as a whole cannot be read.
-        Conflict: another stream that counts may tell of the same requests.
+        Conflict: another stream that counts may tell of the same requests, or rows of this one came in between.
         AlreadyImported: another stream has exactly this file.
     """
     looked = look(store, asked, progress)
@@ -86,11 +86,13 @@ def import_file(
 
     def begin(connection: Connection) -> int:
         renamed.refuse(connection, looked.stream, looked.digest)
+        if asked.whole is not None and aggregates.stored_since(connection, given.source, looked.next_row):
+            raise _between(given.source)
         return imports.begin(connection, asked.name, looked.digest, chosen.name, given.source, now(), by)
 
     summary.import_id = store.tell(begin)
     for piece in _pieces(opened, looked):
-        _told(store, piece, looked, now, by)
+        _told(store, piece, looked, now, by, alone=asked.whole is not None)
     store.tell(lambda connection: imports.finish(connection, summary.import_id or 0, written(summary)))
     return summary
 
@@ -98,7 +100,8 @@ def import_file(
 class Looked(NamedTuple):
     """A file that was looked at as a whole, and nothing of it booked yet: how it is read, and what it showed.
 
-    ``summary`` says so if it is not to be booked: ``stopped``.
+    ``summary`` says so if it is not to be booked: ``stopped``. Rows of usage from the number ``next_row`` on were not
+    there yet.
     """
 
     chosen: Format
@@ -108,6 +111,7 @@ class Looked(NamedTuple):
     digest: str
     summary: Summary
     vanished: tuple[Event, ...] = ()
+    next_row: int = 0
 
     @property
     def containments(self) -> Mapping[str, Containment]:
@@ -154,7 +158,8 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
         renamed.refuse(connection, stream, looked.digest)
     if in_place and summary.repeated is not None:
         return looked
-    told, known = _surveyed(asked, opened, looked, progress, by_query=in_place and store.by_query), list[Vanished]()
+    told = _surveyed(asked, opened, looked, progress, by_query=in_place and store.by_query)
+    known, next_row = list[Vanished](), 0
     if asked.strict and summary.refused_rows:
         summary.stopped = BAD_ROWS
         return looked
@@ -164,12 +169,12 @@ def look(store: Store, asked: Import, progress: Progress, *, in_place: bool = Fa
     with store.read() as connection:
         ingest.refuse_overlap(connection, stream, summary.told)
         if asked.whole is not None:
-            known = vanished(connection, given.source, asked.whole, told)
+            known, next_row = vanished(connection, given.source, asked.whole, told), usage.next_row(connection)
         # As of other streams, a person may say that these rows count besides; each time, since a pull follows a pull.
         if asked.role is None and chosen.name in formats.GROUPED:
             regrouped.refuse(connection, stream, [*told, *(one.event for one in known)])
     summary.vanished = sum(not one.before for one in known)
-    return looked._replace(vanished=tuple(one.event for one in known if not one.before))
+    return looked._replace(vanished=tuple(one.event for one in known if not one.before), next_row=next_row)
 
 
 def _surveyed(asked: Import, opened: File, looked: Looked, progress: Progress, *, by_query: bool) -> list[Event]:
@@ -194,10 +199,22 @@ def _pieces(opened: File, looked: Looked) -> Iterator[list[Read]]:
         yield piece
 
 
-def _told(store: Store, piece: list[Read], looked: Looked, now: Callable[[], datetime], by: str) -> None:
-    # The moment is asked for inside the transaction: nothing is recorded at a moment that was reported without it.
-    outcomes = store.tell(lambda connection: _book(connection, piece, looked, now(), by))
+def _told(
+    store: Store, piece: list[Read], looked: Looked, now: Callable[[], datetime], by: str, *, alone: bool
+) -> None:  # fmt: skip
+    def story(connection: Connection) -> list[ingest.Result]:
+        if alone and imports.begun_since(connection, looked.given.source, looked.summary.import_id or 0):
+            raise _between(looked.given.source)
+        # The moment is asked for in here: nothing is recorded at a moment that was reported without it.
+        return _book(connection, piece, looked, now(), by)
+
+    outcomes = store.tell(story)
     _count(looked.summary, piece, outcomes)
+
+
+def _between(source: str) -> Conflict:
+    """Return why a span is not told as a whole: of rows that came in between nobody knows if it has them too."""
+    return Conflict("import", source[:80], "other rows of this stream came in between: ask again")
 
 
 def _book(connection: Connection, piece: list[Read], looked: Looked, at: datetime, by: str) -> list[ingest.Result]:
@@ -217,7 +234,12 @@ def _book(connection: Connection, piece: list[Read], looked: Looked, at: datetim
             connection, looked.stream, events, at=at, by=by, containments=looked.containments, import_id=number
         )
         found[Event] = iter(booked)
-    return [next(found[type(read.said)]) for read in piece]
+    results = [next(found[type(read.said)]) for read in piece]
+    if mutable:
+        invoices.take_place(
+            connection, looked.given.source, zip((read.said for read in piece), results, strict=True), at
+        )
+    return results
 
 
 def _count(summary: Summary, piece: list[Read], outcomes: list[ingest.Result]) -> None:

@@ -1,14 +1,15 @@
 """Lines of invoices come in: each is kept once, as it was stated."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from planner.core.event import Event
 from planner.core.invoice import InvoiceLine
 from planner.core.money import plain
-from planner.flows.ingest import AT_MIN, CONFLICT, KNOWN, NEWER, REFUSED, STORED, Result
-from planner.store import invoices
+from planner.flows.ingest import AT_MIN, CONFLICT, EVIDENCE, KNOWN, NEWER, REFUSED, STORED, Result
+from planner.store import invoices, usage
 from planner.store.engine import Connection
 
 _YEAR_MAX = 2100
@@ -54,6 +55,23 @@ def take(
     invoices.end(connection, ended, at)
     invoices.insert(connection, list(fresh.values()), import_id, at, by)
     return results
+
+
+def take_place(connection: Connection, source: str, told: Iterable[tuple[object, Result]], at: datetime) -> None:
+    """Let what was told now count in place of what was told under the same id as a row of the other kind.
+
+    A charge of FOCUS may be usage, and a correction the next time: evidence first, and then a line, or the other way.
+    """
+    lines, events = list[str](), list[str]()
+    for row, result in told:
+        if isinstance(row, InvoiceLine) and result.status in (STORED, NEWER):
+            lines.append(row.id)
+        if isinstance(row, Event) and result.status == EVIDENCE:
+            events.append(row.id)
+    for stored in usage.by_ids(connection, source, lines).values():
+        if stored.state == usage.EVIDENCE:
+            usage.mark(connection, stored.row, usage.SUPERSEDED)
+    invoices.end(connection, [found.row for found in invoices.known(connection, source, events).values()], at)
 
 
 def count(found: dict[tuple[str, str], str], line: InvoiceLine) -> None:

@@ -39,3 +39,9 @@ def within(connection: sa.Connection, source: str, since: datetime, until: datet
     query = sa.select(e.document).where(e.source == source, *states, e.at >= since, e.at < until).order_by(e.id)
     found = (read_event(json_text.load(document)) for document in connection.execute(query).scalars())
     return [event for event in found if event.until is not None and event.until <= until]
+
+
+def stored_since(connection: sa.Connection, source: str, row: int) -> bool:
+    """Tell whether a stream has rows that were stored under this number or a later one."""
+    e = ledger.usage_events.c
+    return connection.execute(sa.select(e.id).where(e.id >= row, e.source == source).limit(1)).first() is not None

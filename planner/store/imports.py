@@ -67,6 +67,12 @@ def begin(
     return number
 
 
+def begun_since(connection: sa.Connection, source: str, number: int) -> bool:
+    """Tell whether another import into a stream began after this one."""
+    query = sa.select(_i.id).where(_i.source == source, _i.id > number).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def files(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Return what was imported under these numbers: the file, its digest, and when."""
     wanted = sorted(set(numbers))

@@ -142,3 +142,13 @@ def test_a_brokers_activity_is_a_bill_of_the_broker(installed_copy: Store) -> No
     (row,) = document["rows"]
     assert (row["provider"], bool(row["upstream"]), causes(row)) == ("openrouter", True, {"missing": 27_000_000_000})
     assert document["notes"][0].startswith("Where a key of our own paid the upstream")
+
+
+def test_a_charge_that_becomes_a_correction_and_back_is_what_it_said_last(store: Store, tmp_path: Path) -> None:
+    """Usage of FOCUS is evidence and what lowers it a line of an invoice: under one id one of them counts."""
+    priced(store)
+    for number, cost in enumerate(("5", "-5", "5", "-2", "7")):
+        path = tmp_path / f"{number}.csv"
+        path.write_text(csv_text({**CHARGE, "ServiceProviderName": "acme", "EffectiveCost": cost}))
+        import_file(store, Import(path=path, name=path.name, words={}), now=lambda: NOW, by="test")
+        assert asked(store)["total"]["invoice_usd"] == cost
