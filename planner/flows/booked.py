@@ -1,16 +1,17 @@
 """What the ledger has booked, in the cells that an invoice is held against: by day, who is paid, unit and heads."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
-from planner.core.agreement import discount, gross_up
+from planner.core.agreement import Contract, Fee, discount, gross_up
 from planner.core.event import Outcome
 from planner.core.matching import HEADS, Cell
 from planner.core.money import half_even
-from planner.core.periods import Window
+from planner.core.periods import Window, slot_of, slot_start
 from planner.core.posting import RATED, REPORTED, Counted, Measures
 from planner.core.price import PriceCard
 from planner.core.units import Unit
@@ -58,8 +59,8 @@ def read(connection: Connection, pieces: Sequence[Window], parties: Collection[s
         stated: the heads that some line of an invoice states.
     """
     heads = (*_READ, *(name for name in _OPTIONAL if name in stated))
-    asked = Asked(windows=pieces, heads=heads, basis=USAGE)
     reader = _Reader(connection, pieces, heads)
+    asked = Asked(windows=reader.windows, heads=heads, basis=USAGE)
     units = report_sums.units(connection, asked)
     facts = report_sums.facts(connection, asked)
     payees = reader.payees([values for _number, values in facts])
@@ -88,8 +89,10 @@ def read(connection: Connection, pieces: Sequence[Window], parties: Collection[s
 class _Reader:
     def __init__(self, connection: Connection, pieces: Sequence[Window], heads: tuple[str, ...]) -> None:
         self.cards: Mapping[str, PriceCard] = {}
-        self._connection, self._pieces, self._heads = connection, pieces, heads
+        self._connection, self._heads = connection, heads
         self._fees, self._contracts = load_fees(connection), load_contracts(connection)
+        parts = _at_one_rate(pieces, (*self._fees, *self._contracts))
+        self.windows, self._piece = [window for _number, window in parts], [number for number, _window in parts]
         self.said: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._placed: dict[tuple[Any, ...], tuple[str, ...]] = {}
         self._kept: dict[tuple[str, str, str, datetime], Fraction] = {}
@@ -124,7 +127,7 @@ class _Reader:
         if basis != RATED:
             yield self.cell(number, values, payee, unit, Booked(unpriced=counted.quantity))
             return
-        kept = self._without_fee(payee, said["model"], self._pieces[number].start)
+        kept = self._without_fee(payee, said["model"], self.windows[number].start)
         net, most = counted.cost, counted.high
         if kept != 1:
             net, most = _round(kept * net), _round(kept * most)
@@ -134,12 +137,13 @@ class _Reader:
     def cell(
         self, number: int, values: tuple[Any, ...], payee: _Payee, unit: Unit | None, booked: Booked
     ) -> Cell:  # fmt: skip
-        """Return a cell under its heads."""
+        """Return a cell under its heads, in the piece of time that its window is a part of."""
         said = self.said[values]
         if values not in self._placed:
             known = {**said, "upstream": payee.upstream, "account": payee.account}
             self._placed[values] = tuple(str(known.get(name, "")) for name in HEADS)
-        return Cell(number, payee.party, unit, self._placed[values], booked, self.cards.get(said["price_version"]))
+        card = self.cards.get(said["price_version"])
+        return Cell(self._piece[number], payee.party, unit, self._placed[values], booked, card)
 
     def _without_fee(self, payee: _Payee, model: str, at: datetime) -> Fraction:
         """Return the share of what is paid that is no fee of the channel."""
@@ -150,6 +154,20 @@ class _Reader:
             charged = gross_up(self._fees, payee.channel, at, 1 - off)
             self._kept[place] = (1 - off) / charged if charged else Fraction(1)
         return self._kept[place]
+
+
+def _at_one_rate(pieces: Sequence[Window], terms: Iterable[Fee | Contract]) -> list[tuple[int, Window]]:
+    """Cut pieces of time where a fee or a discount begins or ends; return the parts, each with its piece's number.
+
+    Sums know quarter hours: one that a change falls into counts as before it.
+    """
+    changes = {edge for one in terms for edge in (one.valid_from, one.valid_to) if edge is not None}
+    cuts = sorted({slot_start(slot_of(edge - timedelta.resolution) + 1) for edge in changes})
+    found = list[tuple[int, Window]]()
+    for number, piece in enumerate(pieces):
+        edges = [piece.start, *(cut for cut in cuts if piece.start < cut < piece.end), piece.end]
+        found += [(number, Window(piece.label, start, end)) for start, end in pairwise(edges)]
+    return found
 
 
 def _round(pico: Fraction) -> int:

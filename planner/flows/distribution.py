@@ -196,7 +196,7 @@ def _whose(period: Period, said: Mapping[str, str]) -> Statement:
 def _join(connection: Connection, plan: str, found: Sequence[Period], now: datetime) -> None:
     """Add who used nothing, and tell those apart who were not on the plan all the time."""
     first, last = found[0].window.start, found[-1].window.end
-    assigned = customers.on_plan(connection, plan, first, last)
+    assigned = customers.on_plan(connection, plan)
     paid = revenue.payers(connection, plan, periods_between(first, last - timedelta(seconds=1)))
     for period in found:
         window = period.window

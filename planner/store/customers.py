@@ -47,14 +47,9 @@ def plans_of(connection: sa.Connection, id_: str) -> list[Assignment]:
     return [Assignment(*row) for row in connection.execute(query.order_by(_p.valid_from))]
 
 
-def on_plan(
-    connection: sa.Connection, plan: str, since: datetime, until: datetime
-) -> dict[str, list[tuple[datetime, datetime | None]]]:
-    """Return who was on a plan at some time of a span by what was said, each with the spans of it."""
-    within = _p.valid_from < until, sa.or_(_p.valid_to.is_(None), _p.valid_to > since)
-    query = sa.select(_p.customer_id, _p.valid_from, _p.valid_to).where(
-        _p.plan_id == plan, _p.recorded_to.is_(None), *within
-    )
+def on_plan(connection: sa.Connection, plan: str) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """Return who was ever on a plan by what was said, each with the spans of it in time order."""
+    query = sa.select(_p.customer_id, _p.valid_from, _p.valid_to).where(_p.plan_id == plan, _p.recorded_to.is_(None))
     found: dict[str, list[tuple[datetime, datetime | None]]] = {}
     for customer, valid_from, valid_to in connection.execute(query.order_by(_p.customer_id, _p.valid_from)):
         found.setdefault(customer, []).append((valid_from, valid_to))

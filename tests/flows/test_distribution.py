@@ -45,8 +45,9 @@ def used(store: Store, number: int, at: datetime, customer: str | None, millions
 
 def measured(store: Store, until: date = date(2026, 11, 1), **asked: Any) -> Measured:
     """Measure September and October."""
+    question = Question(**{"plan": "pro", "since": date(2026, 9, 1), "until": until, **asked})
     with store.read() as connection:
-        return measure(connection, Question(plan="pro", since=date(2026, 9, 1), until=until, **asked), NOON)
+        return measure(connection, question, NOON)
 
 
 def test_who_used_nothing_counts_and_who_joined_within_a_period_does_not(sold: Store) -> None:
@@ -68,6 +69,19 @@ def test_who_used_nothing_counts_and_who_joined_within_a_period_does_not(sold: S
     assert found.budget_usd == Fraction("4.12")
     assert found.costs.share_above(Fraction("4.12") * 10**12) == Fraction(1, 3)
     assert measured(sold, until=date(2026, 10, 1), parts=True).tokens.count == 4
+
+
+def test_a_month_is_measured_alike_whatever_else_is_asked_for(sold: Store) -> None:
+    """Eve was on the plan in September and uses it in October: in October she is not on it, also where it is alone."""
+    sold.tell(lambda connection: customers.put(connection, "eve", "eve", SEPTEMBER, "ada"))
+    on_it = Assignment("pro", SEPTEMBER, OCTOBER)
+    sold.tell(lambda connection: customers.assign(connection, "eve", on_it, SEPTEMBER, "ada"))
+    used(sold, 1, OCTOBER + DAY, "eve", 5)
+    used(sold, 2, OCTOBER + DAY, "ada", 1)
+    (alone,) = measured(sold, since=date(2026, 10, 1)).periods
+    (_september, beside) = measured(sold).periods
+    assert set(alone.whole) == set(beside.whole) == {"ada", "bob", "cyd", "dan"}
+    assert set(alone.joined) == set(beside.joined) == {"eve"}
 
 
 def test_periods_that_are_cut_or_run_are_no_observations(sold: Store) -> None:

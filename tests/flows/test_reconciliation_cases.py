@@ -146,6 +146,21 @@ def test_a_channels_fee_stands_against_the_fee_that_is_billed(books: Store) -> N
     assert total(books, provider="broker") == {"fee": 35 * USD // 1000}
 
 
+def test_a_fee_that_begins_within_the_time_is_a_fee_of_what_came_after(books: Store) -> None:
+    """By whichever pieces of time it is asked for: a tenth of the second request, and nothing of the first."""
+    listed(books, claim(BROKERED, rates("3", "15")))
+    row = {
+        "channel_id": "broker", "percent": "10", "basis": "markup", "payment": "credit", "source": "t",
+        "source_url": "https://t.test", "valid_from": moment(14, 7), "valid_to": None, "allowance_usd_per_month": None,
+        "minimum_usd": None,
+    }  # fmt: skip
+    books.tell(lambda connection: agreements.add_fee(connection, row, at=NOON, actor="ada", reason="told"))
+    take(books, event("1", moment(14, 6), offer=BROKERED), event("2", moment(14, 7), offer=BROKERED))
+    told(books, line(channel="broker", start=moment(14), end=moment(15), quantity=2 * MTOK, amount=Decimal(6)))
+    for piece in (["day"], ["month"], []):
+        assert total(books, by=(*piece, "provider", "model", "unit")) == {"fee": -3 * USD // 10}
+
+
 def test_what_the_ledger_could_not_price_is_unpriced(books: Store) -> None:
     """Never a price of nothing; and where others of the key have a price, at that."""
     take(books, event(offer="direct:acme/unlisted", provider="acme", model="unlisted"))
