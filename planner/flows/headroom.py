@@ -41,11 +41,14 @@ class Used:
 
     @property
     def left_tokens(self) -> int | None:
-        """How many tokens the rest pays for at the mix and the prices that were used, rounded down; None: not known."""
+        """How many tokens the rest pays for at the mix and the prices that were used, rounded down; None: not known.
+
+        Where costs have bounds, what was used cost the most it may have, and so will what is to come.
+        """
         priced = self.sums.tokens - self.sums.unpriced_tokens
-        if self.left_usd is None or not priced or not self.sums.high:
+        if self.budget_usd is None or not priced or not self.sums.high:
             return None
-        return max(0, floor(self.left_usd * PICO * priced / self.sums.high))
+        return max(0, floor((self.budget_usd * PICO - self.sums.high) * priced / self.sums.high))
 
     @property
     def projected_usd(self) -> Fraction:

@@ -12,8 +12,8 @@ from planner.store import customers, plans
 from planner.store.customers import Assignment
 from planner.store.engine import Store
 from planner.store.load import load_catalogue
-from tests.ledger_books import DAY, NOON, SEPTEMBER, event, take
-from tests.make import MTOK
+from tests.ledger_books import DAY, NOON, SEPTEMBER, claim, event, listed, take
+from tests.make import MTOK, rates
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
 PRO = {
@@ -132,6 +132,14 @@ def test_headroom_is_the_budget_less_what_the_ledger_has(sold: Store) -> None:
     assert nothing.left_usd == Fraction("4.12")
     assert nothing.left_tokens is None
     assert left(sold, "u_99", OCTOBER) == []
+
+
+def test_tokens_that_are_left_are_sure_where_costs_have_bounds(sold: Store) -> None:
+    """A million cost $0.30 if a cache served all of it, and $3 if none: $3.82 are left at most, and 373,333 tokens."""
+    listed(sold, claim("direct:acme/cached", rates("3", "15", cache_read="0.3")))
+    used(sold, 1, OCTOBER + 2 * DAY, "ada", 1, offer="direct:acme/cached", cache_stated=False)
+    (found,) = left(sold, "ada", OCTOBER + 3 * DAY)
+    assert (found.left_usd, found.left_tokens) == (Fraction("3.82"), 373_333)
 
 
 def test_past_the_budget_no_tokens_are_left(sold: Store) -> None:
