@@ -84,7 +84,7 @@ _TITLES = {404: ("not_found", "Nothing is here"), 405: ("method_not_allowed", "T
 
 def build(settings: Settings, store: Store | None = None, now: Callable[[], datetime] | None = None) -> FastAPI:
     """Build the application. The database is opened here and its schema checked; the network is not touched."""
-    opened = store or open_store(settings.url(), by_query=settings.ledger_engine == "duckdb")
+    opened = store or open_store(settings.url(), by_query=settings.by_query)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -204,6 +204,11 @@ class Settings(BaseSettings):
             raise ValueError("scheme, host and port are needed in lower case, and nothing else")
         return origin
 
+    @property
+    def by_query(self) -> bool:
+        """Whether files are rated where they lie by queries; see `planner.store.engine.Store.by_query`."""
+        return self.ledger_engine == "duckdb"
+
     def url(self) -> str:
         """Return the database URL, the embedded file by default."""
         return self.database_url or f"sqlite:///{self.data_dir / DATABASE_FILE}"

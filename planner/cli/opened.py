@@ -57,7 +57,7 @@ def store_of(settings: Settings) -> Store:
         PlannerError: there is no database yet, or its schema is another version's.
     """
     check(settings.url())
-    return open_store(settings.url(), by_query=settings.ledger_engine == "duckdb")
+    return open_store(settings.url(), by_query=settings.by_query)
 
 
 def view_of(settings: Settings) -> "View":

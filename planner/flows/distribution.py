@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import cached_property
 
 from planner.core.distribution import Distribution, at_one_level, sigma_of_common_factor
 from planner.core.errors import NotFound
@@ -65,7 +66,7 @@ class Period:
         return [*self.whole.values(), *self.joined.values(), *self.strangers.values(), self.unnamed]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """What customers of a plan used. ``budget_usd`` is what one may cost per period; None: nothing bounds it."""
 
@@ -98,7 +99,7 @@ class Measured:
             if not period.partial
         ]
 
-    @property
+    @cached_property
     def customers(self) -> tuple[tuple[int, ...], ...]:
         """The tokens of each customer in its whole periods, with what moved all customers taken out of them."""
         return tuple(at_one_level(self.months).values())

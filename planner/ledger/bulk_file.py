@@ -124,9 +124,9 @@ class BulkFile:
         }
         names = list(self.columns.names)
         counted = {
+            "odd": "count(CASE WHEN NOT plain THEN 1 END)",
             "rows": "count(*)",
             **{name: f"count(CASE WHEN {text} THEN 1 END)" for name, text in conditions.items()},
-            "odd": "count(CASE WHEN NOT plain THEN 1 END)",
         }
         keys = "".join(f"{name}, " for name in names)
         sums = ", ".join(f"{text} AS n_{name}" for name, text in counted.items())
@@ -140,11 +140,11 @@ class BulkFile:
         query = f"SELECT {keys}list(day), {totals}, max(largest) FROM ({by_day}){grouped} HAVING count(*) > 0"
         found = []
         for row in self._run(query):
-            days, rows, tokens, *rest, odd, largest = row[len(names) :]
+            days, odd, rows, tokens, *rest = row[len(names) :]
             if odd:
                 return None
             spelled = dict(zip(names, row, strict=False))
-            found.append(Shown(spelled, tuple(sorted(days)), rows, bool(tokens), *[*rest, largest]))
+            found.append(Shown(spelled, tuple(sorted(days)), rows, bool(tokens), *rest))
         return found
 
     def mark_wrong(
@@ -280,8 +280,7 @@ class BulkFile:
 
     def _run(self, query: str, *, fetch: bool = True) -> list[Any]:
         """Run a query on a thread of its own, and tell how far it is."""
-        with ThreadPoolExecutor(1) as pool:
-            self._wait(pool.submit(self._engine.execute, query), self._engine)
+        self._wait(self._pool.submit(self._engine.execute, query), self._engine)
         return self._engine.fetchall() if fetch else []
 
     def _wait(self, running: Future[Any], engine: duckdb.DuckDBPyConnection) -> None:
@@ -349,7 +348,7 @@ def opened_for_queries(
             "threads": str(os.cpu_count() or 1), "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }  # fmt: skip
-        engine, pool = duckdb.connect(":memory:", config=config), ThreadPoolExecutor(1)
+        engine, pool = duckdb.connect(":memory:", config=config), ThreadPoolExecutor(2)
         beside = engine.cursor()
         try:
             for one in (engine, beside):
@@ -371,6 +370,7 @@ def opened_for_queries(
             # Whatever a query cannot read is read row by row, where each row that is wrong is named.
             raise NotPlain from error
         finally:
+            engine.interrupt()
             beside.interrupt()
             pool.shutdown(cancel_futures=True)
             beside.close()
