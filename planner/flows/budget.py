@@ -17,7 +17,7 @@ from planner.core.money import floor_text, pico_text, plain, ratio_text
 from planner.core.periods import Window, period_bounds, period_of
 from planner.core.statement import Statement
 from planner.flows import forecast
-from planner.flows.cost_basis import BEST, basis_of, billed
+from planner.flows.cost_basis import use_of
 from planner.flows.rebook import behind
 from planner.flows.second import By
 from planner.store import alerts, audit, budgets, periods, plans, report_sums
@@ -271,8 +271,6 @@ def _spent(connection: Connection, months: Sequence[str]) -> _Spent:
     asked = Asked(windows=windows, heads=("plan", "cost_basis", "stated_by"), basis=BOOKED)
     found: dict[tuple[str, str | None], Statement] = {}
     for (number, (plan, best, stated_by)), measures in report_sums.facts(connection, asked).items():
-        reported = billed(stated_by)
         for whose in (plan, None):
-            sums = found.setdefault((months[number], whose), Statement())
-            sums.use(measures, basis_of(BEST, best, reported=reported), reported=reported, free=False)
+            use_of(found.setdefault((months[number], whose), Statement()), measures, best, stated_by)
     return found

@@ -9,7 +9,8 @@ from planner.core.errors import Conflict, NotFound
 from planner.core.event import StatedBy
 from planner.core.fx import FxRate, to_usd
 from planner.core.periods import Window
-from planner.core.posting import RATED, REPORTED
+from planner.core.posting import RATED, REPORTED, Measures
+from planner.core.statement import Statement
 from planner.store import json_text
 
 BEST = "best"
@@ -36,6 +37,12 @@ def basis_of(asked: str, best: str, *, reported: bool) -> str | None:
     if best == RATED:
         return RATED
     return REPORTED if asked == BEST and reported else None
+
+
+def use_of(sums: Statement, measures: Measures, best: str, stated_by: str) -> None:
+    """Add use by the best figure there is of its cost: ``best`` is how it was booked."""
+    reported = billed(stated_by)
+    sums.use(measures, basis_of(BEST, best, reported=reported), reported=reported, free=False)
 
 
 def usd_per_unit(currency: str, window: Window, fx: Sequence[FxRate], closed_at: datetime | None = None) -> Fraction:

@@ -11,9 +11,8 @@ from planner.core.errors import NotFound
 from planner.core.money import PICO
 from planner.core.periods import Billing, Window, billing_periods, periods_between, zone_of
 from planner.core.plan import Plan
-from planner.core.posting import Measures
 from planner.core.statement import Statement
-from planner.flows.cost_basis import BEST, basis_of, billed
+from planner.flows.cost_basis import use_of
 from planner.store import customers, plans, report_sums, revenue
 from planner.store.engine import Connection
 from planner.store.load import load_fx
@@ -176,14 +175,7 @@ def _use(connection: Connection, plan: str, found: Sequence[Period]) -> None:
     )  # fmt: skip
     for (number, values), measures in report_sums.facts(connection, asked).items():
         said = dict(zip(_HEADS, values, strict=True))
-        use_of(_whose(found[number], said), measures, said)
-
-
-def use_of(sums: Statement, measures: Measures, said: Mapping[str, str]) -> None:
-    """Add use by the best figure there is of its cost."""
-    reported = billed(said["stated_by"])
-    basis = basis_of(BEST, said["cost_basis"], reported=reported)
-    sums.use(measures, basis, reported=reported, free=False)
+        use_of(_whose(found[number], said), measures, said["cost_basis"], said["stated_by"])
 
 
 def _whose(period: Period, said: Mapping[str, str]) -> Statement:

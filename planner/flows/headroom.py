@@ -10,7 +10,7 @@ from planner.core.catalogue import Catalogue
 from planner.core.money import PICO
 from planner.core.periods import Window, billing_period
 from planner.core.statement import Statement
-from planner.flows.distribution import use_of
+from planner.flows.cost_basis import use_of
 from planner.store import customers, report_sums
 from planner.store.engine import Connection
 from planner.store.report_sums import USAGE, Asked
@@ -82,6 +82,6 @@ def _used(connection: Connection, catalogue: Catalogue, customer: str, plan_id: 
     )
     window, sums = Window("period", first, following), Statement()
     asked = Asked(windows=[window], heads=_HEADS, basis=USAGE, where=(("customer", (customer,)), ("plan", (plan_id,))))
-    for (_number, values), measures in report_sums.facts(connection, asked).items():
-        use_of(sums, measures, dict(zip(_HEADS, values, strict=True)))
+    for (_number, (best, stated_by)), measures in report_sums.facts(connection, asked).items():
+        use_of(sums, measures, best, stated_by)
     return Used(plan=plan_id, window=window, at=at, budget_usd=plan.budget_usd(today, catalogue.fx), sums=sums)

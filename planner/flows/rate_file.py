@@ -14,7 +14,7 @@ from planner.core.periods import slot_start
 from planner.core.posting import Posting
 from planner.core.statement import Statement
 from planner.flows.bulk import mark
-from planner.flows.cost_basis import BEST, basis_of, billed
+from planner.flows.cost_basis import use_of
 from planner.flows.cost_report import figures_of
 from planner.flows.rating_in_place import Rows, rate
 from planner.flows.survey import Summary, known_containments, survey, survey_by_query
@@ -125,12 +125,10 @@ def _rated(store: Store, asked: Asked, summary: Summary, progress: Progress, fil
     total, size = Statement(), asked.path.stat().st_size
 
     def book(slot: int, posting: Posting) -> None:
-        reported = billed(posting.dims.stated_by)
-        basis = basis_of(BEST, posting.dims.cost_basis, reported=reported)
         moment = _moment(slot)
         key = tuple(moment[: TIMES[head]] if head in TIMES else getattr(posting.dims, head) for head in asked.by)
         for statement in (sums.setdefault(key, Statement()), total):
-            statement.use(posting.measures, basis, reported=reported, free=False)
+            use_of(statement, posting.measures, posting.dims.cost_basis, posting.dims.stated_by)
 
     with store.read() as connection:
         rating = rate(
